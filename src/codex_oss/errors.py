@@ -1,0 +1,169 @@
+"""Every exception of the program, as one tree.
+
+::
+
+    CodexOssError                 what was being done, what happened, what to do next
+    ├── UsageError                the command line is wrong                     exit 2
+    ├── ConfigError               a key, a profile or a file of the configuration
+    ├── SessionError              a conversation that cannot be found or written
+    ├── ModelError                what the model's server did
+    │   ├── Unreachable           nothing listens, no such host            (retried)
+    │   ├── StreamCut             the answer ended before its end          (retried)
+    │   ├── Busy                  429 or 503, with the server's own delay  (retried)
+    │   ├── ServerFault           5xx                                      (retried)
+    │   ├── BadRequest            400, 413, 422: the same request fails again
+    │   ├── Unauthorized          401, 403
+    │   ├── NotFound              404: wrong URL or unknown model
+    │   ├── ContextOverflow       the prompt does not fit the window
+    │   ├── QuotaExceeded         the account is out of credit
+    │   └── Incomplete            the answer was cut by a limit of the server
+    ├── EngineError               a local engine that cannot be found, started or asked
+    │   └── DownloadError         a model file that cannot be had whole
+    ├── SandboxError              commands cannot be isolated here; nothing was run
+    ├── PatchError                a patch that does not parse or does not fit
+    └── ToolError                 a call the model must send differently
+
+``str(error)`` is one message for people. ``hint`` is the next step and is shown on a
+line of its own; it may be empty. ``exit_code`` is the process's exit code when the
+error ends the program, ``http_status`` the status a server answers with.
+"""
+
+from typing import ClassVar
+
+
+class CodexOssError(Exception):
+    """Base of all errors that are somebody's fault but not a bug of ours."""
+
+    exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def report(self) -> str:
+        """Return the message and, on a second line, the next step."""
+        return f"{self}\n{self.hint}" if self.hint else str(self)
+
+
+class UsageError(CodexOssError):
+    """The command line is wrong."""
+
+    exit_code = 2
+    http_status = 400
+
+
+class ConfigError(CodexOssError):
+    """A configuration value, file, profile or provider is wrong."""
+
+    http_status = 400
+
+
+class SessionError(CodexOssError):
+    """A conversation cannot be found, read or written."""
+
+    http_status = 404
+
+
+class ModelError(CodexOssError):
+    """The model's server did not give a whole answer.
+
+    ``retryable`` says whether the same request may succeed later; ``delay_s`` is
+    the wait the server asked for in seconds, if it named one.
+    """
+
+    retryable: ClassVar[bool] = False
+    http_status = 502
+
+    def __init__(
+        self, message: str, *, hint: str = "", delay_s: float | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.delay_s = delay_s
+
+
+class Unreachable(ModelError):
+    """No connection could be made."""
+
+    retryable = True
+
+
+class StreamCut(ModelError):
+    """The stream ended, failed or went silent before ``response.completed``."""
+
+    retryable = True
+
+
+class Busy(ModelError):
+    """The server asked for the request to be sent later."""
+
+    retryable = True
+    http_status = 429
+
+
+class ServerFault(ModelError):
+    """The server answered with a 5xx status."""
+
+    retryable = True
+
+
+class BadRequest(ModelError):
+    """The server refused the request; sending it again would fail again."""
+
+    http_status = 400
+
+
+class Unauthorized(ModelError):
+    """The key is missing, wrong or not allowed to do this."""
+
+    http_status = 401
+
+
+class NotFound(ModelError):
+    """The URL does not exist there, or the server does not know the model."""
+
+    http_status = 404
+
+
+class ContextOverflow(ModelError):
+    """The prompt is larger than the model's context window."""
+
+    http_status = 400
+
+
+class QuotaExceeded(ModelError):
+    """The account has no credit left."""
+
+    http_status = 402
+
+
+class Incomplete(ModelError):
+    """The server ended the answer early: ``reason`` is the API's word for why."""
+
+    def __init__(self, reason: str, *, hint: str = "") -> None:
+        super().__init__(f"Incomplete response returned, reason: {reason}", hint=hint)
+        self.reason = reason
+
+
+class EngineError(CodexOssError):
+    """A local engine cannot be found, started or asked."""
+
+
+class DownloadError(EngineError):
+    """A model file cannot be downloaded whole and checked."""
+
+
+class SandboxError(CodexOssError):
+    """Commands cannot be isolated on this machine; nothing was run."""
+
+
+class PatchError(CodexOssError):
+    """A patch does not parse or does not match the files; nothing was written."""
+
+    http_status = 400
+
+
+class ToolError(CodexOssError):
+    """A tool call that the model must send differently; the text is for the model."""
+
+    http_status = 400

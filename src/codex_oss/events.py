@@ -1,0 +1,207 @@
+"""What the agent tells a front end: the ``exec --json`` contract, and live deltas.
+
+Source of the contract: ``codex exec --json`` of the Codex CLI 0.169. The types whose
+names end in ``Delta`` are for live screens; ``exec --json`` does not print them.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from codex_oss.items import Tagged
+
+Status = Literal["in_progress", "completed", "failed", "declined"]
+
+# --- what happened, as items ----------------------------------------------------------
+
+
+class _Item(Tagged, frozen=True, kw_only=True):
+    id: str
+
+
+class AgentMessage(_Item, frozen=True, kw_only=True, tag="agent_message"):
+    """What the model said."""
+
+    text: str
+
+
+class ReasoningItem(_Item, frozen=True, kw_only=True, tag="reasoning"):
+    """The summary of what the model thought."""
+
+    text: str
+
+
+class CommandExecution(_Item, frozen=True, kw_only=True, tag="command_execution"):
+    """A command. ``exit_code`` is null while it runs; 128 + n for signal n."""
+
+    command: str
+    aggregated_output: str = ""
+    exit_code: int | None = None
+    status: Status = "in_progress"
+
+
+class FileUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """One changed file, by absolute path."""
+
+    path: str
+    kind: Literal["add", "delete", "update"]
+
+
+class FileChange(_Item, frozen=True, kw_only=True, tag="file_change"):
+    """A patch, its files in order of path."""
+
+    changes: list[FileUpdate]
+    status: Status = "in_progress"
+
+
+class McpError(msgspec.Struct, frozen=True):
+    """Why an MCP call failed."""
+
+    message: str
+
+
+class McpToolCall(_Item, frozen=True, kw_only=True, tag="mcp_tool_call"):
+    """A call of an MCP server's tool."""
+
+    server: str
+    tool: str
+    arguments: Any
+    result: Any = None
+    error: McpError | None = None
+    status: Status = "in_progress"
+
+
+class WebSearch(_Item, frozen=True, kw_only=True, tag="web_search"):
+    """A search that the model's server ran."""
+
+    query: str
+    action: Any = None
+
+
+class TodoEntry(msgspec.Struct, frozen=True):
+    """One step of the plan."""
+
+    text: str
+    completed: bool
+
+
+class TodoList(_Item, frozen=True, kw_only=True, tag="todo_list"):
+    """The plan as it stands."""
+
+    items: list[TodoEntry]
+
+
+class ErrorItem(_Item, frozen=True, kw_only=True, tag="error"):
+    """A warning: something is not as the user may think, and the turn goes on."""
+
+    message: str
+
+
+ThreadItem = (
+    AgentMessage
+    | ReasoningItem
+    | CommandExecution
+    | FileChange
+    | McpToolCall
+    | WebSearch
+    | TodoList
+    | ErrorItem
+)
+
+# --- events ---------------------------------------------------------------------------
+
+
+class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens of the whole thread so far."""
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_input_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_output_tokens: int = 0
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why a turn failed."""
+
+    message: str
+
+
+class ThreadStarted(Tagged, frozen=True, kw_only=True, tag="thread.started"):
+    """A conversation begins or goes on; the id resumes it."""
+
+    thread_id: str
+
+
+class TurnStarted(Tagged, frozen=True, kw_only=True, tag="turn.started"):
+    """The model is about to be asked."""
+
+
+class ItemStarted(Tagged, frozen=True, kw_only=True, tag="item.started"):
+    """Something begins."""
+
+    item: ThreadItem
+
+
+class ItemUpdated(Tagged, frozen=True, kw_only=True, tag="item.updated"):
+    """Something changed."""
+
+    item: ThreadItem
+
+
+class ItemCompleted(Tagged, frozen=True, kw_only=True, tag="item.completed"):
+    """Something is done."""
+
+    item: ThreadItem
+
+
+class TurnCompleted(Tagged, frozen=True, kw_only=True, tag="turn.completed"):
+    """The model has no more calls; the person's turn."""
+
+    usage: TokenUsage
+
+
+class TurnFailed(Tagged, frozen=True, kw_only=True, tag="turn.failed"):
+    """The turn ended without an answer. What was said before is kept."""
+
+    error: Failure
+
+
+class Notice(Tagged, frozen=True, kw_only=True, tag="error"):
+    """An error; fatal only if ``turn.failed`` follows."""
+
+    message: str
+
+
+class TextDelta(Tagged, frozen=True, kw_only=True, tag="text.delta"):
+    """More of what the model says (live screens only)."""
+
+    text: str
+
+
+class ReasoningDelta(Tagged, frozen=True, kw_only=True, tag="reasoning.delta"):
+    """More of what the model thinks (live screens only)."""
+
+    text: str
+
+
+class OutputDelta(Tagged, frozen=True, kw_only=True, tag="output.delta"):
+    """More output of a running command (live screens only)."""
+
+    item_id: str
+    text: str
+
+
+Event = (
+    ThreadStarted
+    | TurnStarted
+    | ItemStarted
+    | ItemUpdated
+    | ItemCompleted
+    | TurnCompleted
+    | TurnFailed
+    | Notice
+    | TextDelta
+    | ReasoningDelta
+    | OutputDelta
+)

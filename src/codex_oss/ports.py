@@ -1,0 +1,97 @@
+"""The seams: what the agent needs from the world, all on one page."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from codex_oss import events
+from codex_oss.items import Call, Item, Part
+from codex_oss.policy import Action
+from codex_oss.wire import responses
+
+
+class Model(Protocol):
+    """Something that answers requests in the Responses vocabulary."""
+
+    def stream(self, request: responses.Request) -> AsyncIterator[responses.Event]:
+        """Send one request and yield the events of its answer as they arrive.
+
+        The last event is ``Completed``, ``Failed`` or ``IncompleteResponse``. Raises
+        ``errors.ModelError`` for everything the server or the way to it does wrong.
+        Closing the iterator closes the connection.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+class Output(msgspec.Struct, frozen=True):
+    """What a tool tells the model: text, or parts when there are images in it."""
+
+    content: str | list[Part]
+    success: bool = True
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """What a running tool call may use of its turn."""
+
+    cwd: Path
+    emit: Callable[[events.Event], None]
+    new_item_id: Callable[[], str]
+
+
+class Tool(Protocol):
+    """Something the model can call."""
+
+    @property
+    def spec(self) -> responses.FunctionTool | responses.CustomTool:
+        """Name, description and parameters, as the model gets them."""
+        ...
+
+    async def run(self, call: Call, scope: Scope) -> Output:
+        """Run one call and return what the model reads.
+
+        Raises ``errors.ToolError`` when the call itself is wrong; its text goes to
+        the model. Cancelling the task stops what runs.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End what outlived its call, such as background processes."""
+        ...
+
+
+class Approver(Protocol):
+    """Somebody who may be asked whether an action may run."""
+
+    async def ask(self, action: Action, reason: str) -> bool:
+        """Return whether the action may run."""
+        ...
+
+
+class Journal(Protocol):
+    """Where a conversation is kept."""
+
+    def append(self, item: Item) -> None:
+        """Keep one item of the history; on disk when this returns."""
+        ...
+
+    def note(self, kind: str, payload: object) -> None:
+        """Keep a fact about the session that is not part of the history."""
+        ...
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
