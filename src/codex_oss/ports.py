@@ -24,6 +24,13 @@ class Model(Protocol):
         """
         ...
 
+    async def window(self) -> int | None:
+        """Return the context window in tokens that the server really gives.
+
+        None when the server does not say. Asks the server at most once.
+        """
+        ...
+
     async def close(self) -> None:
         """Close all connections."""
         ...
@@ -58,6 +65,10 @@ class Tool(Protocol):
         Raises ``errors.ToolError`` when the call itself is wrong; its text goes to
         the model. Cancelling the task stops what runs.
         """
+        ...
+
+    def end_turn(self, scope: Scope) -> None:
+        """Tell what is left to tell; called after the model's last answer."""
         ...
 
     async def close(self) -> None:
