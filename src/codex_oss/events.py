@@ -15,25 +15,29 @@ Status = Literal["in_progress", "completed", "failed", "declined"]
 # --- what happened, as items ----------------------------------------------------------
 
 
-class _Item(Tagged, frozen=True, kw_only=True):
+class _Item(msgspec.Struct, frozen=True, kw_only=True):
+    # `type` is a field of each item and no tag: Codex writes `id` before it.
     id: str
 
 
-class AgentMessage(_Item, frozen=True, kw_only=True, tag="agent_message"):
+class AgentMessage(_Item, frozen=True, kw_only=True):
     """What the model said."""
 
+    type: Literal["agent_message"] = "agent_message"
     text: str
 
 
-class ReasoningItem(_Item, frozen=True, kw_only=True, tag="reasoning"):
+class ReasoningItem(_Item, frozen=True, kw_only=True):
     """The summary of what the model thought."""
 
+    type: Literal["reasoning"] = "reasoning"
     text: str
 
 
-class CommandExecution(_Item, frozen=True, kw_only=True, tag="command_execution"):
+class CommandExecution(_Item, frozen=True, kw_only=True):
     """A command. ``exit_code`` is null while it runs; 128 + n for signal n."""
 
+    type: Literal["command_execution"] = "command_execution"
     command: str
     aggregated_output: str = ""
     exit_code: int | None = None
@@ -47,9 +51,10 @@ class FileUpdate(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["add", "delete", "update"]
 
 
-class FileChange(_Item, frozen=True, kw_only=True, tag="file_change"):
+class FileChange(_Item, frozen=True, kw_only=True):
     """A patch, its files in order of path."""
 
+    type: Literal["file_change"] = "file_change"
     changes: list[FileUpdate]
     status: Status = "in_progress"
 
@@ -60,9 +65,10 @@ class McpError(msgspec.Struct, frozen=True):
     message: str
 
 
-class McpToolCall(_Item, frozen=True, kw_only=True, tag="mcp_tool_call"):
+class McpToolCall(_Item, frozen=True, kw_only=True):
     """A call of an MCP server's tool."""
 
+    type: Literal["mcp_tool_call"] = "mcp_tool_call"
     server: str
     tool: str
     arguments: Any
@@ -71,9 +77,10 @@ class McpToolCall(_Item, frozen=True, kw_only=True, tag="mcp_tool_call"):
     status: Status = "in_progress"
 
 
-class WebSearch(_Item, frozen=True, kw_only=True, tag="web_search"):
+class WebSearch(_Item, frozen=True, kw_only=True):
     """A search that the model's server ran."""
 
+    type: Literal["web_search"] = "web_search"
     query: str
     action: Any = None
 
@@ -85,15 +92,17 @@ class TodoEntry(msgspec.Struct, frozen=True):
     completed: bool
 
 
-class TodoList(_Item, frozen=True, kw_only=True, tag="todo_list"):
+class TodoList(_Item, frozen=True, kw_only=True):
     """The plan as it stands."""
 
+    type: Literal["todo_list"] = "todo_list"
     items: list[TodoEntry]
 
 
-class ErrorItem(_Item, frozen=True, kw_only=True, tag="error"):
+class ErrorItem(_Item, frozen=True, kw_only=True):
     """A warning: something is not as the user may think, and the turn goes on."""
 
+    type: Literal["error"] = "error"
     message: str
 
 

@@ -1,6 +1,6 @@
 """The seams: what the agent needs from the world, all on one page."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -15,12 +15,14 @@ from codex_oss.wire import responses
 class Model(Protocol):
     """Something that answers requests in the Responses vocabulary."""
 
-    def stream(self, request: responses.Request) -> AsyncIterator[responses.Event]:
+    def stream(
+        self, request: responses.Request
+    ) -> AsyncGenerator[responses.Event, None]:
         """Send one request and yield the events of its answer as they arrive.
 
         The last event is ``Completed``, ``Failed`` or ``IncompleteResponse``. Raises
         ``errors.ModelError`` for everything the server or the way to it does wrong.
-        Closing the iterator closes the connection.
+        Closing the generator closes the connection.
         """
         ...
 

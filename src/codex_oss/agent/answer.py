@@ -1,0 +1,204 @@
+"""One answer of the model: its events told outward, its calls run, its items kept."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Protocol
+
+import msgspec
+
+from codex_oss import errors, events
+from codex_oss.agent.stagnation import Outcome
+from codex_oss.items import (
+    Call,
+    CustomToolCall,
+    FunctionCall,
+    Item,
+    Message,
+    Reasoning,
+    text_of,
+    text_of_output,
+)
+from codex_oss.ports import Model, Output
+from codex_oss.wire import responses
+
+ABORTED = Output("aborted by user", success=False)
+CUT = "stream disconnected before completion: "
+NO_ROOM = (
+    "Codex ran out of room in the model's context window. Start a new thread or "
+    "clear earlier history before retrying."
+)
+
+
+class Listener(Protocol):
+    """Who hears an answer: the turn."""
+
+    def emit(self, event: events.Event) -> None:
+        """Tell the front end."""
+        ...
+
+    def new_item_id(self) -> str:
+        """Return the next id of an item for the front end."""
+        ...
+
+    def keep(self, item: Item) -> None:
+        """Add an item to the history."""
+        ...
+
+    def mend(self, call: Call) -> Call:
+        """Return the call as it was meant."""
+        ...
+
+    async def run(self, call: Call) -> Output:
+        """Run a call."""
+        ...
+
+    def answered(self, call: Call, output: Output) -> None:
+        """Add a call's output to the history."""
+        ...
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A whole answer: the outcomes of its calls, in order, and its token counts."""
+
+    outcomes: list[Outcome]
+    usage: responses.Usage | None
+
+
+async def ask(model: Model, request: responses.Request, turn: Listener) -> Answer:
+    """Send ``request``, run the calls of the answer as they arrive, and return it.
+
+    Calls run side by side and start before the answer is whole; their outputs go
+    into the history in the order of the calls. Raises ``errors.ModelError`` after
+    everything that did arrive is in the history.
+    """
+    running: list[tuple[Call, asyncio.Task[Output]]] = []
+    usage: responses.Usage | None = None
+    failure: errors.ModelError | None = None
+    try:
+        async with asyncio.TaskGroup() as group:
+
+            def start(call: Call) -> None:
+                running.append((call, group.create_task(turn.run(call))))
+
+            try:
+                usage = await _listen(model, request, turn, start)
+            except errors.ModelError as error:
+                failure = error
+    finally:
+        outcomes = [_settle(call, task, turn) for call, task in running]
+    if failure is not None:
+        raise failure
+    return Answer(outcomes, usage)
+
+
+async def _listen(
+    model: Model,
+    request: responses.Request,
+    turn: Listener,
+    start: Callable[[Call], None],
+) -> responses.Usage | None:
+    async with aclosing(model.stream(request)) as stream:
+        async for event in stream:
+            match event:
+                case responses.OutputTextDelta(delta=delta):
+                    turn.emit(events.TextDelta(text=delta))
+                case responses.ReasoningSummaryTextDelta(delta=delta):
+                    turn.emit(events.ReasoningDelta(text=delta))
+                case responses.OutputItemDone(item=item):
+                    _item_done(item, turn, start)
+                case responses.Completed(response=response):
+                    return response.usage
+                case responses.Failed() | responses.IncompleteResponse():
+                    raise failure_of(event)
+                case _:
+                    continue
+    raise errors.StreamCut("stream closed before response.completed")
+
+
+def _item_done(item: Item, turn: Listener, start: Callable[[Call], None]) -> None:
+    match item:
+        case FunctionCall() | CustomToolCall():
+            call = turn.mend(item)
+            turn.keep(call)
+            start(call)
+        case Message(role="assistant", content=content):
+            turn.keep(item)
+            said = events.AgentMessage(id=turn.new_item_id(), text=text_of(content))
+            turn.emit(events.ItemCompleted(item=said))
+        case Reasoning(summary=summary):
+            turn.keep(item)
+            if summary:
+                thought = "\n\n".join(part.text for part in summary)
+                shown = events.ReasoningItem(id=turn.new_item_id(), text=thought)
+                turn.emit(events.ItemCompleted(item=shown))
+        case _:
+            turn.keep(item)
+
+
+def _settle(call: Call, task: asyncio.Task[Output], turn: Listener) -> Outcome:
+    finished = task.done() and not task.cancelled() and task.exception() is None
+    output = task.result() if finished else ABORTED
+    turn.answered(call, output)
+    arguments = call.arguments if isinstance(call, FunctionCall) else call.input
+    return Outcome(
+        name=call.name,
+        arguments=arguments,
+        output=_without_timing(text_of_output(output.content)),
+        refused=not output.success,
+    )
+
+
+def _without_timing(text: str) -> str:
+    """Drop the lines that differ between two runs of one command."""
+    changing = ("Chunk ID: ", "Wall time: ")
+    return "\n".join(
+        line for line in text.splitlines() if not line.startswith(changing)
+    )
+
+
+# --- how a response can fail ---------------------------------------------------------
+
+_FATAL: dict[str, Callable[[str], errors.ModelError]] = {
+    "context_length_exceeded": lambda _: errors.ContextOverflow(NO_ROOM),
+    "insufficient_quota": lambda _: errors.QuotaExceeded(
+        "Quota exceeded. Check your plan and billing details."
+    ),
+    "invalid_prompt": errors.BadRequest,
+    "cyber_policy": errors.BadRequest,
+    "server_is_overloaded": lambda _: errors.BadRequest(
+        "Selected model is at capacity. Please try a different model."
+    ),
+}
+_BUSY = ("rate_limit_exceeded", "slow_down")
+
+
+def failure_of(
+    event: responses.Failed | responses.IncompleteResponse,
+) -> errors.ModelError:
+    """Return the error in a response that failed or was cut short."""
+    response = event.response
+    if isinstance(event, responses.IncompleteResponse):
+        details = response.incomplete_details
+        return errors.Incomplete((details and details.reason) or "unknown")
+    error = response.error or responses.ResponseError()
+    message = error.message or "response.failed event received"
+    if error.code in _FATAL:
+        return _FATAL[error.code](message)
+    if error.code in _BUSY:
+        return errors.Busy(message, delay_s=delay_in(message))
+    return errors.StreamCut(message)
+
+
+def delay_in(message: str) -> float | None:
+    """Return the seconds in "try again in 1.5s", "… 500ms" or "… 2 seconds"."""
+    _, found, rest = message.partition("try again in ")
+    number = ""
+    for char in rest:
+        if not (char.isdigit() or char == "."):
+            break
+        number += char
+    if not found or not number.strip("."):
+        return None
+    unit = rest[len(number) :].lstrip()
+    return float(number) / 1000 if unit.startswith("ms") else float(number)

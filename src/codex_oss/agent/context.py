@@ -1,0 +1,119 @@
+"""What the model is told before the conversation, and each request.
+
+The prefix is the product's speed: a server that has it cached answers at once. So
+nothing here changes from request to request (no date, no id), and the history is
+only ever appended to.
+"""
+
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET
+
+from codex_oss.items import InputImage, InputText, Item, Message, Part, user
+from codex_oss.policy import Permissions
+from codex_oss.wire import responses
+
+PromptProfile = Literal["full", "lite"]
+LITE_WINDOW = 16_384
+"""Windows below this get the lite prompt: full costs an eighth of them."""
+LITE_PARAMETERS = 5.0
+"""Models of fewer billion parameters get the lite prompt: they lose long ones."""
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """What every request of a session has in common."""
+
+    model: str
+    instructions: str
+    tools: list[responses.Tool]
+    cache_key: str
+    reasoning: responses.ReasoningParams | None = None
+    text: responses.TextParams | None = None
+
+
+def request(frame: Frame, history: list[Item], tool_choice: str) -> responses.Request:
+    """Return the request for the history so far."""
+    return responses.Request(
+        model=frame.model,
+        instructions=frame.instructions,
+        input=list(history),
+        tools=frame.tools or UNSET,
+        tool_choice=tool_choice if frame.tools else UNSET,
+        parallel_tool_calls=True if frame.tools else UNSET,
+        reasoning=frame.reasoning or UNSET,
+        text=frame.text or UNSET,
+        store=False,
+        stream=True,
+        include=["reasoning.encrypted_content"],
+        prompt_cache_key=frame.cache_key,
+    )
+
+
+def choose_profile(model: str, window: int | None) -> PromptProfile:
+    """Return ``lite`` for models that are small by name or have a small window."""
+    if window is not None and window < LITE_WINDOW:
+        return "lite"
+    size = billions(model)
+    return "lite" if size is not None and size < LITE_PARAMETERS else "full"
+
+
+def billions(model: str) -> float | None:
+    """Return the parameters a model's name states, in billions: ``qwen3.5:4b`` is 4.
+
+    The largest number counts (``35b-a3b`` is 35). None when the name states none.
+    """
+    sizes: list[float] = []
+    for word in model.lower().replace(":", "-").replace("_", "-").split("-"):
+        scale = {"b": 1.0, "m": 0.001}.get(word[-1:])
+        try:
+            number = float(word[:-1])
+        except ValueError:
+            continue
+        if scale is not None:
+            sizes.append(number * scale)
+    return max(sizes, default=None)
+
+
+def environment(cwd: str, shell: str, permissions: Permissions) -> Message:
+    """Return what the model must know of the machine, as Codex phrases it."""
+    lines = [
+        "<environment_context>",
+        f"  <cwd>{cwd}</cwd>",
+        f"  <shell>{shell}</shell>",
+        f"  <sandbox>{_sandbox(permissions)}</sandbox>",
+        "</environment_context>",
+    ]
+    return user("\n".join(lines))
+
+
+def _sandbox(permissions: Permissions) -> str:
+    network = "network on" if permissions.network else "network off"
+    match permissions.mode:
+        case "danger-full-access":
+            return "none: commands may write anywhere and use the network"
+        case "read-only":
+            return f"read-only: nothing can be written, {network}"
+        case "workspace-write":
+            roots = ", ".join(permissions.writable_roots)
+            return f"only these can be written: {roots}; {network}"
+
+
+def prompt(text: str, images: list[tuple[str, str]]) -> Message:
+    """Return the user's message: images first, each with its path, then the text.
+
+    ``images`` are pairs of path and ``data:`` URL; an empty URL stands for a file
+    that could not be read.
+    """
+    parts: list[Part] = []
+    for number, (path, url) in enumerate(images, 1):
+        if not url:
+            parts.append(InputText(text=f"The image at `{path}` could not be read."))
+            continue
+        parts += [
+            InputText(text=f'<image name=[Image #{number}] path="{path}">'),
+            InputImage(image_url=url, detail="high"),
+            InputText(text="</image>"),
+        ]
+    parts.append(InputText(text=text))
+    return Message(role="user", content=parts)

@@ -1,0 +1,80 @@
+"""A session on disk: one JSON object a line, appended as things happen.
+
+Source of the format: the rollout files of the Codex CLI 0.169, so that tools which
+read Codex's sessions read ours: ``{"timestamp", "ordinal", "type", "payload"}`` in
+``sessions/YYYY/MM/DD/rollout-<local time>-<thread id>.jsonl``.
+"""
+
+import time
+from pathlib import Path
+from typing import IO
+
+from codex_oss.errors import SessionError
+from codex_oss.items import Item
+from codex_oss.ports import Clock
+from codex_oss.wire.responses import encode
+
+
+class Rollout:
+    """The journal of a session as a file, made when the first line is written."""
+
+    def __init__(self, home: Path, thread_id: str, clock: Clock) -> None:
+        now = time.localtime(clock.now())
+        folder = home / "sessions" / time.strftime("%Y/%m/%d", now)
+        stamp = time.strftime("%Y-%m-%dT%H-%M-%S", now)
+        self.path = folder / f"rollout-{stamp}-{thread_id}.jsonl"
+        self._clock = clock
+        self._file: IO[bytes] | None = None
+        self._ordinal = 0
+
+    def append(self, item: Item) -> None:
+        """Write one item of the history."""
+        self.note("response_item", item)
+
+    def note(self, kind: str, payload: object) -> None:
+        """Write one line. Raises ``SessionError`` when the disk refuses it."""
+        line = {
+            "timestamp": utc(self._clock.now()),
+            "ordinal": self._ordinal,
+            "type": kind,
+            "payload": payload,
+        }
+        self._ordinal += 1
+        try:
+            file = self._file or self._open()
+            file.write(encode(line) + b"\n")
+            file.flush()
+        except OSError as error:
+            raise SessionError(
+                f"cannot write the session to {self.path}: {error.strerror}",
+                hint="Free some space or make the folder writable, "
+                "or run with `--ephemeral`.",
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _open(self) -> IO[bytes]:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._file = self.path.open("ab")
+        self.path.chmod(0o600)
+        return self._file
+
+
+class Ephemeral:
+    """A journal that keeps nothing."""
+
+    def append(self, item: Item) -> None:
+        """Forget the item."""
+
+    def note(self, kind: str, payload: object) -> None:
+        """Forget the fact."""
+
+
+def utc(seconds: float) -> str:
+    """Return a time as RFC 3339 with milliseconds, such as 2026-01-31T08:00:00.000Z."""
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{whole}.{int(seconds * 1000) % 1000:03d}Z"

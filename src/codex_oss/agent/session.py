@@ -1,0 +1,146 @@
+"""A conversation: its history, and one turn after the other."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from pathlib import Path
+
+import msgspec
+
+from codex_oss import events
+from codex_oss.agent import context
+from codex_oss.agent.turn import Settings, Turn
+from codex_oss.items import Item
+from codex_oss.ports import Clock, Journal, Model, Scope, Tool
+
+INTERRUPTED = "turn interrupted"
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session is made of; ``wiring`` picks each."""
+
+    thread_id: str
+    model: Model
+    tools: Mapping[str, Tool]
+    frame: context.Frame
+    surroundings: list[Item]
+    cwd: Path
+    journal: Journal
+    clock: Clock
+    stream_retries: int
+    meta: object
+    """What the journal says of the session before its history."""
+
+
+class Session:
+    """One conversation with one model in one folder."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._history: list[Item] = []
+        self._usage = events.TokenUsage()
+        self._items = 0
+        self._turn: asyncio.Task[None] | None = None
+
+    @property
+    def thread_id(self) -> str:
+        """The id of the conversation, a UUID of version 7."""
+        return self._parts.thread_id
+
+    @property
+    def history(self) -> tuple[Item, ...]:
+        """All items so far."""
+        return tuple(self._history)
+
+    async def submit(self, prompt: Item) -> AsyncGenerator[events.Event, None]:
+        """Take one turn and yield what happens; the last event says how it ended.
+
+        Leaving the loop early, or ``interrupt``, ends the turn: what runs is
+        stopped, and what was said stays in the history.
+        """
+        told: asyncio.Queue[events.Event | None] = asyncio.Queue()
+        self._begin(prompt)
+        turn = Turn(self._settings(told.put_nowait), self._usage)
+        async with aclosing(_events(told)) as happened:
+            task = asyncio.ensure_future(self._take(turn, told))
+            self._turn = task
+            try:
+                async for event in happened:
+                    yield event
+                await task
+            finally:
+                await _stop(task)
+                self._turn = None
+                self._usage = turn.usage
+                self._parts.journal.note("event_msg", _token_count(turn.usage))
+
+    def interrupt(self) -> None:
+        """End the turn that runs, if any."""
+        if self._turn is not None:
+            self._turn.cancel()
+
+    def warn(self, message: str) -> events.ItemCompleted:
+        """Return a warning as an event with an item id of its own."""
+        item = events.ErrorItem(id=self._new_item_id(), message=message)
+        return events.ItemCompleted(item=item)
+
+    async def close(self) -> None:
+        """End what outlived its turn and close the way to the model."""
+        for tool in self._parts.tools.values():
+            await tool.close()
+        await self._parts.model.close()
+
+    async def _take(self, turn: Turn, told: asyncio.Queue[events.Event | None]) -> None:
+        try:
+            await turn.take()
+        except asyncio.CancelledError:
+            failure = events.Failure(INTERRUPTED)
+            told.put_nowait(events.TurnFailed(error=failure))
+        finally:
+            told.put_nowait(None)
+
+    def _begin(self, prompt: Item) -> None:
+        if not self._history:
+            self._parts.journal.note("session_meta", self._parts.meta)
+            for item in self._parts.surroundings:
+                self._keep(item)
+        self._keep(prompt)
+
+    def _keep(self, item: Item) -> None:
+        self._history.append(item)
+        self._parts.journal.append(item)
+
+    def _new_item_id(self) -> str:
+        number = self._items
+        self._items += 1
+        return f"item_{number}"
+
+    def _settings(self, emit: Callable[[events.Event], None]) -> Settings:
+        parts = self._parts
+        scope = Scope(cwd=parts.cwd, emit=emit, new_item_id=self._new_item_id)
+        return Settings(
+            model=parts.model,
+            tools=parts.tools,
+            scope=scope,
+            clock=parts.clock,
+            compose=lambda choice: context.request(parts.frame, self._history, choice),
+            keep=self._keep,
+            stream_retries=parts.stream_retries,
+        )
+
+
+async def _events(
+    told: asyncio.Queue[events.Event | None],
+) -> AsyncGenerator[events.Event, None]:
+    while (event := await told.get()) is not None:
+        yield event
+
+
+def _token_count(usage: events.TokenUsage) -> dict[str, object]:
+    return {"type": "token_count", "info": {"total_token_usage": usage}}
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    if not task.done():
+        task.cancel()
+        await asyncio.wait([task])

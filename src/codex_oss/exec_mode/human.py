@@ -1,0 +1,142 @@
+"""`exec` for people: the final message on stdout, everything else on stderr."""
+
+import time
+from collections.abc import Callable
+from typing import TextIO, assert_never
+
+import msgspec
+
+from codex_oss import events
+
+OUTPUT_LINES = 20
+"""Lines of a command's output that are shown; the model gets more."""
+
+
+class Banner(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said before a session starts, as name and value."""
+
+    title: str
+    rows: list[tuple[str, str]]
+    prompt: str
+
+
+class Human:
+    """Prints events for a person who watches, and the answer for a pipe."""
+
+    def __init__(
+        self,
+        out: TextIO,
+        err: TextIO,
+        banner: Banner,
+        *,
+        color: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._out = out
+        self._err = err
+        self._banner = banner
+        self._color = color
+        self._clock = clock
+        self._began: dict[str, float] = {}
+        self._usage = events.TokenUsage()
+
+    def feed(self, event: events.Event) -> None:
+        """Print one event."""
+        match event:
+            case events.ThreadStarted():
+                self._greet(event.thread_id)
+            case events.ItemStarted(item=item):
+                self._started(item)
+            case events.ItemUpdated(item=item):
+                self._updated(item)
+            case events.ItemCompleted(item=item):
+                self._completed(item)
+            case events.Notice(message=message):
+                self._say(f"{self._style('ERROR:', 31)} {message}")
+            case events.TurnCompleted(usage=usage):
+                self._usage = usage
+            case events.TurnStarted() | events.TurnFailed():
+                pass
+            case events.TextDelta() | events.ReasoningDelta() | events.OutputDelta():
+                pass
+            case _:
+                assert_never(event)
+
+    def finish(self, last_message: str | None) -> None:
+        """Print the tokens used, and on stdout the model's last message."""
+        used = self._usage
+        total = used.input_tokens + used.output_tokens - used.cached_input_tokens
+        self._say(f"{self._style('tokens used', 35)}\n{total:,}")
+        if last_message is not None:
+            print(last_message, file=self._out, flush=True)
+
+    def _greet(self, thread_id: str) -> None:
+        self._say(f"{self._banner.title}\n--------")
+        for name, value in (*self._banner.rows, ("session id", thread_id)):
+            self._say(f"{self._style(name + ':', 1)} {value}")
+        self._say(f"--------\n{self._style('user', 36)}\n{self._banner.prompt}")
+
+    def _started(self, item: events.ThreadItem) -> None:
+        self._began[item.id] = self._clock()
+        match item:
+            case events.CommandExecution(command=command):
+                self._say(f"{self._style('exec', 35)}\n{self._style(command, 1)}")
+            case events.FileChange():
+                self._say(self._style("apply patch", 35))
+            case events.TodoList():
+                self._plan(item)
+            case events.McpToolCall(server=server, tool=tool):
+                self._say(f"mcp: {server}/{tool} started")
+            case _:
+                pass
+
+    def _updated(self, item: events.ThreadItem) -> None:
+        if isinstance(item, events.TodoList):
+            self._plan(item)
+
+    def _completed(self, item: events.ThreadItem) -> None:
+        match item:
+            case events.AgentMessage(text=text):
+                self._say(f"{self._style('codex', 35)}\n{text}")
+            case events.ReasoningItem(text=text):
+                self._say(self._style(f"thinking\n{text}", 2))
+            case events.CommandExecution():
+                self._ran(item)
+            case events.FileChange(changes=changes, status=status):
+                self._say(f"patch: {status}")
+                self._say("\n".join(f"{_LETTER[c.kind]} {c.path}" for c in changes))
+            case events.McpToolCall(server=server, tool=tool, status=status):
+                self._say(f"mcp: {server}/{tool} ({status})")
+            case events.WebSearch(query=query):
+                self._say(f"web search: {query}")
+            case events.ErrorItem(message=message):
+                self._say(f"{self._style('warning:', 33)} {message}")
+            case events.TodoList():
+                pass
+            case _:
+                assert_never(item)
+
+    def _ran(self, item: events.CommandExecution) -> None:
+        took = self._clock() - self._began.pop(item.id, self._clock())
+        how = "succeeded" if item.exit_code == 0 else f"exited {item.exit_code}"
+        self._say(f" {how} in {took * 1000:.0f}ms:")
+        lines = item.aggregated_output.rstrip("\n").split("\n")
+        if len(lines) > OUTPUT_LINES:
+            half = OUTPUT_LINES // 2
+            gap = f"… {len(lines) - OUTPUT_LINES} lines …"
+            lines = [*lines[:half], gap, *lines[-half:]]
+        self._say(self._style("\n".join(lines), 2))
+
+    def _plan(self, item: events.TodoList) -> None:
+        self._say(self._style("plan", 35))
+        for step in item.items:
+            self._say(f"  {'✓' if step.completed else '•'} {step.text}")
+
+    def _say(self, text: str) -> None:
+        print(text, file=self._err, flush=True)
+
+    def _style(self, text: str, code: int) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._color else text
+
+
+_LETTER = {"add": "A", "delete": "D", "update": "M"}

@@ -1,0 +1,62 @@
+"""`exec`: one turn, printed; the exit code says how it ended."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Protocol
+
+from codex_oss import events
+from codex_oss.agent.session import Session
+from codex_oss.items import Item
+
+
+class Printer(Protocol):
+    """Where the events go."""
+
+    def feed(self, event: events.Event) -> None:
+        """Print one event."""
+        ...
+
+    def finish(self, last_message: str | None) -> None:
+        """Print what comes after the last event."""
+        ...
+
+
+async def run(
+    session: Session,
+    prompt: Item,
+    printer: Printer,
+    *,
+    warnings: list[str],
+    last_message_file: Path | None = None,
+) -> int:
+    """Take one turn and return 0 when it completed, 1 when it failed.
+
+    Ctrl-C and SIGTERM end the turn: its commands are stopped and 1 is returned.
+    """
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, session.interrupt)
+    last: str | None = None
+    code = 1
+    printer.feed(events.ThreadStarted(thread_id=session.thread_id))
+    for warning in warnings:
+        printer.feed(session.warn(warning))
+    async for event in session.submit(prompt):
+        printer.feed(event)
+        match event:
+            case events.ItemCompleted(item=events.AgentMessage(text=text)):
+                last = text
+            case events.TurnCompleted():
+                code = 0
+            case _:
+                pass
+    printer.finish(last)
+    if last_message_file is not None:
+        write_last_message(last_message_file, last)
+    return code
+
+
+def write_last_message(path: Path, text: str | None) -> None:
+    """Write the model's last message, without a line end; empty if there was none."""
+    path.write_text(text or "", encoding="utf-8")
