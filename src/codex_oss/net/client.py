@@ -1,0 +1,290 @@
+"""The HTTP client: pooled connections, one exchange each, errors as ours.
+
+It asks for plain bodies. There is no limit on the wait for the first byte unless the
+caller sets one: a local model reads a long prompt for minutes, and TCP keep-alive
+finds a peer that has died meanwhile.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from codex_oss.errors import (
+    BadRequest,
+    ConfigError,
+    ModelError,
+    NotFound,
+    ServerFault,
+    StreamCut,
+    Unauthorized,
+)
+from codex_oss.net import proxy as proxies
+from codex_oss.net import url as urls
+from codex_oss.net.connection import Connection
+from codex_oss.net.dial import Dialer
+from codex_oss.net.proxy import Proxy
+from codex_oss.net.reply import Reply
+from codex_oss.net.url import Url
+
+Headers = Iterable[tuple[str, str]]
+
+IDLE_S = 300.0
+"""Silence inside a body that counts as a cut, unless the caller says otherwise."""
+CONNECT_S = 10.0
+"""For name lookup, TCP, the proxy and TLS together, unless the caller says so."""
+JSON_S = 10.0
+"""For a whole small question to a server, unless the caller says otherwise."""
+MAX_JSON_BYTES = 16 * 1024 * 1024
+"""Of the answer to such a question."""
+KEEP_IDLE_S = 60.0
+"""How long an unused connection is kept."""
+KEEP_PER_ROUTE = 8
+"""How many of them."""
+LINGER_S = 1.0
+"""How long the rest of an answer may take for its connection to be kept."""
+
+_OK = range(200, 300)
+_FAULT = range(500, 600)
+_REDIRECTS = (301, 302, 303, 307, 308)
+_SAME_METHOD = (307, 308)
+_CREDENTIALS = ("authorization", "cookie", "proxy-authorization")
+_EXCERPT_CHARS = 300
+
+_Route = tuple[tuple[str, str, int], Proxy | None]
+
+
+class _Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """A request and how long to wait for what of its answer, in seconds."""
+
+    method: str
+    url: Url
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    idle_s: float
+    first_byte_s: float | None
+    connect_s: float
+
+
+class Client:
+    """An HTTP/1.1 client. One per event loop; ``close`` it in the end."""
+
+    def __init__(self, env: Mapping[str, str] | None = None) -> None:
+        """Take proxies and certificates from ``env``; None: the process's own."""
+        env = os.environ if env is None else env
+        self._dialer = Dialer(env)
+        self._proxies = proxies.from_env(env)
+        self._idle: dict[_Route, list[Connection]] = {}
+        self._lingering: set[Connection] = set()
+
+    async def open(  # noqa: PLR0913  a request has this many parts
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Headers = (),
+        body: bytes = b"",
+        idle_s: float = IDLE_S,
+        first_byte_s: float | None = None,
+        connect_s: float = CONNECT_S,
+        follow: int = 0,
+    ) -> Reply:
+        """Send a request; return when the head of its answer is there.
+
+        ``follow`` is how many redirects to follow; another host does not get the
+        credentials. Raises ``Unreachable``, ``StreamCut``, ``ServerFault`` (not
+        HTTP), ``BadRequest`` (redirects) and ``ConfigError`` (URL, header, proxy). A
+        status is never an error here.
+        """
+        ask = _Ask(
+            method=method,
+            url=urls.parse(url),
+            headers=tuple(headers),
+            body=body,
+            idle_s=idle_s,
+            first_byte_s=first_byte_s,
+            connect_s=connect_s,
+        )
+        for left in range(follow, -1, -1):
+            reply = await self._exchange(ask)
+            if not follow or reply.status not in _REDIRECTS:
+                return reply
+            location = reply.headers.get("location")
+            reply.close()
+            if location is None or not left:
+                break
+            ask = _redirected(ask, reply.status, urls.join(ask.url, location))
+        raise BadRequest(f"{url} leads to too many redirects, or to none")
+
+    async def get_json(
+        self, url: str, *, headers: Headers = (), timeout_s: float = JSON_S
+    ) -> Any:
+        """Return the JSON value that a GET answers.
+
+        Raises ``NotFound``, ``Unauthorized``, ``ServerFault`` or ``BadRequest`` by
+        status, ``ServerFault`` for what is not JSON, and what ``open`` raises.
+        """
+        return await self._json("GET", url, headers, b"", timeout_s)
+
+    async def post_json(
+        self,
+        url: str,
+        value: object,
+        *,
+        headers: Headers = (),
+        timeout_s: float = JSON_S,
+    ) -> Any:
+        """Send a value as JSON and return the JSON value it answers; see above."""
+        headers = (("content-type", "application/json"), *headers)
+        return await self._json(
+            "POST", url, headers, msgspec.json.encode(value), timeout_s
+        )
+
+    async def close(self) -> None:
+        """Close the connections that nobody uses."""
+        for connection in (
+            *self._lingering,
+            *(c for r in self._idle.values() for c in r),
+        ):
+            connection.abort()
+        self._idle.clear()
+        self._lingering.clear()
+        await asyncio.sleep(0)
+
+    # --- one exchange ------------------------------------------------------------
+
+    async def _exchange(self, ask: _Ask) -> Reply:
+        proxy = self._proxies.find(ask.url)
+        route = (ask.url.origin, proxy)
+        data = _encode(ask, proxy if ask.url.scheme == "http" else None)
+        kept = self._take(route)
+        if kept is not None:
+            try:
+                return await self._ask(kept, ask, route, data)
+            except StreamCut:
+                # The server had closed it before our request came: once more.
+                if kept.received or not kept.closed_by_peer:
+                    raise
+        fresh = await self._dialer.connect(ask.url, proxy, ask.connect_s)
+        return await self._ask(fresh, ask, route, data)
+
+    async def _ask(
+        self, connection: Connection, ask: _Ask, route: _Route, data: bytes
+    ) -> Reply:
+        try:
+            connection.send(ask.method, data)
+            await connection.head(ask.first_byte_s)
+        except BaseException:
+            connection.abort()
+            raise
+
+        def give_back(connection: Connection, linger: bool) -> None:  # noqa: FBT001
+            self._keep(route, connection, linger=linger)
+
+        return Reply(connection, ask.url, ask.idle_s, give_back)
+
+    async def _json(
+        self, method: str, url: str, headers: Headers, body: bytes, timeout_s: float
+    ) -> Any:
+        asked = f"{method} {url}"
+        try:
+            async with asyncio.timeout(timeout_s):
+                headers = (("accept", "application/json"), *headers)
+                with await self.open(method, url, headers=headers, body=body) as reply:
+                    data = await reply.read(MAX_JSON_BYTES + 1)
+        except TimeoutError as error:
+            raise StreamCut(f"{asked}: no whole answer in {timeout_s:g} s") from error
+        if reply.status not in _OK:
+            raise _refusal(asked, reply.status, data)
+        if len(data) > MAX_JSON_BYTES:
+            raise ServerFault(f"{asked}: an answer of more than {MAX_JSON_BYTES} bytes")
+        try:
+            return msgspec.json.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ServerFault(f"{asked}: the answer is not JSON: {error}") from error
+
+    # --- the pool ----------------------------------------------------------------
+
+    def _take(self, route: _Route) -> Connection | None:
+        kept = self._idle.get(route)
+        while kept:
+            connection = kept.pop()
+            if not connection.lost:
+                connection.expire_in(None)
+                return connection
+        self._idle.pop(route, None)
+        return None
+
+    def _keep(self, route: _Route, connection: Connection, *, linger: bool) -> None:
+        if linger and not connection.complete and not connection.lost:
+            self._lingering.add(connection)
+            connection.linger(LINGER_S, lambda ended: self._after(route, ended))
+            return
+        if not connection.end():
+            return
+        kept = self._idle.setdefault(route, [])
+        kept[:] = [other for other in kept if not other.lost]
+        if len(kept) >= KEEP_PER_ROUTE:
+            connection.abort()
+            return
+        connection.expire_in(KEEP_IDLE_S)
+        kept.append(connection)
+
+    def _after(self, route: _Route, connection: Connection) -> None:
+        self._lingering.discard(connection)
+        self._keep(route, connection, linger=False)
+
+
+def _encode(ask: _Ask, proxy: Proxy | None) -> bytes:
+    target = str(ask.url) if proxy else ask.url.target
+    lines = [f"{ask.method} {target} HTTP/1.1", f"host: {ask.url.authority}"]
+    if not any(name.lower() == "accept-encoding" for name, _ in ask.headers):
+        lines.append("accept-encoding: identity")
+    if proxy and proxy.authorization:
+        lines.append(f"proxy-authorization: {proxy.authorization}")
+    if ask.body or ask.method not in ("GET", "HEAD", "DELETE"):
+        lines.append(f"content-length: {len(ask.body)}")
+    lines += [_header(name, value) for name, value in ask.headers]
+    return "\r\n".join([*lines, "\r\n"]).encode("latin-1") + ask.body
+
+
+def _header(name: str, value: str) -> str:
+    line = f"{name}: {value}"
+    # The value may be a key, so it is not shown.
+    if not line.isascii() or not line.replace("\t", " ").isprintable():
+        raise ConfigError(
+            f"the header {name!r} has characters that HTTP cannot carry",
+            hint="Look for a line break or a quotation mark that was copied along.",
+        )
+    return line
+
+
+def _redirected(ask: _Ask, status: int, url: Url) -> _Ask:
+    if ask.url.scheme == "https" and url.scheme != "https":
+        raise BadRequest(f"{ask.url} redirects to {url.place} without TLS; refused")
+    headers = ask.headers
+    if url.origin != ask.url.origin:
+        headers = tuple(h for h in headers if h[0].lower() not in _CREDENTIALS)
+    same = status in _SAME_METHOD or ask.method in ("GET", "HEAD")
+    return msgspec.structs.replace(
+        ask,
+        url=url,
+        headers=headers,
+        method=ask.method if same else "GET",
+        body=ask.body if same else b"",
+    )
+
+
+_REFUSALS: dict[int, type[ModelError]] = {
+    401: Unauthorized,
+    403: Unauthorized,
+    404: NotFound,
+}
+
+
+def _refusal(asked: str, status: int, body: bytes) -> ModelError:
+    kind = ServerFault if status in _FAULT else _REFUSALS.get(status, BadRequest)
+    excerpt = " ".join(body[:_EXCERPT_CHARS].decode("utf-8", "replace").split())
+    return kind(f"{asked} answered {status}: {excerpt or 'no text'}")

@@ -1,0 +1,260 @@
+"""One connection: bytes from the transport, through llhttp, to whoever waits.
+
+A connection carries one exchange at a time: ``send``, ``head``, then ``next`` until
+it returns ``b""``. It pauses its transport when nobody takes what it holds.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Self
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from codex_oss.errors import ServerFault, StreamCut
+
+MAX_HEAD_BYTES = 64 * 1024
+"""Of all headers (or trailers) of one answer together."""
+HIGH_WATER = 512 * 1024
+"""Bytes of body held for a slow reader before the transport is paused."""
+
+_NO_BODY_METHODS = ("HEAD",)
+_INFORMATIONAL = range(100, 200)
+
+
+class Connection(asyncio.Protocol):
+    """A connection to ``place``, which is ``host:port`` for messages."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self.transport: asyncio.Transport | None = None
+        self.lost = False
+        self.received = False
+        """Whether a byte of the running exchange's answer has come."""
+        self.closed_by_peer = False
+        """Whether it was the other side that ended the connection."""
+        self._expiry: asyncio.TimerHandle | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._idle = True
+        self._begin("")
+
+    def _begin(self, method: str) -> None:
+        self._method = method
+        self._parser = HttpResponseParser(self)
+        self.received = False
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.complete = False
+        self.reusable = False
+        self._on_rest: Callable[[Self], None] | None = None
+        self._fault: StreamCut | ServerFault | None = None
+        self._body: deque[bytes] = deque()
+        self._held = 0
+        self._paused = False
+        self._head_bytes = 0
+        self._has_head = False
+        self._sized = False
+
+    # --- for the client ----------------------------------------------------------
+
+    def send(self, method: str, data: bytes) -> None:
+        """Begin an exchange: write a request, head and body."""
+        assert self.transport is not None
+        self._begin(method)
+        self._idle = False
+        self.transport.write(data)
+
+    async def head(self, first_byte_s: float | None) -> None:
+        """Wait until ``status`` and ``headers`` are there.
+
+        Raises ``StreamCut`` when the connection ends or stays silent for
+        ``first_byte_s`` (None: wait for as long as the connection lives), and
+        ``ServerFault`` when what comes is not HTTP.
+        """
+        while not self._has_head:
+            self._raise_if_over()
+            if not await self._wait(first_byte_s):
+                self.abort()
+                raise StreamCut(f"no answer from {self.place} in {first_byte_s:g} s")
+
+    async def next(self, idle_s: float) -> bytes:
+        """Return what has come of the body, at least a byte; ``b""`` at its end.
+
+        Raises ``StreamCut`` when the connection ends early or when nothing comes
+        for ``idle_s`` seconds.
+        """
+        while not self._body:
+            if self.complete:
+                return b""
+            self._raise_if_over()
+            if not await self._wait(idle_s):
+                self.abort()
+                raise StreamCut("idle timeout waiting for SSE")
+        data = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._body.clear()
+        self._held = 0
+        self._resume()
+        return data
+
+    def end(self) -> bool:
+        """End the exchange; return whether the connection can carry another one.
+
+        A connection that cannot is closed.
+        """
+        self._on_rest = None
+        if self.complete and self.reusable and not self.lost:
+            self._idle = True
+            return True
+        self.abort()
+        return False
+
+    def linger(self, seconds: float, on_rest: Callable[[Self], None]) -> None:
+        """Drop what is left of the answer; call ``on_rest`` when that is over.
+
+        Closes the connection when the end does not come within ``seconds``.
+        """
+        self._body.clear()
+        self._held = 0
+        self._on_rest = on_rest
+        self.expire_in(seconds)
+        self._resume()
+        if self.complete:
+            on_rest(self)
+
+    def expire_in(self, seconds: float | None) -> None:
+        """Close the connection after ``seconds``; None: keep it."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        if seconds is not None:
+            loop = asyncio.get_running_loop()
+            self._expiry = loop.call_later(seconds, self.abort)
+
+    def abort(self) -> None:
+        """Close the socket now."""
+        self.expire_in(None)
+        self.lost = True
+        if self.transport is not None:
+            self.transport.abort()
+
+    async def _wait(self, seconds: float | None) -> bool:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._waiter
+        except TimeoutError:
+            return False
+        finally:
+            self._waiter = None
+        return True
+
+    def _resume(self) -> None:
+        if self._paused and self.transport is not None:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _raise_if_over(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+        if self.lost:
+            missing = "the end of" if self._has_head else "sending"
+            raise StreamCut(
+                f"{self.place} closed the connection before {missing} an answer"
+            )
+
+    # --- for asyncio -------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        if self._idle:
+            self.abort()
+            return
+        self.received = True
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            self._fail("switched to another protocol")
+        except HttpParserError as error:
+            self._fail(f"sent what is not HTTP: {error.__context__ or error}")
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note the end, which is also the end of a body without a length."""
+        if exc is None and self._has_head and not self._sized and not self.lost:
+            self.complete = True
+        self.closed_by_peer = not self.lost
+        self.lost = True
+        self.expire_in(None)
+        if self._on_rest is not None:
+            self._on_rest(self)
+        self._wake()
+
+    def _fail(self, what: str) -> None:
+        if not self.complete:
+            kind = StreamCut if self._has_head else ServerFault
+            self._fault = kind(f"{self.place} {what}")
+        self.abort()
+
+    # --- for the parser ----------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """Begin a message: the answer, or the one after an informational one."""
+        if self.complete:
+            self.reusable = False
+            raise ValueError("an answer that nobody asked for")
+        self.headers = {}
+        self._head_bytes = 0
+        self._sized = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; trailers are counted and dropped."""
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise ValueError(f"headers of more than {MAX_HEAD_BYTES} bytes")
+        if self._has_head:
+            return
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        if key in ("content-length", "transfer-encoding"):
+            self._sized = True
+        self.headers[key] = (
+            f"{self.headers[key]}, {text}" if key in self.headers else text
+        )
+
+    def on_headers_complete(self) -> None:
+        """Publish the head, unless it is an informational one."""
+        status = self._parser.get_status_code()
+        if status in _INFORMATIONAL:
+            return
+        self.status = status
+        self._has_head = True
+        self._head_bytes = 0
+        if self._method in _NO_BODY_METHODS:
+            self.complete = True
+        else:
+            self.reusable = self._parser.should_keep_alive()
+
+    def on_body(self, data: bytes) -> None:
+        """Hold a piece of the body; pause the transport when there is too much."""
+        if self.complete or self._on_rest is not None:
+            return
+        self._body.append(data)
+        self._held += len(data)
+        if self._held > HIGH_WATER and not self._paused and self.transport is not None:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        """End the answer, unless it was an informational one."""
+        if self._has_head and not self.complete:
+            self.complete = True
+            if self._on_rest is not None:
+                self._on_rest(self)
