@@ -1,0 +1,73 @@
+"""The Chat Completions API: requests, and the chunks of a streamed answer.
+
+Source: OpenAI's Chat Completions reference, and the answers of llama.cpp, Ollama,
+LM Studio, vLLM and SGLang, which add to it and deviate from it. A request is written
+strictly; an answer is read leniently and never raises.
+"""
+
+from codex_oss.wire.chat.answer import (
+    CallDelta,
+    Choice,
+    Chunk,
+    ChunkError,
+    CompletionTokensDetails,
+    Delta,
+    FunctionDelta,
+    PromptProgress,
+    PromptTokensDetails,
+    Timings,
+    Usage,
+)
+from codex_oss.wire.chat.codec import DONE, decode_chunk, decode_completion, encode
+from codex_oss.wire.chat.request import (
+    Assistant,
+    Developer,
+    Function,
+    FunctionTool,
+    ImagePart,
+    ImageUrl,
+    Message,
+    Part,
+    Request,
+    StreamOptions,
+    System,
+    TextPart,
+    Tool,
+    ToolCall,
+    ToolFunction,
+    User,
+)
+
+__all__ = [
+    "DONE",
+    "Assistant",
+    "CallDelta",
+    "Choice",
+    "Chunk",
+    "ChunkError",
+    "CompletionTokensDetails",
+    "Delta",
+    "Developer",
+    "Function",
+    "FunctionDelta",
+    "FunctionTool",
+    "ImagePart",
+    "ImageUrl",
+    "Message",
+    "Part",
+    "PromptProgress",
+    "PromptTokensDetails",
+    "Request",
+    "StreamOptions",
+    "System",
+    "TextPart",
+    "Timings",
+    "Tool",
+    "ToolCall",
+    "ToolFunction",
+    "Usage",
+    "User",
+    "decode_chunk",
+    "decode_completion",
+    "encode",
+]
