@@ -1,0 +1,52 @@
+"""Picks the command, and turns every error into a message and an exit code."""
+
+import sys
+
+from codex_oss.cli import arguments
+from codex_oss.errors import CodexOssError, UsageError
+
+
+def run(argv: list[str]) -> int:
+    """Run the command that ``argv`` names and return the exit code."""
+    try:
+        return _dispatch(argv)
+    except CodexOssError as error:
+        sys.stderr.write(f"Error: {error.report()}\n")
+        return error.exit_code
+    except BrokenPipeError:
+        # Who read our output has left; nothing is wrong, and nobody reads more.
+        sys.stderr.close()
+        return 1
+
+
+def _dispatch(argv: list[str]) -> int:
+    at = next((i for i, word in enumerate(argv) if _command(word)), None)
+    if at is None:
+        return _no_command(argv)
+    command = _command(argv[at])
+    # `codex-oss -m x exec …` is `codex-oss exec -m x …`.
+    options = arguments.PARSERS[command]().parse_args(argv[:at] + argv[at + 1 :])
+    match command:
+        case "config":
+            from codex_oss.cli import config_command  # noqa: PLC0415  paid when used
+
+            return config_command.run(options)
+        case _:
+            from codex_oss.cli import exec_command  # noqa: PLC0415  paid when used
+
+            return exec_command.run(options)
+
+
+def _command(word: str) -> str:
+    word = arguments.ALIASES.get(word, word)
+    return word if word in arguments.PARSERS else ""
+
+
+def _no_command(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        (sys.stdout if argv else sys.stderr).write(arguments.HELP)
+        return 0 if argv else 2
+    raise UsageError(
+        f"`{argv[0]}` is not a command, and this version has no terminal UI.",
+        hint='To do a task: codex-oss exec "what to do". For more: codex-oss --help.',
+    )

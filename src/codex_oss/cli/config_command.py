@@ -1,0 +1,20 @@
+"""``codex-oss config``: every value and where it comes from."""
+
+import argparse
+import os
+import sys
+
+from codex_oss.cli.settings import load_config
+from codex_oss.config import show
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the configuration, or its JSON schema."""
+    if options.action == "schema":
+        sys.stdout.write(show.json_schema())
+        return 0
+    loaded = load_config(options, os.environ)
+    for warning in loaded.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+    sys.stdout.write(show.render(loaded))
+    return 0

@@ -1,0 +1,101 @@
+"""``codex-oss exec``: from arguments to one printed turn."""
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from codex_oss import wiring
+from codex_oss.agent.project_docs import project_root
+from codex_oss.cli.prompt_input import read_prompt
+from codex_oss.cli.settings import load_config
+from codex_oss.errors import CodexOssError, ConfigError
+from codex_oss.exec_mode import run as exec_run
+from codex_oss.exec_mode.human import Banner, Human
+from codex_oss.exec_mode.jsonl import JsonLines
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run ``exec`` and return the exit code."""
+    cwd = _folder(options.cd)
+    loaded = load_config(options, os.environ)
+    schema = _schema(options.output_schema)
+    if not (options.skip_git_repo_check or options.bypass or project_root(cwd)):
+        raise CodexOssError(
+            "Not inside a trusted directory and --skip-git-repo-check was not "
+            "specified.",
+            hint=f"{cwd} is in no git repository, so changes could not be undone "
+            "there. Run `git init`, or add --skip-git-repo-check.",
+        )
+    prompt = read_prompt(options.prompt, sys.stdin)
+    job = wiring.Job(
+        loaded=loaded,
+        cwd=cwd,
+        env=dict(os.environ),
+        extra_roots=[_folder(folder) for folder in options.add_dir],
+        ephemeral=options.ephemeral,
+        output_schema=schema,
+    )
+    images = [path for group in options.image for path in group]
+    return asyncio.run(_exec(job, options, prompt, images))
+
+
+async def _exec(
+    job: wiring.Job, options: argparse.Namespace, prompt: str, images: list[str]
+) -> int:
+    opened = await wiring.open_session(job, sys.stderr)
+    if options.json:
+        printer: exec_run.Printer = JsonLines(sys.stdout.buffer)
+    else:
+        banner = Banner(
+            title=wiring.TITLE, rows=opened.description, prompt=prompt.rstrip("\n")
+        )
+        color = options.color == "always" or (
+            options.color == "auto"
+            and sys.stderr.isatty()
+            and "NO_COLOR" not in os.environ
+        )
+        printer = Human(sys.stdout, sys.stderr, banner, color=color)
+    last = options.output_last_message
+    try:
+        return await exec_run.run(
+            opened.session,
+            opened.prompt(prompt, images),
+            printer,
+            warnings=opened.warnings,
+            last_message_file=Path(last) if last else None,
+        )
+    finally:
+        await opened.close()
+
+
+def _folder(given: str | None) -> Path:
+    path = Path(given or ".")
+    try:
+        resolved = path.resolve(strict=True)
+    except OSError as error:
+        raise CodexOssError(f"cannot use folder `{path}`: {error.strerror}") from error
+    if not resolved.is_dir():
+        raise CodexOssError(f"cannot use folder `{path}`: it is not a folder")
+    return resolved
+
+
+def _schema(given: str | None) -> dict[str, Any] | None:
+    if given is None:
+        return None
+    try:
+        data = Path(given).read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"Failed to read output schema file {given}: {error.strerror}"
+        ) from error
+    try:
+        return msgspec.json.decode(data, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise ConfigError(
+            f"Output schema file {given} is not valid JSON: {error}"
+        ) from error

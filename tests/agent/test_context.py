@@ -1,0 +1,132 @@
+"""What the model is told before the conversation."""
+
+from pathlib import Path
+
+import pytest
+
+from codex_oss.agent import context
+from codex_oss.agent.project_docs import ProjectDocs, project_root, read_project_docs
+from codex_oss.items import InputImage, InputText, Message, user
+from codex_oss.policy import Permissions
+
+
+@pytest.mark.parametrize(
+    ("model", "window", "profile"),
+    [
+        ("gpt-oss:20b", 131_072, "full"),
+        ("gpt-oss:20b", 8192, "lite"),
+        ("qwen3.5:4b", None, "lite"),
+        ("qwen3.5:35b-a3b", None, "full"),
+        ("SmolLM2-135M-Instruct", None, "lite"),
+        ("gpt-5.5", None, "full"),
+        ("phi", None, "full"),
+        ("gpt-oss:20b", 16_384, "full"),
+    ],
+)
+def test_small_models_and_windows_get_the_lite_prompt(
+    model: str, window: int | None, profile: str
+) -> None:
+    assert context.choose_profile(model, window) == profile
+
+
+@pytest.mark.parametrize(
+    ("permissions", "text"),
+    [
+        (
+            Permissions(mode="read-only"),
+            "read-only: nothing can be written, network off",
+        ),
+        (
+            Permissions(mode="workspace-write", writable_roots=("/w", "/tmp")),
+            "only these can be written: /w, /tmp; network off",
+        ),
+        (
+            Permissions(mode="danger-full-access", network=True),
+            "none: commands may write anywhere and use the network",
+        ),
+    ],
+)
+def test_the_environment_says_what_the_sandbox_allows(
+    permissions: Permissions, text: str
+) -> None:
+    assert context.environment("/w", "bash", permissions) == user(
+        "<environment_context>\n  <cwd>/w</cwd>\n  <shell>bash</shell>\n"
+        f"  <sandbox>{text}</sandbox>\n</environment_context>"
+    )
+
+
+def test_images_stand_before_the_prompt_and_unreadable_ones_are_named() -> None:
+    message = context.prompt("what is it?", [("/a.png", "data:x"), ("/b.png", "")])
+    assert message == Message(
+        role="user",
+        content=[
+            InputText(text='<image name=[Image #1] path="/a.png">'),
+            InputImage(image_url="data:x", detail="high"),
+            InputText(text="</image>"),
+            InputText(text="The image at `/b.png` could not be read."),
+            InputText(text="what is it?"),
+        ],
+    )
+
+
+# --- AGENTS.md -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    sub = tmp_path / "repo" / "sub"
+    sub.mkdir(parents=True)
+    (tmp_path / "repo" / ".git").mkdir()
+    (tmp_path / "home").mkdir()
+    return tmp_path / "repo"
+
+
+def read(repo: Path, cwd: Path, max_bytes: int = 1000) -> ProjectDocs:
+    home = repo.parent / "home"
+    return read_project_docs(cwd, home, max_bytes=max_bytes, fallback_names=["X.md"])
+
+
+def test_docs_are_read_from_the_root_down_and_the_global_one_stands_first(
+    repo: Path,
+) -> None:
+    (repo.parent / "home" / "AGENTS.md").write_text("all\n")
+    (repo / "AGENTS.md").write_text("root\n")
+    (repo / "sub" / "AGENTS.md").write_text("sub\n")
+    assert read(repo, repo / "sub") == ProjectDocs(
+        f"# AGENTS.md instructions for {repo / 'sub'}\n\n<INSTRUCTIONS>\n"
+        "all\n\n--- project-doc ---\n\nroot\n\nsub\n</INSTRUCTIONS>",
+        [],
+    )
+
+
+def test_an_override_wins_and_a_fallback_name_comes_last(repo: Path) -> None:
+    (repo / "AGENTS.override.md").write_text("over")
+    (repo / "AGENTS.md").write_text("plain")
+    (repo / "sub" / "X.md").write_text("fallback")
+    text = read(repo, repo / "sub").text
+    assert "over\n\nfallback" in text
+    assert "plain" not in text
+
+
+def test_blank_files_count_as_absent(repo: Path) -> None:
+    (repo / "AGENTS.override.md").write_text(" \n")
+    assert read(repo, repo) == ProjectDocs("", [])
+
+
+def test_the_file_over_the_budget_is_cut_and_people_are_told(repo: Path) -> None:
+    (repo / "AGENTS.md").write_text("123456789")
+    docs = read(repo, repo, max_bytes=3)
+    assert "\n123\n" in docs.text
+    assert docs.warnings == [f"Loaded only 3 of 9 bytes from {repo / 'AGENTS.md'}."]
+
+
+def test_no_budget_means_no_project_docs_but_the_global_one(repo: Path) -> None:
+    (repo.parent / "home" / "AGENTS.md").write_text("all")
+    (repo / "AGENTS.md").write_text("root")
+    text = read(repo, repo, max_bytes=0).text
+    assert text == "# AGENTS.md instructions\n\n<INSTRUCTIONS>\nall\n</INSTRUCTIONS>"
+
+
+def test_the_root_is_the_nearest_folder_with_a_marker(repo: Path) -> None:
+    assert project_root(repo / "sub") == repo
+    assert project_root(repo.parent / "home", ["no such marker"]) is None

@@ -1,0 +1,64 @@
+"""Sessions on disk."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from codex_oss.agent.rollout import Rollout, utc
+from codex_oss.errors import SessionError
+from codex_oss.items import Unknown, user
+from fakes import FakeClock
+
+
+def test_every_line_is_there_as_soon_as_it_is_said(tmp_path: Path) -> None:
+    rollout = Rollout(tmp_path, "T", FakeClock(1_750_000_000.25))
+    rollout.note("session_meta", {"id": "T"})
+    rollout.append(user("hi"))
+    rollout.append(Unknown(b'{"type":"new","x":1}'))
+    lines = [json.loads(line) for line in rollout.path.read_text().splitlines()]
+    when = "2025-06-15T15:06:40.250Z"
+    assert lines == [
+        {
+            "timestamp": when,
+            "ordinal": 0,
+            "type": "session_meta",
+            "payload": {"id": "T"},
+        },
+        {
+            "timestamp": when,
+            "ordinal": 1,
+            "type": "response_item",
+            "payload": {
+                "type": "message",
+                "role": "user",
+                "content": [{"type": "input_text", "text": "hi"}],
+            },
+        },
+        {
+            "timestamp": when,
+            "ordinal": 2,
+            "type": "response_item",
+            "payload": {"type": "new", "x": 1},
+        },
+    ]
+    rollout.close()
+    assert stat.S_IMODE(rollout.path.stat().st_mode) == 0o600
+
+
+def test_a_session_without_a_line_leaves_no_file(tmp_path: Path) -> None:
+    Rollout(tmp_path, "T", FakeClock()).close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_refuses_is_said_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "sessions").write_text("a file where a folder is needed")
+    rollout = Rollout(tmp_path, "T", FakeClock())
+    with pytest.raises(SessionError, match="cannot write the session to") as caught:
+        rollout.append(user("hi"))
+    assert "--ephemeral" in caught.value.hint
+
+
+def test_times_are_utc_with_milliseconds() -> None:
+    assert utc(0.001) == "1970-01-01T00:00:00.001Z"

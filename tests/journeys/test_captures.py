@@ -1,0 +1,157 @@
+"""What `codex exec --json` 0.169 printed, and what `codex-oss exec --json` prints.
+
+Each capture holds the arguments, what the model's server answered, and the events
+of the real Codex CLI. The same answers must give the same events. The deliberate
+differences are in `DIFFERENCES` and in docs/compatibility.md.
+"""
+
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fake_server import FakeServer, completed, created, done
+
+ROOT = Path(__file__).parents[2]
+CAPTURES = sorted((ROOT / "tests/captures/codex-0.169.0").glob("*.json"))
+FILES = {
+    "a.py": 'print("hi")\n',
+    "b.txt": "one\ntwo\n",
+    "old.txt": "old\n",
+}
+FALLBACK_WARNING = "Model metadata for "
+
+
+def png() -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(b"\0\xff\0\0")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", pixels)
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.fixture
+def outside(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder that is not below the temporary one, which commands may write."""
+    name = re.sub(r"\W", "_", request.node.name)
+    folder = ROOT / ".cache" / "journeys" / f"{os.getpid()}-{name}"
+    repo = folder / "repo"
+    repo.mkdir(parents=True)
+    for file, text in FILES.items():
+        (repo / file).write_text(text)
+    (folder / "pic.png").write_bytes(png())
+    (folder / "schema.json").write_text('{"type": "object"}')
+    subprocess.run(["git", "init", "-q", repo], check=True)
+    yield folder
+    subprocess.run(["rm", "-r", folder], check=True)
+
+
+def write_stdin(seen: Any) -> list[dict[str, Any]]:
+    """Answer with a `write_stdin` to the session that the last output names."""
+    output = seen.json["input"][-1]["output"]
+    session = int(re.search(r"session ID (\d+)", output)[1])  # pyright: ignore[reportOptionalSubscript] the match is the assertion
+    arguments = json.dumps({"session_id": session, "chars": "abc\n"})
+    call = {
+        "type": "function_call",
+        "id": "fc_2",
+        "call_id": "call_2",
+        "name": "write_stdin",
+        "arguments": arguments,
+    }
+    return [created(), done(call), completed()]
+
+
+def scripted(model: list[Any]) -> list[Any]:
+    computed: Callable[[Any], list[dict[str, Any]]] = write_stdin
+    return [computed if isinstance(reply, str) else reply for reply in model]
+
+
+def run_exec(
+    folder: Path, server: FakeServer, arguments: list[str], prompt: str = ""
+) -> subprocess.CompletedProcess[bytes]:
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("CODEX", "OPENAI"))}
+    env |= {"CODEX_HOME": str(home), "HOME": str(folder), "SHELL": "/bin/bash"}
+    provider = f'{{name="x",base_url="{server.url}/v1",wire_api="responses"}}'
+    settings = ["-c", "model_provider=x", "-c", f"model_providers.x={provider}"]
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "codex_oss",
+            "exec",
+            *settings,
+            "-m",
+            "gpt-oss:20b",
+            "--json",
+            *arguments,
+        ],
+        cwd=folder / "repo",
+        env=env | {"PYTHONPATH": str(ROOT / "src")},
+        input=prompt.encode(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def comparable(events: list[dict[str, Any]], *, codex: bool) -> list[dict[str, Any]]:
+    """Give both sides the same thread id and ids that count from the first item."""
+    shown = [e for e in events if not is_fallback_warning(e)] if codex else events
+    ids: dict[str, str] = {}
+    for event in shown:
+        if "thread_id" in event:
+            event["thread_id"] = "T"
+        if item := event.get("item"):
+            item["id"] = ids.setdefault(item["id"], f"item_{len(ids)}")
+    return shown
+
+
+def is_fallback_warning(event: dict[str, Any]) -> bool:
+    message = event.get("item", {}).get("message", "")
+    return message.startswith(FALLBACK_WARNING)
+
+
+def completions_sorted(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Order commands that ran side by side by id: which ends first is chance."""
+    ended = [e for e in events if is_command(e, "item.completed")]
+    ended.sort(key=lambda e: e["item"]["id"])
+    order = iter(ended)
+    return [next(order) if is_command(e, "item.completed") else e for e in events]
+
+
+def is_command(event: dict[str, Any], kind: str) -> bool:
+    item = event.get("item", {})
+    return event["type"] == kind and item.get("type") == "command_execution"
+
+
+@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
+def test_exec_prints_the_events_that_codex_prints(path: Path, outside: Path) -> None:
+    text = path.read_text().replace("{repo}", str(outside / "repo"))
+    capture = json.loads(text.replace("{outside}", str(outside)))
+    arguments = capture["arguments"]
+    prompt = "hello" if "-i" in arguments else ""
+    with FakeServer(scripted(capture["model"])) as server:
+        done = run_exec(outside, server, arguments, prompt)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    expected = comparable(capture["events"], codex=True)
+    assert completions_sorted(comparable(events, codex=False)) == completions_sorted(
+        expected
+    ), done.stderr.decode()
+    assert done.returncode == capture["exit_code"]
