@@ -1,0 +1,71 @@
+"""House rules on start-up: what a command may import before it does anything."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).resolve().parents[2] / "src"
+
+# Milliseconds of CPU each; none is needed to print a version or a page of help.
+NEVER = {
+    "asyncio",
+    "concurrent.futures",
+    "dataclasses",
+    "http.client",
+    "importlib.metadata",
+    "logging",
+    "msgspec",
+    "sqlite3",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "urllib.request",
+    "xllamacpp",
+}
+NOT_FOR_A_VERSION = NEVER | {"argparse", "enum", "json", "re", "typing"}
+
+
+def run(*arguments: str) -> tuple[str, set[str]]:
+    """Run a command; return what it printed and the modules it imported itself.
+
+    What the bare interpreter imports (``site`` and its ``.pth`` files) is not ours.
+    """
+    printed, imported = imports_of("-m", "codex_oss", *arguments)
+    _, bare = imports_of("-c", "pass")
+    return printed, imported - bare
+
+
+def imports_of(*arguments: str) -> tuple[str, set[str]]:
+    """Run Python; return what it printed and all that it imported."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *arguments],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SRC)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, set(re.findall(r"import time:.*\| +(\S+)", done.stderr))
+
+
+def test_printing_the_version_imports_next_to_nothing() -> None:
+    printed, imported = run("--version")
+
+    assert re.fullmatch(r"codex-oss \d+\.\d+\.\d+\S*\n", printed)
+    assert imported & NOT_FOR_A_VERSION == set()
+    own = {module for module in imported if module.startswith("codex_oss")}
+    assert own == {"codex_oss", "codex_oss.cli"}
+
+
+@pytest.mark.parametrize("command", [(), ("exec",)], ids=["program", "exec"])
+def test_help_loads_neither_an_event_loop_nor_a_codec(command: tuple[str, ...]) -> None:
+    printed, imported = run(*command, "--help")
+
+    assert "usage" in printed.lower()
+    assert imported & NEVER == set()
