@@ -30,4 +30,4 @@ def test_a_module_says_on_its_first_line_what_it_is() -> None:
 
 def says_what_it_is(text: str) -> bool:
     first = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
-    return text.startswith('"""') and len(first.split()) > 1
+    return text.startswith(('"""', 'r"""')) and len(first.split()) > 1
