@@ -153,6 +153,11 @@ class Client:
         self._lingering.clear()
         await asyncio.sleep(0)
 
+    @property
+    def idle_connections(self) -> int:
+        """How many connections wait for their next request."""
+        return sum(len(kept) for kept in self._idle.values())
+
     # --- one exchange ------------------------------------------------------------
 
     async def _exchange(self, ask: _Ask) -> Reply:
