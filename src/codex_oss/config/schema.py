@@ -1,0 +1,299 @@
+"""Every key of ``config.toml``: one field with its default and its meaning.
+
+The text under a field is what ``docs/reference/config.md`` and the JSON schema say
+about the key (``scripts/generate`` reads it from this source). Keys and defaults are
+those of the Codex CLI 0.169 unless the text says "codex-oss only".
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from codex_oss.config.provider import Provider
+from codex_oss.policy import ApprovalPolicy, SandboxMode
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+TrustLevel = Literal["trusted", "untrusted"]
+
+
+class SandboxWorkspaceWrite(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``sandbox_mode = "workspace-write"`` allows besides the workspace."""
+
+    writable_roots: tuple[str, ...] = ()
+    """Further directories that commands may write to."""
+    network_access: bool = False
+    """Whether commands reach the network."""
+    exclude_tmpdir_env_var: bool = False
+    """Do not make ``$TMPDIR`` writable."""
+    exclude_slash_tmp: bool = False
+    """Do not make ``/tmp`` writable."""
+
+
+class ShellEnvironmentPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Which environment variables commands get."""
+
+    inherit: Literal["all", "core", "none"] = "all"
+    """What to start from: everything, only ``HOME``, ``PATH``, ``SHELL``, ``USER``
+    and their like, or nothing."""
+    ignore_default_excludes: bool = True
+    """Keep variables whose names contain ``KEY``, ``SECRET`` or ``TOKEN``."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of names to remove, such as ``AWS_*``; case does not count."""
+    include_only: tuple[str, ...] = ()
+    """If not empty, only names that match one of these patterns are kept."""
+    set: dict[str, str] = {}
+    """Variables to set, after all removing."""
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """The file of prompts typed in the terminal app."""
+
+    persistence: Literal["save-all", "none"] = "save-all"
+    """Whether prompts are kept in ``history.jsonl``."""
+    max_bytes: Count | None = None
+    """The file's largest size; the oldest prompts go first. Unset: no limit."""
+
+
+class UpdatePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """The tool by which the model writes down its plan."""
+
+    enabled: bool = False
+    """Offer ``update_plan`` to the model."""
+
+
+class Tools(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tools the model is offered."""
+
+    update_plan: UpdatePlan = UpdatePlan()
+    """The tool by which the model writes down its plan."""
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known about one directory; its key is the absolute path."""
+
+    trust_level: TrustLevel | None = None
+    """Whether the project's own instructions and configuration are followed. A
+    project with either entry starts in ``workspace-write`` instead of
+    ``read-only``."""
+
+
+class McpTool(msgspec.Struct, frozen=True, kw_only=True):
+    """One tool of an MCP server."""
+
+    approval_mode: Literal["auto", "prompt", "approve"] | None = None
+    """When a call of this tool is asked about."""
+
+
+class McpServer(msgspec.Struct, frozen=True, kw_only=True):
+    """A server of further tools: a program (``command``) or a URL (``url``)."""
+
+    command: str | None = None
+    """The program to start; it speaks MCP on stdin and stdout."""
+    args: tuple[str, ...] = ()
+    """The program's arguments."""
+    env: dict[str, str] = {}
+    """Environment variables of the program."""
+    env_vars: tuple[str, ...] = ()
+    """Names of variables that the program inherits."""
+    cwd: str | None = None
+    """Directory to start the program in."""
+    url: str | None = None
+    """Address of a server over streamable HTTP."""
+    bearer_token_env_var: str | None = None
+    """Environment variable that holds the token for the ``Authorization`` header."""
+    http_headers: dict[str, str] = {}
+    """Sent with every request."""
+    env_http_headers: dict[str, str] = {}
+    """Header name to environment variable."""
+    oauth: dict[str, Any] = {}
+    """Settings of the OAuth client."""
+    oauth_resource: str | None = None
+    """The resource that an OAuth token is asked for."""
+    scopes: tuple[str, ...] = ()
+    """The scopes that an OAuth token is asked for."""
+    enabled: bool = True
+    """Whether the server is used."""
+    required: bool = False
+    """Whether a session fails when this server does not start."""
+    startup_timeout_sec: Seconds = 30
+    """How long the server may take to start, in seconds."""
+    startup_timeout_ms: Count | None = None
+    """The same in milliseconds; counts before ``startup_timeout_sec``."""
+    tool_timeout_sec: Seconds = 300
+    """How long a call may take, in seconds."""
+    enabled_tools: tuple[str, ...] | None = None
+    """Offer only these tools. Unset: all."""
+    disabled_tools: tuple[str, ...] = ()
+    """Do not offer these tools."""
+    supports_parallel_tool_calls: bool = False
+    """Whether calls may run at the same time."""
+    default_tools_approval_mode: Literal["auto", "prompt", "approve"] = "auto"
+    """When calls are asked about: as the tool describes itself, always or never."""
+    tools: dict[str, McpTool] = {}
+    """Settings of single tools."""
+    environment_id: str | None = None
+    """Accepted; has no effect."""
+    name: str | None = None
+    """The name shown to people. Unset: the table's name."""
+
+
+class Engine(msgspec.Struct, frozen=True, kw_only=True):
+    """The local engine that provider ``oss`` starts. codex-oss only."""
+
+    context_length: Count | None = None
+    """Tokens of context to load a model with. Unset: what fits the machine."""
+    threads: Count | None = None
+    """CPU threads. Unset: one per physical core."""
+    models_dir: str | None = None
+    """Where downloaded models are kept. Unset: ``$CODEX_HOME/models``."""
+    keep_alive: str | int | None = None
+    """How long an idle model stays loaded, such as ``"10m"`` or seconds; negative:
+    forever. Unset: as the engine does."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole configuration."""
+
+    model: str | None = None
+    """The model's name at its provider. Unset: the provider's default."""
+    model_provider: str = "openai"
+    """The id of the provider: a built-in one or one of ``model_providers``. When
+    nobody names a provider or a profile, profile ``oss`` applies and this is
+    ``oss``."""
+    model_context_window: Count | None = None
+    """Tokens of the model's context. Unset: asked from the server."""
+    model_auto_compact_token_limit: Count | None = None
+    """Compact the conversation at this many tokens. Unset, or above it: 90 % of the
+    context window."""
+    model_reasoning_effort: str | None = None
+    """How much the model thinks: ``none``, ``minimal``, ``low``, ``medium``, ``high``,
+    ``xhigh`` or what else the model knows. Unset: the model decides."""
+    model_reasoning_summary: Literal["auto", "concise", "detailed", "none"] | None = (
+        None
+    )
+    """Which summary of its reasoning the model is asked for."""
+    model_verbosity: Literal["low", "medium", "high"] | None = None
+    """How much the model writes, for models that know this setting."""
+    model_instructions_file: str | None = None
+    """A file whose text replaces the built-in instructions."""
+    instructions: str | None = None
+    """Text that replaces the built-in instructions."""
+    developer_instructions: str | None = None
+    """Text added to the instructions."""
+    prompt_profile: Literal["auto", "full", "lite"] = "auto"
+    """How long the instructions and tool descriptions are; ``auto`` decides by the
+    context window. codex-oss only."""
+    oss_provider: str | None = None
+    """The provider that profile ``oss`` uses: ``oss``, ``ollama``, ``lmstudio``,
+    ``llamacpp``, ``vllm`` or any other provider's id."""
+    engine: Engine = Engine()
+    """The local engine that provider ``oss`` starts. codex-oss only."""
+    profile: str | None = None
+    """The profile to use when ``-p`` names none."""
+    profiles: dict[str, dict[str, Any]] = {}
+    """Named sets of these keys, chosen by ``-p NAME`` or ``profile``. The file
+    ``$CODEX_HOME/NAME.config.toml`` says the same and counts before the table."""
+    approval_policy: ApprovalPolicy = "on-request"
+    """When a person is asked before a command runs; ``exec`` never asks."""
+    sandbox_mode: SandboxMode | None = None
+    """What commands may write to. Unset: ``workspace-write`` in a project that has a
+    ``trust_level``, else ``read-only``."""
+    sandbox_workspace_write: SandboxWorkspaceWrite = SandboxWorkspaceWrite()
+    """What ``workspace-write`` allows besides the workspace."""
+    allow_login_shell: bool = True
+    """Whether commands may run in a login shell."""
+    background_terminal_max_timeout: Count = 300_000
+    """The longest wait for output of a command that runs on, in milliseconds."""
+    tool_output_token_limit: Count | None = None
+    """Tokens of one tool's output that the model reads. Unset: 10000 bytes."""
+    shell_environment_policy: ShellEnvironmentPolicy = ShellEnvironmentPolicy()
+    """Which environment variables commands get."""
+    project_doc_max_bytes: Count = 32 * 1024
+    """Bytes of a project's ``AGENTS.md`` files that are read; 0: none."""
+    project_doc_fallback_filenames: tuple[str, ...] = ()
+    """Files to read in a directory that has no ``AGENTS.md``."""
+    project_root_markers: tuple[str, ...] = (".git",)
+    """What a project's top directory contains."""
+    include_environment_context: bool = True
+    """Tell the model the directory, the shell and the date."""
+    include_permissions_instructions: bool = True
+    """Tell the model what the sandbox and the approval policy allow."""
+    hide_agent_reasoning: bool = False
+    """Do not print summaries of the model's reasoning."""
+    show_raw_agent_reasoning: bool = False
+    """Print the model's reasoning itself instead of its summary."""
+    notify: tuple[str, ...] | None = None
+    """A program and its arguments, run after each turn with one more argument: a JSON
+    object that describes the turn."""
+    history: History = History()
+    """The file of prompts typed in the terminal app."""
+    file_opener: Literal["vscode", "vscode-insiders", "windsurf", "cursor", "none"] = (
+        "vscode"
+    )
+    """The editor that links to files open in."""
+    tools: Tools = Tools()
+    """Which tools the model is offered."""
+    features: dict[str, bool] = {}
+    """Switches of single features; ``--enable NAME`` and ``--disable NAME`` set them
+    for one run."""
+    projects: dict[str, Project] = {}
+    """What is known about directories, by absolute path."""
+    mcp_servers: dict[str, McpServer] = {}
+    """Servers of further tools, by name."""
+    model_providers: dict[str, Provider] = {}
+    """Where models are served, by id: the built-in providers and yours. A table with
+    the id of a built-in one changes that one."""
+    tui: dict[str, Any] = {}
+    """Settings of the terminal app."""
+
+
+IGNORED: frozenset[str] = frozenset(
+    {
+        "agents",
+        "analytics",
+        "approvals_reviewer",
+        "chatgpt_base_url",
+        "check_for_update_on_startup",
+        "cli_auth_credentials_store",
+        "compact_prompt",
+        "disable_paste_burst",
+        "experimental_compact_prompt_file",
+        "feedback",
+        "hooks",
+        "include_apps_instructions",
+        "include_collaboration_mode_instructions",
+        "log_dir",
+        "marketplaces",
+        "mcp_oauth_callback_port",
+        "mcp_oauth_callback_url",
+        "mcp_oauth_credentials_store",
+        "mcp_optional_startup_grace_ms",
+        "memories",
+        "model_auto_compact_token_limit_scope",
+        "model_catalog_json",
+        "model_post_turn_compact_threshold_percent",
+        "notice",
+        "otel",
+        "permissions",
+        "personality",
+        "plan_mode_reasoning_effort",
+        "plugins",
+        "review_model",
+        "service_tier",
+        "shell_environment_policy.experimental_use_profile",
+        "skills",
+        "sqlite_home",
+        "suppress_unstable_features_warning",
+        "tools.client_search_provider",
+        "tools.experimental_request_user_input",
+        "tools.web_search",
+        "web_search",
+    }
+)
+"""Keys of the Codex CLI that are accepted without a word and have no effect."""
+
+IGNORED_IN_PROVIDER: frozenset[str] = frozenset(
+    {"supports_websockets", "websocket_connect_timeout_ms"}
+)
+"""The same for the keys of one entry of ``model_providers``."""
