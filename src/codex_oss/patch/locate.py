@@ -1,0 +1,281 @@
+"""A hunk in a file's lines: where it is, and what the lines become.
+
+A place is sought from where the last one ended, in passes that are less and less
+strict; the first match of the strictest pass that has one wins. Beyond what the Codex
+CLI 0.169 does, because open models need it:
+
+- ``@@ context`` may be the beginning of its line, and may be the first old line too;
+- ``*** End of File`` prefers the end and does not insist on it;
+- a chunk that stands above the last one is taken if it matches only there;
+- a chunk that lacks the file's indentation throughout gets it, added lines as well.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from codex_oss.errors import PatchError
+from codex_oss.patch.nearest import nearest
+from codex_oss.patch.parse import Chunk
+
+# --- passes ---------------------------------------------------------------------------
+
+Pass = Callable[[str], str]
+
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+_SINGLE = "\u2018\u2019\u201a\u201b"
+_DOUBLE = "\u201c\u201d\u201e\u201f"
+_SPACES = (
+    "\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+)
+_ASCII = {
+    ord(char): plain
+    for chars, plain in ((_DASHES, "-"), (_SINGLE, "'"), (_DOUBLE, '"'), (_SPACES, " "))
+    for char in chars
+}
+
+
+def exact(line: str) -> str:
+    """Every character counts."""
+    return line
+
+
+def trailing_space_aside(line: str) -> str:
+    """Space at the end of a line does not count."""
+    return line.rstrip()
+
+
+def outer_space_aside(line: str) -> str:
+    """Nor does indentation."""
+    return line.strip()
+
+
+def typography_aside(line: str) -> str:
+    """Nor do the Unicode forms of dashes, quotes and spaces."""
+    return line.strip().translate(_ASCII).strip()
+
+
+PASSES: tuple[Pass, ...] = (
+    exact,
+    trailing_space_aside,
+    outer_space_aside,
+    typography_aside,
+)
+
+# --- search ---------------------------------------------------------------------------
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """Lines ``start`` to ``stop`` (not included) become ``added``."""
+
+    start: int
+    stop: int
+    added: list[str]
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """Where a chunk is: ``body`` may lack blank lines that the file does not have."""
+
+    start: int
+    stop: int
+    body: list[str]
+
+
+def find(lines: Sequence[str], wanted: Sequence[str], start: int = 0) -> int | None:
+    """Return the index at or after ``start`` where ``wanted`` stands in ``lines``."""
+    if not wanted or len(wanted) > len(lines) - start:
+        return None
+    for key in PASSES:
+        at = _first(
+            [key(line) for line in lines], [key(line) for line in wanted], start
+        )
+        if at is not None:
+            return at
+    return None
+
+
+def _first(lines: list[str], wanted: list[str], start: int) -> int | None:
+    stop = len(lines) - len(wanted) + 1
+    while start < stop:
+        try:
+            at = lines.index(wanted[0], start, stop)
+        except ValueError:
+            return None
+        if lines[at : at + len(wanted)] == wanted:
+            return at
+        start = at + 1
+    return None
+
+
+def find_context(lines: Sequence[str], context: str, start: int) -> int | None:
+    """Return the index of the line that is, or at least begins with, ``context``."""
+    at = find(lines, [context], start)
+    if at is not None:
+        return at
+    beginning = typography_aside(context)
+    return next(
+        (
+            number
+            for number in range(start, len(lines))
+            if typography_aside(lines[number]).startswith(beginning)
+        ),
+        None,
+    )
+
+
+# --- chunks ---------------------------------------------------------------------------
+
+
+def replace(lines: Sequence[str], chunks: Sequence[Chunk], path: str) -> list[str]:
+    """Return ``lines`` with all chunks applied; lines have no newline.
+
+    Raises ``PatchError`` when a chunk is not found; its hint shows the place of the
+    file that is most like it.
+    """
+    result = list(lines)
+    for edit in reversed(locate(lines, chunks, path)):
+        result[edit.start : edit.stop] = edit.added
+    return result
+
+
+def locate(lines: Sequence[str], chunks: Sequence[Chunk], path: str) -> list[Edit]:
+    """Return what ``chunks`` change in ``lines``, in the order of the file."""
+    changed: list[tuple[int, list[Edit]]] = []
+    taken: list[_Place] = []
+    after = 0
+    for chunk in chunks:
+        above = after
+        if chunk.context is not None:
+            above = _seek(lines, chunk, after, path)
+            after = above + 1
+        if chunk.old:
+            place = _place(lines, chunk, (after, above), taken)
+            if place is None:
+                wanted = "\n".join(chunk.old)
+                message = f"Failed to find expected lines in {path}:\n{wanted}"
+                raise PatchError(message, hint=_hint(lines, chunk))
+            taken.append(place)
+            after = place.stop
+            changed.append((place.start, _edits(lines, place)))
+        elif chunk.new:
+            end = len(lines)
+            changed.append((end, [Edit(end, end, chunk.new)]))
+    # Stable: what is added at the end stays in the order of the patch.
+    changed.sort(key=lambda change: change[0])
+    return [edit for _, edits in changed for edit in edits]
+
+
+def _seek(lines: Sequence[str], chunk: Chunk, start: int, path: str) -> int:
+    context = chunk.context or ""
+    at = find_context(lines, context, start)
+    if at is None and chunk.old:
+        # The chunk may stand above the last one; `_place` checks that it fits there.
+        at = find_context(lines, context, 0)
+    if at is None:
+        message = f"Failed to find context '{context}' in {path}"
+        raise PatchError(message, hint=nearest(lines, [context]))
+    return at
+
+
+def _place(
+    lines: Sequence[str], chunk: Chunk, starts: tuple[int, int], taken: list[_Place]
+) -> _Place | None:
+    """Return where ``chunk`` is, with and then without its last blank lines."""
+    for body in _bodies(chunk):
+        old = [line[1:] for line in body if line[0] != "+"]
+        at = _last(lines, old, starts[1]) if chunk.at_end else None
+        for start in starts:
+            at = find(lines, old, start) if at is None else at
+        at = _only(lines, old, taken) if at is None else at
+        if at is not None and not _overlaps(at, len(old), taken):
+            return _Place(at, at + len(old), body)
+    return None
+
+
+def _bodies(chunk: Chunk) -> list[list[str]]:
+    """Return the chunk's body, and shorter ones for files that end earlier."""
+    body = list(chunk.body)
+    bodies = [chunk.body]
+    while True:
+        old = [at for at, line in enumerate(body) if line[0] != "+"]
+        if len(old) < 2 or body[old[-1]][1:]:  # noqa: PLR2004  one must stay
+            return bodies
+        if body[-1] == "+":
+            body.pop()
+        del body[old[-1]]
+        bodies.append(list(body))
+
+
+def _last(lines: Sequence[str], old: list[str], start: int) -> int | None:
+    """Return where ``old`` ends the file, or else its last place after ``start``."""
+    at = find(lines, old, max(0, len(lines) - len(old)))
+    if at is not None:
+        return at
+    from_end = find(lines[::-1], old[::-1])
+    at = None if from_end is None else len(lines) - from_end - len(old)
+    return at if at is not None and at >= start else None
+
+
+def _only(lines: Sequence[str], old: list[str], taken: list[_Place]) -> int | None:
+    """Return the place of ``old`` above the last chunk if there is exactly one."""
+    at = find(lines, old) if taken else None
+    if at is None or find(lines, old, at + 1) is not None:
+        return None
+    return at
+
+
+def _overlaps(at: int, length: int, taken: list[_Place]) -> bool:
+    return any(at < place.stop and place.start < at + length for place in taken)
+
+
+def _edits(lines: Sequence[str], place: _Place) -> list[Edit]:
+    """Return the runs of removed and added lines; context stays as the file has it."""
+    indentation = _missing_indentation(lines, place)
+    edits: list[Edit] = []
+    at = start = place.start
+    added: list[str] = []
+    for line in [*place.body, " "]:
+        if line[0] == "+":
+            text = line[1:]
+            added.append(f"{indentation}{text}" if text.strip() else text)
+        elif line[0] == "-":
+            at += 1
+        else:
+            if added or at > start:
+                edits.append(Edit(start, at, added))
+            at += 1
+            start, added = at, []
+    return edits
+
+
+def _missing_indentation(lines: Sequence[str], place: _Place) -> str:
+    """Return the space that every line of the chunk lacks, if it is the same.
+
+    Added lines that are further in than the old ones were written with care: they
+    are left alone.
+    """
+    old = [line[1:] for line in place.body if line[0] != "+"]
+    new = [line[1:] for line in place.body if line[0] != "-"]
+    if _margin(old) != _margin(new):
+        return ""
+    pairs = zip(lines[place.start : place.stop], old, strict=True)
+    missing = {
+        has.rstrip().removesuffix(wanted.rstrip())
+        for has, wanted in pairs
+        if wanted.strip()
+    }
+    space = missing.pop() if len(missing) == 1 else ""
+    return "" if space.strip() else space
+
+
+def _margin(lines: list[str]) -> int:
+    return min((len(x) - len(x.lstrip()) for x in lines if x.strip()), default=0)
+
+
+def _hint(lines: Sequence[str], chunk: Chunk) -> str:
+    """Say what a model that sent ``chunk`` should do next."""
+    added = any(line[0] == "+" for line in chunk.body)
+    at = find(lines, chunk.new) if added else None
+    if at is not None:
+        return f"The file has the new lines already, at line {at + 1}."
+    return nearest(lines, chunk.old)
