@@ -240,8 +240,11 @@ def test_bytes_that_are_not_utf8_do_no_harm() -> None:
     assert decode_chunk(data) == said(content="a\ufffd")
 
 
-WORDS = """choices delta message content reasoning tool_calls function name arguments
-index id usage timings error finish_reason prompt_progress cache_n text""".split()
+WORDS = [
+    *("choices", "delta", "message", "content", "reasoning", "text", "tool_calls"),
+    *("function", "name", "arguments", "index", "id", "usage", "timings", "cache_n"),
+    *("error", "finish_reason", "prompt_progress"),
+]
 
 json_values = st.recursive(
     st.none()

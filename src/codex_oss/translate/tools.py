@@ -1,0 +1,179 @@
+"""A request's tools as Chat Completions functions, and the way back from their names.
+
+Chat Completions has no namespaces and no freeform tools. So ``echo`` in the namespace
+``mcp__demo`` is offered as ``mcp__demo__echo``, and a freeform tool as a function with
+one text argument, ``input``. Calls are taken back by the request's own list: an
+underscore in a name means nothing by itself.
+"""
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from codex_oss.wire import chat, responses
+
+NAME_LIMIT = 64
+"""Characters of a function's name; OpenAI's limit, which others share."""
+
+INPUT_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "input": {"type": "string", "description": "The tool's input as plain text."}
+    },
+    "required": ["input"],
+    "additionalProperties": False,
+}
+"""The arguments of a freeform tool that is offered as a function."""
+
+_NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
+
+
+class Target(msgspec.Struct, frozen=True):
+    """The tool that a function stands for.
+
+    ``custom`` marks a freeform tool; ``schema`` is of the function as it was offered.
+    """
+
+    name: str
+    namespace: str | None = None
+    custom: bool = False
+    schema: dict[str, Any] | None = None
+
+
+class ToolMap:
+    """The tools of one request under the names that the model gets to see.
+
+    The same list gives the same names; tools that only OpenAI's servers can run, such
+    as ``web_search``, are left out.
+    """
+
+    def __init__(self, tools: list[responses.Tool] | UnsetType = UNSET) -> None:
+        self._targets: dict[str, Target] = {}
+        self._functions: list[chat.FunctionTool] = []
+        self._by_tool: dict[tuple[str | None, str], str] = {}
+        self._bare: dict[str, list[Target]] = {}
+        for tool in tools or []:
+            match tool:
+                case responses.FunctionTool() | responses.CustomTool():
+                    self._add(tool, None)
+                case responses.NamespaceTool():
+                    for each in tool.tools:
+                        self._add(each, tool.name)
+                case _:
+                    pass
+
+    def _add(
+        self,
+        tool: responses.FunctionTool | responses.CustomTool,
+        namespace: str | None,
+    ) -> None:
+        name = _free_name(_flat(namespace, tool.name), self._targets)
+        custom = isinstance(tool, responses.CustomTool)
+        schema = INPUT_SCHEMA if custom else tool.parameters or _NO_ARGUMENTS
+        target = Target(tool.name, namespace, custom, schema)
+        self._targets[name] = target
+        self._by_tool.setdefault((namespace, tool.name), name)
+        self._bare.setdefault(tool.name, []).append(target)
+        function = chat.Function(
+            name=name, description=_description(tool), parameters=schema
+        )
+        self._functions.append(chat.FunctionTool(function))
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The functions' names, in the order of the request."""
+        return self._targets.keys()
+
+    def chat_tools(self, *, bounds: bool = True) -> list[chat.FunctionTool]:
+        """Return the functions to offer, in the order of the request.
+
+        Without ``bounds``, their schemas have no lengths, sizes and patterns.
+        """
+        if bounds:
+            return self._functions
+        return [_unbounded(tool) for tool in self._functions]
+
+    def chat_name(self, name: str, namespace: str | UnsetType | None = None) -> str:
+        """Return the function's name for a tool, also for one that is not offered."""
+        key = (namespace or None, name)
+        return self._by_tool.get(key) or _flat(*key)
+
+    def resolve(self, chat_name: str) -> Target | None:
+        """Return the tool that the model means.
+
+        A namespaced tool may also be called by its own name, when only one has it.
+        """
+        if target := self._targets.get(chat_name):
+            return target
+        meant = self._bare.get(chat_name, [])
+        return meant[0] if len(meant) == 1 else None
+
+
+def _flat(namespace: str | None, name: str) -> str:
+    """Return both names as one of at most ``NAME_LIMIT`` characters a-z A-Z 0-9 _ -.
+
+    What is too long loses its head: the tool's own name stands at the end.
+    """
+    joined = f"{namespace}__{name}" if namespace else name
+    plain = (c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in joined)
+    return "".join(plain)[-NAME_LIMIT:]
+
+
+def _free_name(name: str, taken: Iterable[str]) -> str:
+    """Return ``name``, with a number at its end when it is taken."""
+    free, number = name, 1
+    while free in taken:
+        number += 1
+        tail = f"_{number}"
+        free = name[: NAME_LIMIT - len(tail)] + tail
+    return free
+
+
+def _description(tool: responses.FunctionTool | responses.CustomTool) -> str | None:
+    """Return the tool's description, with the grammar of a freeform tool's input."""
+    if isinstance(tool, responses.FunctionTool) or not tool.format:
+        return tool.description
+    grammar = tool.format.get("definition")
+    if not isinstance(grammar, str):
+        return tool.description
+    syntax = tool.format.get("syntax", "")
+    told = f"The input follows this {syntax} grammar:\n{grammar}"
+    return f"{tool.description}\n\n{told}" if tool.description else told
+
+
+# --- schemas -----------------------------------------------------------------------
+
+_BOUNDS = frozenset(
+    ("minLength", "maxLength", "minItems", "maxItems", "pattern", "format")
+)
+_BY_NAME = frozenset(("properties", "patternProperties", "$defs", "definitions"))
+_VALUES = frozenset(("enum", "const", "default", "examples"))
+
+
+def _unbounded(tool: chat.FunctionTool) -> chat.FunctionTool:
+    function = tool.function
+    schema = _without_bounds(function.parameters)
+    return chat.FunctionTool(msgspec.structs.replace(function, parameters=schema))
+
+
+def _without_bounds(schema: Any) -> Any:
+    """Return a JSON schema without what servers' grammars cannot express."""
+    match schema:
+        case list():
+            return [_without_bounds(each) for each in cast("list[Any]", schema)]
+        case dict():
+            pairs = cast("dict[str, Any]", schema).items()
+            return {k: _kept(k, v) for k, v in pairs if k not in _BOUNDS}
+        case _:
+            return schema
+
+
+def _kept(key: str, value: Any) -> Any:
+    if key in _VALUES:
+        return value
+    if key in _BY_NAME and isinstance(value, dict):  # names may look like keywords
+        named = cast("dict[str, Any]", value).items()
+        return {name: _without_bounds(schema) for name, schema in named}
+    return _without_bounds(value)
