@@ -34,6 +34,7 @@ class Checkout:
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "check out"
+        self.extra_env: dict[str, str] = {}
         self.index = folder / "index"
         self.index.mkdir()
         package = self.root / "src" / "codex_oss"
@@ -64,6 +65,7 @@ class Checkout:
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(self.index),
             "PIP_CONFIG_FILE": os.devnull,
+            **self.extra_env,
         }
 
     def start(self, *arguments: str, program: str = "") -> subprocess.Popen[str]:
@@ -113,6 +115,10 @@ ANSWER = (7, "['exec', 'a b', '*'] tiny from stdin\n")
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
+    python = os.path.realpath(sys.executable)
+    asked = [python, "-m", "pip", "-V"]
+    if subprocess.run(asked, capture_output=True, check=False).returncode:
+        pytest.skip(f"{python} has no pip, and these tests keep uv out")
     return Checkout(tmp_path)
 
 
@@ -206,6 +212,20 @@ def test_a_file_with_another_hash_is_refused_and_nothing_is_run(
     assert (code, out) == (1, "")
     assert "cannot set up .venv" in err
     assert "DO NOT MATCH THE HASHES" in err
+
+
+def test_without_pip_and_uv_the_message_names_the_packages_to_install(
+    checkout: Checkout,
+) -> None:
+    bare = checkout.root.parent / "bare"
+    bare.mkdir()
+    for module in ("pip", "ensurepip"):
+        (bare / f"{module}.py").write_text("raise ImportError\n")
+    checkout.extra_env["PYTHONPATH"] = str(bare)
+
+    code, out, err = checkout.run("exec")
+    assert (code, out) == (1, "")
+    assert "apt install python3-venv python3-pip" in err
 
 
 def test_without_a_new_enough_python_the_message_says_what_to_do(
