@@ -263,7 +263,8 @@ def test_a_front_end_hears_of_the_change_before_and_after(stage: Stage) -> None:
             (
                 "apply_patch verification failed: invalid hunk at line 2, '*** Frob' "
                 "is not a valid hunk header. Valid hunk headers: "
-                "'*** Add File: {path}', '*** Delete File: {path}', '*** Update File: {path}'"
+                "'*** Add File: {path}', '*** Delete File: {path}', "
+                "'*** Update File: {path}'"
             ),
         ),
         (
