@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from config_home import Run
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from codex_oss.config.load import codex_home, sandbox_mode, trust_level
 from codex_oss.config.schema import Config, Project
 from codex_oss.config.tree import Leaf, Tree, leaves, merge
 from codex_oss.errors import ConfigError
+from config_home import Run
 
 PLACES = ("file", "table", "profile file", "-c", "flag")
 ORIGINS = {
@@ -126,7 +126,8 @@ def test_keys_of_codex_without_effect_are_accepted_silently(run: Run) -> None:
 def test_every_table_is_typed(run: Run) -> None:
     config = run(
         '[mcp_servers.docs]\ncommand = "serve"\nargs = ["-x"]\nenv = {A = "1"}\n'
-        'startup_timeout_sec = 5\n[mcp_servers.docs.tools.find]\napproval_mode="prompt"\n'
+        "startup_timeout_sec = 5\n"
+        '[mcp_servers.docs.tools.find]\napproval_mode="prompt"\n'
         "[engine]\ncontext_length = 8192\nthreads = 4\n"
         'models_dir = "/m"\nkeep_alive = "10m"\n'
         "[tools.update_plan]\nenabled = true\n"
@@ -190,7 +191,7 @@ def test_codex_home_must_exist_when_it_is_set(tmp_path: Path) -> None:
 NAMES = st.sampled_from("abc")
 TREES = st.recursive(
     st.integers(),
-    lambda inner: st.dictionaries(NAMES, inner, max_size=3),
+    lambda inner: st.dictionaries(NAMES, inner, min_size=1, max_size=3),
     max_leaves=8,
 ).filter(lambda tree: isinstance(tree, dict))
 

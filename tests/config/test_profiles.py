@@ -3,9 +3,9 @@
 from typing import Any, NamedTuple
 
 import pytest
-from config_home import Run
 
 from codex_oss.errors import ConfigError
+from config_home import Run
 
 
 class Case(NamedTuple):
@@ -196,9 +196,11 @@ def test_a_model_that_is_left_out_is_told_with_the_ways_to_set_it(run: Run) -> N
         'model = "o3"\nmodel_context_window = 200000\nmodel_verbosity = "low"\n'
     )
     assert loaded.warnings == [
-        '~/.codex/config.toml:1: `model = "o3"` belongs to provider openai and is not '
-        "used with oss. To use it here, write it in [profiles.oss] or pass -m o3; to "
-        "use openai, pass -c model_provider=openai"
+        (
+            '~/.codex/config.toml:1: `model = "o3"` belongs to provider openai and is '
+            "not used with oss. To use it here, write it in [profiles.oss] or pass -m "
+            "o3; to use openai, pass -c model_provider=openai"
+        )
     ]
     config = loaded.config
     assert (config.model_context_window, config.model_verbosity) == (None, "low")

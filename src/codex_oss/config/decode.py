@@ -10,7 +10,17 @@ from codex_oss.config.kinds import blame, child, describe, describe_value, struc
 from codex_oss.config.masking import is_secret
 from codex_oss.config.provider import Provider
 from codex_oss.config.schema import IGNORED, IGNORED_IN_PROVIDER, Config
-from codex_oss.config.tree import Key, Leaf, Tree, first, get, graft, merge, plain
+from codex_oss.config.tree import (
+    Key,
+    Leaf,
+    Tree,
+    first,
+    get,
+    graft,
+    merge,
+    plain,
+    table,
+)
 from codex_oss.errors import ConfigError
 
 
@@ -69,23 +79,25 @@ def _type_error(node: Tree | Leaf, kind: Any, key: Key) -> ConfigError:
 
 def _providers(node: Tree | Leaf) -> dict[str, Provider]:
     """Return the built-in providers with the user's changes, and the user's own."""
-    if isinstance(node, Leaf):
+    entries = table(node)
+    if entries is None:
         raise _type_error(node, dict[str, Provider], ("model_providers",))
     providers = dict(PROVIDERS)
-    for name, entry in node.items():
+    for name, entry in entries.items():
         providers[name] = _provider(name, entry)
     return providers
 
 
-def _provider(name: str, entry: Tree | Leaf) -> Provider:
+def _provider(name: str, node: Tree | Leaf) -> Provider:
     key = ("model_providers", name)
-    if isinstance(entry, Leaf):
-        raise _type_error(entry, Provider, key)
+    entry = table(node)
+    if entry is None:
+        raise _type_error(node, Provider, key)
     known = Provider.__struct_fields__
-    for field, node in entry.items():
+    for field, value in entry.items():
         if field not in known and field not in IGNORED_IN_PROVIDER:
-            raise _unknown_in_provider((*key, field), node, list(known))
-    own: Tree = {field: node for field, node in entry.items() if field in known}
+            raise _unknown_in_provider((*key, field), value, list(known))
+    own: Tree = {field: entry[field] for field in entry if field in known}
     builtin = PROVIDERS.get(name)
     below = msgspec.to_builtins(builtin) if builtin else {"name": name}
     return _convert(merge(graft(below, lambda _: "default"), own), Provider, key)

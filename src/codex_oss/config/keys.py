@@ -43,9 +43,7 @@ def _read_segment(text: str) -> tuple[str, str] | None:
 
 
 def _read_quoted(text: str) -> tuple[str, str] | None:
-    end = text.find('"', 1)
-    while end > 0 and _escaped(text, end):
-        end = text.find('"', end + 1)
+    end = find_end(text, '"', 1)
     if end < 0:
         return None
     try:
@@ -53,6 +51,17 @@ def _read_quoted(text: str) -> tuple[str, str] | None:
         return msgspec.json.decode(text[: end + 1], type=str), text[end + 1 :]
     except msgspec.DecodeError:
         return None
+
+
+def find_end(text: str, quote: str, start: int) -> int:
+    """Return where the string that began before ``start`` ends, or -1.
+
+    ``quote`` is its delimiter; backslashes escape in the two kinds with ``"``.
+    """
+    end = text.find(quote, start)
+    while quote[0] == '"' and end >= 0 and _escaped(text, end):
+        end = text.find(quote, end + 1)
+    return end
 
 
 def _escaped(text: str, at: int) -> bool:

@@ -208,13 +208,8 @@ def _permissions_list(layer: Tree) -> list[str]:
         new = {"sandbox_mode": Leaf("read-only", found.origin)}
         told += '`sandbox_mode = "read-only"`'
         if lost := [name for name in names if name != "disk-full-read-access"]:
-            told += f" ({', '.join(lost)} does not exist without disk-write-cwd)"
-    for key, node in new.items():
-        below = layer.get(key)
-        if isinstance(below, dict) and isinstance(node, dict):
-            layer[key] = merge(node, below)
-        else:
-            layer.setdefault(key, node)
+            told += f"; not kept without disk-write-cwd: {', '.join(lost)}"
+    layer |= merge(new, layer)
     return [told]
 
 

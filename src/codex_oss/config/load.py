@@ -20,7 +20,7 @@ from codex_oss.config.oss import Layers, applies, merge_layers
 from codex_oss.config.overrides import flag_layer, parse_override
 from codex_oss.config.provider import Provider
 from codex_oss.config.schema import Config, TrustLevel
-from codex_oss.config.tree import Leaf, Tree, get, leaf, leaves, merge
+from codex_oss.config.tree import Leaf, Tree, get, leaf, leaves, merge, table
 from codex_oss.errors import ConfigError
 from codex_oss.policy import SandboxMode
 
@@ -174,13 +174,14 @@ class _Files(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(
                 f'Profile "{name}" is not a name', hint="Pass NAME of [profiles.NAME]"
             )
-        table = get(below, ("profiles", name))
-        if isinstance(table, Leaf):
-            raise ConfigError(f"{table.origin}: `profiles.{name}`: expected a table")
+        node = get(below, ("profiles", name))
+        own = table(node)
+        if isinstance(node, Leaf) and own is None:
+            raise ConfigError(f"{node.origin}: `profiles.{name}`: expected a table")
         file = self._read(f"{name}.{FILE_NAME}")
-        if table is None and file is None and name != OSS:
+        if own is None and file is None and name != OSS:
             raise self._unknown_profile(name, below)
-        layer = _of_profile(name, table or {})
+        layer = _of_profile(name, own or {})
         self.warnings.extend(modernize(layer))
         return merge(layer, file or {})
 
@@ -214,12 +215,13 @@ def _report_unknown(
     unknown: Sequence[Unknown], warnings: list[str], *, strict: bool
 ) -> None:
     for key in unknown:
-        meant = f"Did you mean {key.guess}?" if key.guess else ""
+        meant = f"Did you mean `{key.guess}`?" if key.guess else ""
         if strict:
             raise ConfigError(
                 f"unknown configuration field `{key.key}` in {key.origin}", hint=meant
             )
-        warnings.append(f"{key.origin}: unknown key `{key.key}` is ignored. {meant}")
+        told = f"{key.origin}: unknown key `{key.key}` is ignored"
+        warnings.append(f"{told}. {meant}" if meant else told)
 
 
 def _decode(tree: Tree) -> tuple[Config, str, Provider]:

@@ -87,7 +87,9 @@ def _without_foreign_models(
         owner = _first(layer, below, key="model_provider")
         name = str(owner.value) if owner else DEFAULT_PROVIDER
         model = leaf(layer, "model")
-        if model is None or name in {OSS, provider}:
+        # A model that is no string stays: its type is an error that must be told.
+        foreign = model is not None and isinstance(model.value, str)
+        if model is None or not foreign or name in {OSS, provider}:
             kept.append(layer)
             continue
         kept.append({key: layer[key] for key in layer if key not in _OF_A_MODEL})

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from codex_oss.config.keys import read_key
-from codex_oss.config.tree import Key, Leaf, Tree, graft, put
+from codex_oss.config.tree import Key, Tree, graft, merge, put
 from codex_oss.errors import ConfigError
 
 _PREFIX = "Error parsing -c overrides:"
@@ -52,16 +52,13 @@ def flag_layer(flags: Mapping[str, tuple[str, Any]]) -> Tree:
     for dotted, (flag, value) in flags.items():
         parsed = read_key(dotted)
         assert parsed is not None, dotted
-        key = parsed[0]
-        node = _branch(key[-1:], value, flag)[key[-1]]
-        put(tree, key, node)
+        tree = merge(tree, _branch(parsed[0], value, flag))
     return tree
 
 
 def _branch(key: Key, value: Any, origin: str) -> Tree:
+    """Return a tree of one value, which may be a table."""
+    top = graft({"value": value}, lambda _: origin)["value"]
     tree: Tree = {}
-    if isinstance(value, dict):
-        put(tree, key, graft(value, lambda _: origin))  # pyright: ignore[reportUnknownArgumentType]  TOML's tables have string keys
-    else:
-        put(tree, key, Leaf(value, origin))
+    put(tree, key, top)
     return tree

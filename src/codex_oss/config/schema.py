@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from codex_oss.config.builtin import DEFAULT_PROVIDER
 from codex_oss.config.provider import Provider
 from codex_oss.policy import ApprovalPolicy, SandboxMode
 
@@ -157,7 +158,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str | None = None
     """The model's name at its provider. Unset: the provider's default."""
-    model_provider: str = "openai"
+    model_provider: str = DEFAULT_PROVIDER
     """The id of the provider: a built-in one or one of ``model_providers``. When
     nobody names a provider or a profile, profile ``oss`` applies and this is
     ``oss``."""

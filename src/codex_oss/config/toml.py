@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from codex_oss.config.keys import dotted, read_key
+from codex_oss.config.keys import dotted, find_end, read_key
 from codex_oss.config.masking import is_secret
 from codex_oss.config.tree import Key, Tree, graft
 from codex_oss.errors import ConfigError
@@ -61,31 +61,54 @@ def key_lines(text: str) -> dict[Key, int]:
     lines: dict[Key, int] = {}
     table: Key = ()
     quote = ""  # the delimiter of the multi-line string we are in
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if quote:
-            if line.count(quote) % 2:
-                quote = ""
+            end = find_end(line, quote, 0)
+            if end >= 0:
+                quote = _opened(line[end + 3 :].lstrip(quote[0]))
             continue
-        stripped = line.strip()
-        if stripped.startswith("["):
-            if (found := read_key(stripped.lstrip("["))) and found[1].startswith("]"):
+        rest = line.strip()
+        if rest.startswith("["):
+            if (found := read_key(rest.lstrip("["))) and found[1].startswith("]"):
                 table = found[0]
                 lines.setdefault(table, number)
-        elif (found := read_key(stripped)) and found[1].startswith("="):
+        elif (found := read_key(rest)) and found[1].startswith("="):
             lines.setdefault((*table, *found[0]), number)
-        quote = next((q for q in ('"""', "'''") if line.count(q) % 2), "")
+            rest = found[1]
+        quote = _opened(rest)
     return lines
+
+
+def _opened(text: str) -> str:
+    """Return the delimiter of the multi-line string that is open after a line."""
+    if '"""' not in text and "'''" not in text:
+        return ""
+    at = 0
+    while at < len(text) and text[at] != "#":
+        quote = text[at] if text[at] in "\"'" else ""
+        if text.startswith(quote * 3, at):
+            quote *= 3
+        at += len(quote) or 1
+        if quote:
+            end = find_end(text, quote, at)
+            if end < 0:
+                return quote
+            at = end + len(quote)
+            # `""""`: the string itself may end with quotes.
+            while len(quote) > 1 and text.startswith(quote[0], at):
+                at += 1
+    return ""
 
 
 def _syntax_error(error: ValueError, text: str, path: Path) -> ConfigError:
     """Return tomllib's error as ``path:line:column: message`` and the source line."""
     message, _, place = str(error).removesuffix(")").rpartition(" (at ")
-    source = text.splitlines() or [""]
+    source = [line.rstrip("\r") for line in text.split("\n")]
     if place.startswith("line "):
         line, column = (int(word) for word in place[5:].split(", column "))
     else:  # "end of document"
         line, column = len(source), len(source[-1]) + 1
-    shown, caret = _excerpt(source[line - 1] if line <= len(source) else "", column)
+    shown, caret = _excerpt(source[line - 1], column)
     margin = " " * len(str(line))
     return ConfigError(
         f"{path}:{line}:{column}: {message[:1].lower()}{message[1:]}\n"

@@ -1,7 +1,8 @@
 """A layer of configuration: nested tables whose leaves know where they were set.
 
 A key is a path of segments, ``("sandbox_workspace_write", "network_access")``; people
-read and write it dotted. Arrays are leaves: a higher layer replaces them whole.
+read and write it dotted. Arrays are leaves: a higher layer replaces them whole. So
+that it has an origin, an empty table is a leaf too, until something is merged into it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +26,7 @@ def graft(table: Mapping[str, Any], origin: Callable[[Key], str], at: Key = ()) 
     tree: Tree = {}
     for name, value in table.items():
         key = (*at, name)
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             tree[name] = graft(cast("dict[str, Any]", value), origin, key)
         else:
             tree[name] = Leaf(value, origin(key))
@@ -44,12 +45,20 @@ def merge(*layers: Tree) -> Tree:
     result: Tree = {}
     for layer in layers:
         for name, node in layer.items():
-            below = result.get(name)
-            if isinstance(below, dict) and isinstance(node, dict):
-                result[name] = merge(below, node)
+            below = table(result.get(name))
+            above = table(node)
+            if below and above is not None:
+                result[name] = merge(below, above)
             else:
-                result[name] = merge(node) if isinstance(node, dict) else node
+                result[name] = merge(above) if above else node
     return result
+
+
+def table(node: Tree | Leaf | None) -> Tree | None:
+    """Return a node as a table, or None when it is not one."""
+    if isinstance(node, Leaf):
+        return {} if node.value == {} else None
+    return node
 
 
 def get(tree: Tree, key: Key) -> Tree | Leaf | None:
