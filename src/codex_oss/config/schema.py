@@ -147,7 +147,8 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     threads: Count | None = None
     """CPU threads. Unset: one per physical core."""
     models_dir: str | None = None
-    """Where downloaded models are kept. Unset: ``$CODEX_HOME/models``."""
+    """Where downloaded models are kept. Unset: ``models`` in ``$CODEX_OSS_HOME``, which
+    is ``~/.codex-oss`` unless it is set."""
     keep_alive: str | int | None = None
     """How long an idle model stays loaded, such as ``"10m"`` or seconds; negative:
     forever. Unset: as the engine does."""
