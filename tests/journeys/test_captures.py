@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from fake_server import FakeServer, completed, created, done
+from fake_events import completed, created, done
+from fake_server import FakeServer
 
 ROOT = Path(__file__).parents[2]
 CAPTURES = sorted((ROOT / "tests/captures/codex-0.169.0").glob("*.json"))

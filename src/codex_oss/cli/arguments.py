@@ -155,16 +155,7 @@ def config_parser() -> Parser:
         prog="codex-oss config",
         description="Show the configuration: every value and where it comes from.",
     )
-    parser.add_argument(
-        "action",
-        nargs="?",
-        choices=("show", "schema"),
-        default="show",
-        help="show (default), or print the JSON schema of config.toml",
-    )
-    parser.add_argument(
-        "--all", action="store_true", help="also show what is at its default"
-    )
+    parser.add_argument("action", nargs="?", choices=("show",), default="show")
     add_config(parser)
     return parser
 

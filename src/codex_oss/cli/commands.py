@@ -11,7 +11,9 @@ def run(argv: list[str]) -> int:
     try:
         return _dispatch(argv)
     except CodexOssError as error:
-        sys.stderr.write(f"Error: {error.report()}\n")
+        text = error.report()
+        sys.stderr.write(text if text.startswith("Error") else f"Error: {text}")
+        sys.stderr.write("\n")
         return error.exit_code
     except BrokenPipeError:
         # Who read our output has left; nothing is wrong, and nobody reads more.

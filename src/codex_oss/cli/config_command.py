@@ -9,12 +9,9 @@ from codex_oss.config import show
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the configuration, or its JSON schema."""
-    if options.action == "schema":
-        sys.stdout.write(show.json_schema())
-        return 0
+    """Print the configuration."""
     loaded = load_config(options, os.environ)
     for warning in loaded.warnings:
         sys.stderr.write(f"warning: {warning}\n")
-    sys.stdout.write(show.render(loaded))
+    sys.stdout.write(show.render(loaded, color=sys.stdout.isatty()))
     return 0

@@ -1,0 +1,97 @@
+"""The model that a configuration names, its engine started if it needs one."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from msgspec.structs import replace
+
+from codex_oss import __version__, providers
+from codex_oss.config.load import Loaded
+from codex_oss.config.provider import Provider
+from codex_oss.config.schema import Config
+from codex_oss.errors import ConfigError, EngineError
+from codex_oss.net import Client
+from codex_oss.ports import Model
+from codex_oss.wiring.world import state_home
+
+Endings = list[Callable[[], Any]]
+"""What must be called, last first, to end what was started."""
+
+
+async def open_model(
+    loaded: Loaded, env: Mapping[str, str], client: Client, err: TextIO, end: Endings
+) -> tuple[Model, str]:
+    """Return the model and its name at its server.
+
+    What is started for it is added to ``end``. Raises ``ConfigError`` or
+    ``EngineError``.
+    """
+    provider, name = loaded.provider, loaded.config.model
+    if provider.base_url is None:
+        provider, name = await _engine(loaded, env, client, err, end)
+    if name is None:
+        raise ConfigError(
+            f"no model is set for provider `{loaded.provider_id}`",
+            hint="Name one with -m, or set `model` in config.toml.",
+        )
+    model = providers.connect(
+        loaded.provider_id,
+        provider,
+        name,
+        env=env,
+        client=client,
+        memory=providers.ProbeMemory(state_home(env) / "probes.json"),
+        version=__version__,
+    )
+    return model, name
+
+
+async def _engine(
+    loaded: Loaded, env: Mapping[str, str], client: Client, err: TextIO, end: Endings
+) -> tuple[Provider, str]:
+    # Only who has no server of their own pays for the engines' imports.
+    from codex_oss.engines import ENGINES, base, choose  # noqa: PLC0415
+    from codex_oss.engines.sources import DEFAULT_MODEL  # noqa: PLC0415
+    from codex_oss.exec_mode.progress import Progress  # noqa: PLC0415
+
+    settings, wanted = loaded.config.engine, loaded.config.model
+    options = base.Options(
+        models=models_home(loaded.config, env),
+        logs=state_home(env) / "logs",
+        env=env,
+        context_length=settings.context_length,
+        threads=settings.threads,
+    )
+    if loaded.provider_id == "llamacpp":
+        wanted = wanted or DEFAULT_MODEL
+    choice = await choose.choose(wanted, options, client)
+    if loaded.config.model is None:
+        err.write(f"{choice.why}\n")
+    engine = ENGINES[choice.engine](options, client)
+    end.append(engine.close)
+    progress = Progress(err, isatty=err.isatty())
+    try:
+        async for event in engine.ensure(choice.model):
+            progress.feed(event)
+            if isinstance(event, base.Ready):
+                return _at(loaded.provider, event.base_url, event.api_key), event.model
+    finally:
+        progress.close()
+    raise EngineError(f"{choice.engine} ended without being ready")
+
+
+def _at(provider: Provider, base_url: str, key: str | None) -> Provider:
+    return replace(provider, base_url=base_url, experimental_bearer_token=key)
+
+
+def models_home(config: Config, env: Mapping[str, str]) -> Path:
+    """Return the folder of downloaded models."""
+    named = config.engine.models_dir
+    return Path(named).expanduser() if named else state_home(env) / "models"
+
+
+def secrets(config: Config) -> list[str]:
+    """Return the environment variables that hold keys of model servers."""
+    named = [provider.env_key for provider in config.model_providers.values()]
+    return [*filter(None, named), "CODEX_API_KEY", "HF_TOKEN"]

@@ -1,0 +1,280 @@
+"""A session from a configuration: permissions, tools, prompt, journal."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+from msgspec import UNSET
+
+from codex_oss import __version__
+from codex_oss.agent import context, rollout
+from codex_oss.agent.project_docs import ProjectDocs, read_project_docs
+from codex_oss.agent.session import Parts, Session
+from codex_oss.config import load
+from codex_oss.errors import ConfigError
+from codex_oss.items import InputText, Item, Message, user
+from codex_oss.net import Client
+from codex_oss.policy import Permissions
+from codex_oss.ports import Journal, Model, Tool
+from codex_oss.sandbox.run import Sandbox
+from codex_oss.tools import shell
+from codex_oss.tools.apply_patch import ApplyPatch
+from codex_oss.tools.environment import command_env
+from codex_oss.tools.output import BYTES_PER_TOKEN
+from codex_oss.tools.plan import UpdatePlan
+from codex_oss.tools.view_image import ViewImage
+from codex_oss.wire import responses
+from codex_oss.wiring.model import open_model, secrets
+from codex_oss.wiring.world import Nobody, SystemClock, shell_path, uuid7
+
+TITLE = f"codex-oss v{__version__}"
+PROMPTS = Path(__file__).parent.parent / "prompts"
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user asked for: configuration, place and options."""
+
+    loaded: load.Loaded
+    cwd: Path
+    env: Mapping[str, str]
+    extra_roots: list[Path] = []
+    ephemeral: bool = False
+    output_schema: dict[str, Any] | None = None
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A session ready for its first prompt, and what people should know of it."""
+
+    session: Session
+    description: list[tuple[str, str]]
+    warnings: list[str]
+    end: list[Callable[[], Any]]
+
+    def prompt(self, text: str, images: list[str]) -> Message:
+        """Return the user's message with the images at the given paths."""
+        if not images:
+            return context.prompt(text, [])
+        return context.prompt(text, [(path, _shown(path)) for path in images])
+
+    async def close(self) -> None:
+        """End everything that was started for the session, last first."""
+        await end_all(self.end)
+
+
+async def end_all(end: list[Callable[[], Any]]) -> None:
+    """Call all of ``end``, last first, and await what they return."""
+    while end:
+        result = end.pop()()
+        if asyncio.iscoroutine(result):
+            await result
+
+
+async def open_session(job: Job, err: TextIO) -> Opened:
+    """Return a session that is ready for a prompt.
+
+    Starts an engine when the provider leaves that to us; its progress goes to
+    ``err``. Raises ``CodexOssError``; nothing is left running then.
+    """
+    client = Client()
+    end: list[Callable[[], Any]] = [client.close]
+    try:
+        model, name = await open_model(job.loaded, job.env, client, err, end)
+        session, notes = await _session(job, model, name, end)
+    except BaseException:
+        await end_all(end)
+        raise
+    allowed = permissions(job)
+    description = [
+        ("workdir", str(job.cwd)),
+        ("model", name),
+        ("provider", job.loaded.provider_id),
+        ("approval", allowed.approval),
+        ("sandbox", sandbox_summary(allowed, job.cwd)),
+    ]
+    return Opened(session, description, [*job.loaded.warnings, *notes], end)
+
+
+async def _session(
+    job: Job, model: Model, name: str, end: list[Callable[[], Any]]
+) -> tuple[Session, list[str]]:
+    config, clock = job.loaded.config, SystemClock()
+    thread_id = uuid7(clock.now())
+    profile = config.prompt_profile
+    if profile == "auto":
+        window = config.model_context_window or await model.window()
+        profile = context.choose_profile(name, window)
+    tools = _tools(job, profile, thread_id, clock)
+    journal: Journal = rollout.Ephemeral()
+    if not job.ephemeral:
+        journal = file = rollout.Rollout(job.loaded.home, thread_id, clock)
+        end.append(file.close)
+    docs = _docs(job)
+    parts = Parts(
+        thread_id=thread_id,
+        model=model,
+        tools={tool.spec.name: tool for tool in tools},
+        frame=_frame(job, name, profile, tools, thread_id),
+        surroundings=_surroundings(job, docs),
+        cwd=job.cwd,
+        journal=journal,
+        clock=clock,
+        stream_retries=job.loaded.provider.stream_max_retries,
+        meta=_meta(job, thread_id, clock),
+    )
+    session = Session(parts)
+    end.append(session.close)
+    return session, docs.warnings
+
+
+# --- what the model is told ----------------------------------------------------------
+
+
+def _frame(
+    job: Job,
+    name: str,
+    profile: context.PromptProfile,
+    tools: list[Tool],
+    thread_id: str,
+) -> context.Frame:
+    config, text = job.loaded.config, None
+    if job.output_schema is not None:
+        form = {
+            "type": "json_schema",
+            "strict": True,
+            "name": "codex_output_schema",
+            "schema": job.output_schema,
+        }
+        text = responses.TextParams(format=form)
+    return context.Frame(
+        model=name,
+        instructions=_instructions(job, profile),
+        tools=[tool.spec for tool in tools],
+        cache_key=thread_id,
+        reasoning=responses.ReasoningParams(
+            effort=config.model_reasoning_effort or UNSET,
+            summary=config.model_reasoning_summary or "auto",
+        ),
+        text=text,
+    )
+
+
+def _instructions(job: Job, profile: context.PromptProfile) -> str:
+    config = job.loaded.config
+    if config.model_instructions_file is None:
+        return config.instructions or (PROMPTS / f"{profile}.md").read_text("utf-8")
+    path = Path(config.model_instructions_file).expanduser()
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"cannot read `model_instructions_file` {path}: {error}",
+            hint="Name a text file in UTF-8, or remove the key.",
+        ) from error
+
+
+def _surroundings(job: Job, docs: ProjectDocs) -> list[Item]:
+    config = job.loaded.config
+    items: list[Item] = []
+    if config.developer_instructions:
+        part = InputText(text=config.developer_instructions)
+        items.append(Message(role="developer", content=[part]))
+    if docs.text:
+        items.append(user(docs.text))
+    if config.include_environment_context:
+        name = Path(shell_path(job.env)).name
+        items.append(context.environment(str(job.cwd), name, permissions(job)))
+    return items
+
+
+def _docs(job: Job) -> ProjectDocs:
+    config = job.loaded.config
+    untrusted = load.trust_level(config, str(job.cwd)) == "untrusted"
+    return read_project_docs(
+        job.cwd,
+        job.loaded.home,
+        max_bytes=0 if untrusted else config.project_doc_max_bytes,
+        fallback_names=config.project_doc_fallback_filenames,
+        markers=config.project_root_markers,
+    )
+
+
+def _meta(job: Job, thread_id: str, clock: SystemClock) -> dict[str, object]:
+    return {
+        "id": thread_id,
+        "timestamp": rollout.utc(clock.now()),
+        "cwd": str(job.cwd),
+        "originator": "codex_oss_exec",
+        "cli_version": __version__,
+        "source": "exec",
+        "model_provider": job.loaded.provider_id,
+    }
+
+
+def _shown(path: str) -> str:
+    from codex_oss.errors import ToolError  # noqa: PLC0415  only for images
+    from codex_oss.tools.view_image import data_url  # noqa: PLC0415  only for images
+
+    try:
+        return data_url(Path(path))
+    except ToolError:
+        return ""
+
+
+# --- what the model may do -----------------------------------------------------------
+
+
+def _tools(
+    job: Job, profile: context.PromptProfile, thread_id: str, clock: SystemClock
+) -> list[Tool]:
+    config, allowed, nobody = job.loaded.config, permissions(job), Nobody()
+    limit = config.tool_output_token_limit
+    settings = shell.Settings(
+        shell=shell_path(job.env),
+        env=command_env(
+            job.env,
+            config.shell_environment_policy,
+            secrets=secrets(config),
+            thread_id=thread_id,
+            version=__version__,
+        ),
+        allow_login=config.allow_login_shell,
+        max_output_bytes=(limit and limit * BYTES_PER_TOKEN) or shell.MAX_OUTPUT_BYTES,
+        max_poll_ms=config.background_terminal_max_timeout,
+    )
+    # The roots of `permissions` hold the temporary folders already.
+    sandbox = Sandbox(job.env, slash_tmp=False, tmpdir=False)
+    commands = shell.Shell(allowed, nobody, sandbox, settings, clock=clock)
+    tools: list[Tool] = [*commands.tools(), ApplyPatch(allowed, nobody, freeform=False)]
+    if config.tools.update_plan.enabled:
+        tools.append(UpdatePlan())
+    if profile == "full":
+        tools.append(ViewImage())
+    return tools
+
+
+def permissions(job: Job) -> Permissions:
+    """Return what commands may do: Codex's defaults where the user said nothing."""
+    config, cwd = job.loaded.config, job.cwd
+    mode, write = load.sandbox_mode(config, str(cwd)), config.sandbox_workspace_write
+    roots = [cwd, *job.extra_roots, *map(Path, write.writable_roots)]
+    if not write.exclude_slash_tmp:
+        roots.append(Path("/tmp"))  # noqa: S108  a writable root of Codex's
+    if (tmp := job.env.get("TMPDIR", "")) and not write.exclude_tmpdir_env_var:
+        roots.append(Path(tmp))
+    real = [str(root.resolve()) for root in roots if root.is_absolute()]
+    return Permissions(
+        mode=mode,
+        approval="never",
+        writable_roots=tuple(dict.fromkeys(real)),
+        network=write.network_access or mode == "danger-full-access",
+    )
+
+
+def sandbox_summary(allowed: Permissions, cwd: Path) -> str:
+    """Return the sandbox in a few words, as Codex's banner has it."""
+    if allowed.mode != "workspace-write":
+        return allowed.mode
+    names = ["workdir" if root == str(cwd) else root for root in allowed.writable_roots]
+    return f"workspace-write [{', '.join(names)}]"

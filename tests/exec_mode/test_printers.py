@@ -1,0 +1,132 @@
+"""What `exec` prints, for programs and for people."""
+
+import io
+
+from codex_oss import events
+from codex_oss.exec_mode.human import Banner, Human
+from codex_oss.exec_mode.jsonl import JsonLines
+
+COMMAND = events.CommandExecution(id="item_0", command="/bin/bash -lc ls")
+PATCH = events.FileChange(
+    id="item_1",
+    changes=[
+        events.FileUpdate(path="/w/a", kind="add"),
+        events.FileUpdate(path="/w/b", kind="update"),
+        events.FileUpdate(path="/w/c", kind="delete"),
+    ],
+)
+PLAN = events.TodoList(
+    id="item_2",
+    items=[events.TodoEntry("read", True), events.TodoEntry("write", False)],
+)
+
+
+def test_json_mode_prints_every_event_but_those_for_live_screens() -> None:
+    out = io.BytesIO()
+    printer = JsonLines(out)
+    printer.feed(events.ThreadStarted(thread_id="T"))
+    printer.feed(events.TextDelta(text="h"))
+    printer.feed(events.OutputDelta(item_id="item_0", text="x"))
+    printer.feed(events.ReasoningDelta(text="x"))
+    printer.feed(events.ItemStarted(item=COMMAND))
+    printer.feed(events.TurnFailed(error=events.Failure("no")))
+    printer.finish("ignored")
+    assert out.getvalue().decode().splitlines() == [
+        '{"type":"thread.started","thread_id":"T"}',
+        '{"type":"item.started","item":{"id":"item_0","type":"command_execution",'
+        '"command":"/bin/bash -lc ls","aggregated_output":"","exit_code":null,'
+        '"status":"in_progress"}}',
+        '{"type":"turn.failed","error":{"message":"no"}}',
+    ]
+
+
+class Watch:
+    """A clock that goes on by a quarter of a second at each look."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def __call__(self) -> float:
+        self._now += 0.25
+        return self._now
+
+
+def printed(
+    *told: events.Event, last: str | None = None, color: bool = False
+) -> tuple[str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    banner = Banner(title="codex-oss", rows=[("model", "m")], prompt="do it")
+    printer = Human(out, err, banner, color=color, clock=Watch())
+    for event in told:
+        printer.feed(event)
+    printer.finish(last)
+    return out.getvalue(), err.getvalue()
+
+
+def test_people_get_only_the_last_message_on_stdout() -> None:
+    usage = events.TokenUsage(
+        input_tokens=2000, cached_input_tokens=500, output_tokens=34
+    )
+    out, err = printed(
+        events.ThreadStarted(thread_id="T"),
+        events.TurnStarted(),
+        events.ItemCompleted(item=events.AgentMessage(id="item_0", text="first")),
+        events.ItemCompleted(item=events.AgentMessage(id="item_1", text="done")),
+        events.TurnCompleted(usage=usage),
+        last="done",
+    )
+    assert out == "done\n"
+    assert err == (
+        "codex-oss\n--------\nmodel: m\nsession id: T\n--------\nuser\ndo it\n"
+        "codex\nfirst\ncodex\ndone\ntokens used\n1,534\n"
+    )
+
+
+def test_without_an_answer_stdout_stays_empty() -> None:
+    out, err = printed(events.Notice(message="no server"))
+    assert out == ""
+    assert err.startswith("ERROR: no server\n")
+
+
+def test_commands_patches_and_plans_are_told_as_they_happen() -> None:
+    ended = events.CommandExecution(
+        id="item_0",
+        command=COMMAND.command,
+        aggregated_output="a\nb\n",
+        exit_code=2,
+        status="failed",
+    )
+    _, err = printed(
+        events.ItemStarted(item=COMMAND),
+        events.ItemCompleted(item=ended),
+        events.ItemStarted(item=PATCH),
+        events.ItemCompleted(item=PATCH),
+        events.ItemStarted(item=PLAN),
+        events.ItemUpdated(item=PLAN),
+        events.ItemCompleted(item=PLAN),
+    )
+    assert err == (
+        "exec\n/bin/bash -lc ls\n exited 2 in 250ms:\na\nb\n"
+        "apply patch\npatch: in_progress\nA /w/a\nM /w/b\nD /w/c\n"
+        "plan\n  ✓ read\n  • write\nplan\n  ✓ read\n  • write\n"
+        "tokens used\n0\n"
+    )
+
+
+def test_long_output_is_shown_by_its_head_and_tail() -> None:
+    lines = [f"line {number}" for number in range(100)]
+    ended = events.CommandExecution(
+        id="item_0",
+        command="x",
+        aggregated_output="\n".join(lines),
+        exit_code=0,
+        status="completed",
+    )
+    _, err = printed(events.ItemCompleted(item=ended))
+    shown = err.splitlines()[1:-2]
+    assert shown == [*lines[:10], "… 80 lines …", *lines[-10:]]
+
+
+def test_colours_are_there_only_when_asked_for() -> None:
+    assert "\x1b[" not in printed(events.ItemStarted(item=COMMAND))[1]
+    assert "\x1b[" in printed(events.ItemStarted(item=COMMAND), color=True)[1]
