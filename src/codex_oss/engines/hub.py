@@ -197,8 +197,9 @@ class Hub:
         self, source: HfSource, file: RemoteFile, partial: Partial, name: str
     ) -> AsyncGenerator[Pulling]:
         clock = asyncio.get_running_loop().time
-        meter = Meter(name, file.size, clock())
-        yield meter.start_at(partial.done, clock())
+        meter = Meter(name, file.size)
+        if event := meter.reach(partial.done, clock()):
+            yield event
         attempt = 0
         while partial.done < file.size:
             before = partial.done

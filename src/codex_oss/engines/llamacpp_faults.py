@@ -129,5 +129,6 @@ def missing(why: str) -> EngineError:
 
 
 def _reason(line: str) -> str:
-    """Cut the time and the level from a log line."""
-    return line.partition(" E ")[2].strip() or line.strip()
+    """Cut time, level and function from a log line."""
+    text = line.partition(" E ")[2] or line
+    return text.rpartition("error loading model: ")[2].strip()

