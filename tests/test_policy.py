@@ -66,6 +66,7 @@ LEAVES = Ask("it asks to run outside the sandbox")
         ("danger-full-access", "untrusted", run("make"), UNKNOWN),
         ("danger-full-access", "untrusted", run("ls"), Allow(sandboxed=False)),
         ("workspace-write", "never", run("make", escalated=True), ESCALATION),
+        ("danger-full-access", "never", run("make", escalated=True), ESCALATION),
         ("workspace-write", "on-request", run("make", escalated=True), LEAVES),
         ("workspace-write", "on-failure", run("make", escalated=True), LEAVES),
         (

@@ -182,8 +182,9 @@ def test_a_terminal_is_the_controlling_one_and_has_a_size() -> None:
 def test_control_c_interrupts_what_runs_in_the_terminal() -> None:
     async def run() -> None:
         heard = Heard()
-        child = await begin("echo up; sleep 1000", heard, tty=True)
-        await heard.until(b"up")
+        child = await begin("exec cat", heard, tty=True)
+        child.write(b"up\n")
+        await heard.until(b"up\r\nup\r\n")
         child.write(b"\x03")
         assert await child.wait() == 128 + signal.SIGINT
 

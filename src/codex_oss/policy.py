@@ -67,11 +67,11 @@ Verdict = Allow | Ask | Deny
 
 # --- what is told -----------------------------------------------------------------
 
-_NO_ESCALATION = (
+NO_ESCALATION = (
     "approval policy is Never; reject command — you cannot ask for escalated "
     "permissions if the approval policy is Never"
 )
-_FORCED_REMOVAL = "rm -f style commands are not permitted. Use a safer approach"
+FORCED_REMOVAL = "rm -f style commands are not permitted. Use a safer approach"
 _OUTSIDE = (
     "patch rejected: writing outside of the project; rejected by user approval settings"
 )
@@ -100,15 +100,15 @@ def decide(action: Action, permissions: Permissions) -> Verdict:
 def _decide_command(action: RunCommand, permissions: Permissions) -> Verdict:
     never = permissions.approval == "never"
     if removes_by_force(action.command):
-        reason = "it removes files by force"
-        return Deny(_FORCED_REMOVAL) if never else Ask(reason)
+        return Deny(FORCED_REMOVAL) if never else Ask("it removes files by force")
+    if action.escalated and never:
+        return Deny(NO_ESCALATION)
     if permissions.approval == "untrusted" and not known_safe(action.command):
         return Ask(action.justification or "not on the list of harmless commands")
     if permissions.mode == "danger-full-access":
         return Allow(sandboxed=False)
     if action.escalated:
-        reason = action.justification or "it asks to run outside the sandbox"
-        return Deny(_NO_ESCALATION) if never else Ask(reason)
+        return Ask(action.justification or "it asks to run outside the sandbox")
     return Allow()
 
 

@@ -1,0 +1,399 @@
+"""The `exec_command` and `write_stdin` tools: run commands, and come back to them.
+
+Source of parameters, limits and texts: the Codex CLI 0.169.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, assert_never
+
+import msgspec
+
+from codex_oss import events, policy, process
+from codex_oss.errors import SandboxError, ToolError
+from codex_oss.items import Call
+from codex_oss.patch import heredoc
+from codex_oss.policy import Permissions, RunCommand
+from codex_oss.ports import Approver, Clock, Output, Scope
+from codex_oss.sandbox.run import Prepared, Sandbox
+from codex_oss.tools.apply_patch import apply_text
+from codex_oss.tools.output import BYTES_PER_TOKEN, Budget, line, rejected, report
+from codex_oss.tools.sessions import Running, Sessions
+from codex_oss.tools.spec import arguments, function_tool
+from codex_oss.wire.responses import FunctionTool
+
+MIN_YIELD_MS, MAX_YIELD_MS = 250, 30_000
+"""The shortest and the longest wait for a command before the model gets a word."""
+RUN_YIELD_MS = 10_000
+"""The wait when the model names none."""
+MIN_POLL_MS, MAX_POLL_MS = 5000, 300_000
+"""The same for a call of write_stdin that only waits."""
+MAX_OUTPUT_BYTES = 10_000
+"""Bytes of output that a model of unknown window reads at once."""
+
+_BARE_PATCH = (
+    "apply_patch verification failed: patch detected without explicit call to "
+    "apply_patch. Send it as: apply_patch <<'EOF'\n<patch>\nEOF"
+)
+_NO_LOGIN = "login shell is disabled by config; omit `login` or set it to false."
+_NO_INPUT = (
+    "write_stdin failed: stdin is closed for this session; rerun exec_command with "
+    "tty=true to keep stdin open"
+)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How commands are run in one conversation."""
+
+    shell: str = "/bin/bash"
+    """The person's shell, by absolute path."""
+    env: Mapping[str, str] = {}
+    """The commands' environment (see ``environment.command_env``)."""
+    allow_login: bool = True
+    """Whether shells read the person's profile: ``-lc`` instead of ``-c``."""
+    max_output_bytes: int = MAX_OUTPUT_BYTES
+    """The most that the model reads at once, in bytes."""
+    max_poll_ms: int = MAX_POLL_MS
+    """The longest wait of a call that only waits, in milliseconds."""
+
+
+class RunArguments(msgspec.Struct, frozen=True, kw_only=True):
+    """The arguments of ``exec_command``."""
+
+    cmd: str
+    workdir: str | None = None
+    shell: str | None = None
+    login: bool | None = None
+    tty: bool | None = None
+    yield_time_ms: float | None = None
+    max_output_tokens: float | None = None
+    sandbox_permissions: Literal["use_default", "require_escalated"] | None = None
+    justification: str | None = None
+
+
+class WriteArguments(msgspec.Struct, frozen=True, kw_only=True):
+    """The arguments of ``write_stdin``."""
+
+    session_id: int
+    chars: str | None = None
+    yield_time_ms: float | None = None
+    max_output_tokens: float | None = None
+
+
+def random_below(limit: int) -> int:
+    """Return a random number from 0 to ``limit`` - 1."""
+    return int.from_bytes(os.urandom(8), "big") % limit
+
+
+class Shell:
+    """What the two tools share: the commands that run.
+
+    ``permissions`` may be replaced between calls. ``below(n)`` returns a random
+    number below n, for ids.
+    """
+
+    def __init__(
+        self,
+        permissions: Permissions,
+        approver: Approver,
+        sandbox: Sandbox,
+        settings: Settings,
+        *,
+        clock: Clock,
+        below: Callable[[int], int] = random_below,
+    ) -> None:
+        self.permissions = permissions
+        self._approver = approver
+        self._sandbox = sandbox
+        self._settings = settings
+        self._clock = clock
+        self._below = below
+        self._sessions = Sessions(below)
+        self._warned = False
+
+    def tools(self) -> "tuple[ExecCommand, WriteStdin]":
+        """Return the tools; closing the first ends what still runs."""
+        return ExecCommand(self), WriteStdin(self)
+
+    async def run(self, wanted: RunArguments, call_id: str, scope: Scope) -> Output:
+        """Run a command; answer when it ends or its time is over."""
+        began = self._clock.now()
+        cwd = _joined(scope.cwd, wanted.workdir)
+        if heredoc.is_bare_patch(wanted.cmd):
+            return Output(_BARE_PATCH, success=False)
+        patch = heredoc.recognise(wanted.cmd)
+        if patch is not None:
+            return await self._apply(patch, cwd, scope)
+        argv = self._argv(wanted)
+        action = RunCommand(
+            command=wanted.cmd,
+            cwd=str(cwd),
+            escalated=wanted.sandbox_permissions == "require_escalated",
+            justification=wanted.justification or "",
+        )
+        sandboxed = await self._permit(action, line(argv))
+        tty = bool(wanted.tty)
+        env = {**self._settings.env, "CODEX_TOOL_CALL_ID": call_id}
+        try:
+            prepared = await self._sandbox.prepare(
+                argv, cwd, self.permissions, env, sandboxed=sandboxed, tty=tty
+            )
+        except SandboxError as error:
+            self._warn(error, scope)
+            raise ToolError(f"exec_command failed: {error.report()}") from error
+        running = Running(scope.new_item_id(), line(argv), scope.emit)
+        wait_ms = _between(MIN_YIELD_MS, wanted.yield_time_ms, MAX_YIELD_MS)
+        try:
+            await _start(running, prepared, cwd, tty=tty)
+            await self._wait(running, wait_ms)
+        except asyncio.CancelledError:
+            await running.kill()
+            raise
+        number = None
+        if running.exit_code is None:
+            number = await self._sessions.add(running)
+        return self._report(running, number, began, wanted.max_output_tokens)
+
+    async def write(self, wanted: WriteArguments, scope: Scope) -> Output:
+        """Type into a command, or only wait for it; answer as ``run`` does.
+
+        Cancelling leaves the command alone: the person may want to keep it.
+        """
+        began = self._clock.now()
+        running = self._sessions.use(wanted.session_id)
+        if running is None:
+            text = f"write_stdin failed: Unknown process id {wanted.session_id}"
+            raise ToolError(text)
+        running.attach(scope.emit)
+        wait_ms = self._type(running, wanted)
+        await self._wait(running, wait_ms)
+        number = wanted.session_id
+        if running.exit_code is not None:
+            self._sessions.forget(number)
+        return self._report(running, number, began, wanted.max_output_tokens)
+
+    def end_turn(self) -> None:
+        """Let what still runs go on untold."""
+        self._sessions.detach()
+
+    async def close(self) -> None:
+        """End all commands."""
+        await self._sessions.close()
+
+    # --- before -----------------------------------------------------------------------
+
+    async def _apply(
+        self, patch: heredoc.Invocation, cwd: Path, scope: Scope
+    ) -> Output:
+        where = _joined(cwd, patch.workdir)
+        done = await apply_text(
+            patch.patch, where, scope, self.permissions, self._approver
+        )
+        if not done.success or not isinstance(done.content, str):
+            return done
+        return Output(f"Wall time: 0.0000 seconds\nOutput:\n{done.content}")
+
+    def _argv(self, wanted: RunArguments) -> tuple[str, str, str]:
+        allowed = self._settings.allow_login
+        if wanted.login and not allowed:
+            raise ToolError(_NO_LOGIN)
+        login = allowed if wanted.login is None else wanted.login
+        path = self._settings.env.get("PATH", "")
+        shell = _program(wanted.shell or self._settings.shell, path)
+        return shell, "-lc" if login else "-c", wanted.cmd
+
+    async def _permit(self, action: RunCommand, shown: str) -> bool:
+        """Return whether the command runs in the sandbox; ``ToolError`` if nowhere."""
+        verdict = policy.decide(action, self.permissions)
+        match verdict:
+            case policy.Allow():
+                return verdict.sandboxed
+            case policy.Ask():
+                if not await self._approver.ask(action, verdict.reason):
+                    raise ToolError(rejected("rejected by user"))
+                return not action.escalated
+            case policy.Deny(policy.NO_ESCALATION):
+                raise ToolError(verdict.reason)
+            case policy.Deny():
+                raise ToolError(rejected(f"`{shown}` rejected: {verdict.reason}"))
+            case _:
+                assert_never(verdict)
+
+    def _warn(self, error: SandboxError, scope: Scope) -> None:
+        """Tell the person once what the model is told each time."""
+        if not self._warned:
+            self._warned = True
+            item = events.ErrorItem(id=scope.new_item_id(), message=error.report())
+            scope.emit(events.ItemCompleted(item=item))
+
+    # --- meanwhile and after ----------------------------------------------------------
+
+    def _type(self, running: Running, wanted: WriteArguments) -> int:
+        """Write the characters and return how long to wait, in milliseconds."""
+        if not wanted.chars:
+            longest = max(self._settings.max_poll_ms, MIN_POLL_MS)
+            return _between(MIN_POLL_MS, wanted.yield_time_ms or 0, longest)
+        if running.exit_code is None:
+            if not running.tty:
+                raise ToolError(_NO_INPUT)
+            if not running.write(wanted.chars):
+                raise ToolError("write_stdin failed: the process does not read")
+        return _between(MIN_YIELD_MS, wanted.yield_time_ms or 0, MAX_YIELD_MS)
+
+    async def _wait(self, running: Running, wait_ms: int) -> None:
+        """Return when the command has ended or the time is over."""
+        tasks = {
+            asyncio.create_task(running.wait()),
+            asyncio.create_task(self._clock.sleep(wait_ms / 1000)),
+        }
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def _report(
+        self,
+        running: Running,
+        number: int | None,
+        began: float,
+        max_tokens: float | None,
+    ) -> Output:
+        code = running.exit_code
+        if code is None:
+            state = f"Process running with session ID {number}"
+        else:
+            state = f"Process exited with code {code}"
+        text, size = running.take_unread()
+        told = report(
+            text,
+            chunk_id=f"{self._below(16**6):06x}",
+            wall_s=max(0.0, self._clock.now() - began),
+            state=state,
+            size=size,
+            budget=_budget(self._settings.max_output_bytes, max_tokens),
+        )
+        return Output(told, success=code in {None, 0})
+
+
+async def _start(running: Running, prepared: Prepared, cwd: Path, *, tty: bool) -> None:
+    try:
+        child = await process.start(
+            prepared.argv,
+            cwd=cwd,
+            env=prepared.env,
+            on_output=running.hear,
+            tty=tty,
+            contained=prepared.contained,
+        )
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        number = f" (os error {error.errno})" if error.errno else ""
+        told = f"Failed to create unified exec process: {why}{number}"
+        running.fail(told)
+        raise ToolError(rejected(told)) from error
+    running.run(child, tty=tty)
+
+
+def _joined(cwd: Path, workdir: str | None) -> Path:
+    return Path(os.path.normpath(cwd / (workdir or "")))
+
+
+def _between(least: int, wanted: float | None, most: int) -> int:
+    """Return the wait that was asked for, within its limits."""
+    return int(min(max(RUN_YIELD_MS if wanted is None else wanted, least), most))
+
+
+def _budget(limit: int, max_tokens: float | None) -> Budget:
+    """Return what the model asked for if that is less than ``limit`` bytes."""
+    if max_tokens is None or max_tokens * BYTES_PER_TOKEN >= limit:
+        return Budget(limit)
+    return Budget(max(0, int(max_tokens)) * BYTES_PER_TOKEN, "tokens")
+
+
+def _program(shell: str, path: str) -> str:
+    """Return a shell by its path; by its name on ``PATH`` if it is not there."""
+    directories = [Path(entry) for entry in path.split(os.pathsep) if entry]
+    found = [directory / Path(shell).name for directory in directories]
+    candidates = [Path(shell), *found] if "/" in shell else found
+    usable = (c for c in candidates if c.is_file() and os.access(c, os.X_OK))
+    return str(next(usable, shell))
+
+
+# --- the tools ----------------------------------------------------------------------
+
+
+class ExecCommand:
+    """Runs a command in a shell."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+
+    @property
+    def spec(self) -> FunctionTool:
+        """Name, description and parameters, as the model gets them."""
+        return function_tool("exec_command", _RUN_PROPERTIES, required=("cmd",))
+
+    async def run(self, call: Call, scope: Scope) -> Output:
+        """Run the command; cancelling ends it."""
+        return await self._shell.run(arguments(call, RunArguments), call.call_id, scope)
+
+    def end_turn(self, scope: Scope) -> None:  # noqa: ARG002  nothing more to tell
+        """Let what still runs go on untold."""
+        self._shell.end_turn()
+
+    async def close(self) -> None:
+        """End all commands."""
+        await self._shell.close()
+
+
+class WriteStdin:
+    """Types into a command that still runs, or waits for it."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+
+    @property
+    def spec(self) -> FunctionTool:
+        """Name, description and parameters, as the model gets them."""
+        return function_tool("write_stdin", _WRITE_PROPERTIES, required=("session_id",))
+
+    async def run(self, call: Call, scope: Scope) -> Output:
+        """Type and wait; cancelling leaves the command alone."""
+        return await self._shell.write(arguments(call, WriteArguments), scope)
+
+    def end_turn(self, scope: Scope) -> None:
+        """`ExecCommand` does it."""
+
+    async def close(self) -> None:
+        """`ExecCommand` does it."""
+
+
+_Properties = dict[str, dict[str, Any]]
+_TEXT = {"type": "string"}
+_NUMBER = {"type": "number"}
+_FLAG = {"type": "boolean"}
+_RUN_PROPERTIES: _Properties = {
+    "cmd": _TEXT,
+    "workdir": {**_TEXT, "description": "Default: the current directory"},
+    "tty": {**_FLAG, "description": "Give it a terminal, to type with write_stdin"},
+    "yield_time_ms": {**_NUMBER, "description": "Default 10000, at most 30000"},
+    "max_output_tokens": _NUMBER,
+    "login": _FLAG,
+    "shell": _TEXT,
+    "sandbox_permissions": {
+        **_TEXT,
+        "enum": ["use_default", "require_escalated"],
+        "description": "require_escalated asks the user to run it unsandboxed",
+    },
+    "justification": {**_TEXT, "description": "The question to the user for that"},
+    "prefix_rule": {"type": "array", "items": _TEXT},
+}
+_WRITE_PROPERTIES: _Properties = {
+    "session_id": _NUMBER,
+    "chars": {**_TEXT, "description": "Such as y\\n; \\u0003 is Ctrl-C"},
+    "yield_time_ms": _NUMBER,
+    "max_output_tokens": _NUMBER,
+}
