@@ -7,7 +7,7 @@
     server.requests[0].json["model"]
 
 A reply is a list of events (server-sent events), a ``Reply``, a dict of ``Reply``'s
-fields (the form of the captures' ``model_responses``), or a callable that gets the
+fields (the form of the captures' ``model``), or a callable that gets the
 ``Seen`` request and returns one of those. The last reply repeats. ``get`` and
 ``post`` answer by path, outside the script: there a dict is a JSON body.
 """
@@ -19,7 +19,7 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -58,6 +58,7 @@ __all__ = [
     "chat_text",
     "chat_turn",
     "chunk",
+    "closed_port",
     "completed",
     "created",
     "custom_call",
@@ -73,6 +74,14 @@ __all__ = [
 
 WAIT_S = 20.0
 """Bound of every wait of a test on the server and of the server on a test."""
+
+
+@contextlib.contextmanager
+def closed_port() -> Generator[int, None, None]:
+    """Give a port where nothing listens: bound, so that nobody else takes it."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 class Gate:
@@ -179,7 +188,7 @@ class FakeServer:
         post: Mapping[str, Scripted] | None = None,
         tls: tuple[Path, Path] | None = None,
     ) -> None:
-        self.script = list(script)
+        self.script: Sequence[Scripted] = list(script)
         self.get = dict(get or {})
         self.post = dict(post or {})
         self.requests: list[Seen] = []
@@ -191,12 +200,13 @@ class FakeServer:
         self._tls = tls
         self._served = 0
         self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)
         self._sockets: set[socket.socket] = set()
 
     @classmethod
     def replay(cls, capture: Path, **kwargs: Any) -> Self:
-        """Serve the ``model_responses`` of a capture's ``*.model.json``."""
-        return cls(jsonlib.loads(capture.read_bytes())["model_responses"], **kwargs)
+        """Serve what the model answered in a capture (``captures/*/*.json``)."""
+        return cls(jsonlib.loads(capture.read_bytes())["model"], **kwargs)
 
     @property
     def posts(self) -> list[Seen]:
@@ -206,6 +216,11 @@ class FakeServer:
             for seen in self.requests
             if seen.method == "POST" and seen.path.partition("?")[0] not in self.post
         ]
+
+    def wait_requests(self, count: int) -> None:
+        """Wait, in the test, until so many requests have come."""
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: len(self.requests) >= count, WAIT_S)
 
     def __enter__(self) -> Self:
         self._http = _Http(self)
@@ -245,6 +260,7 @@ class FakeServer:
         table = self.post if seen.method == "POST" else self.get
         with self._lock:
             self.requests.append(seen)
+            self._arrived.notify_all()
             if path in table:
                 scripted, by_path = table[path], True
             elif seen.method == "POST" and self.script:
@@ -285,7 +301,7 @@ class _Http(http.server.ThreadingHTTPServer):
         self.fake = fake
         super().__init__(("127.0.0.1", 0), _Handler)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep what a callable of the script raised; the test fails at its end."""
         self.fake.failure = sys.exc_info()[1]
 
@@ -321,6 +337,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._serve()
 
     def do_DELETE(self) -> None:
+        self._serve()
+
+    def do_CONNECT(self) -> None:
         self._serve()
 
     def _serve(self) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import pytest
-from fake_server import WAIT_S, FakeServer, Gate, Reply, Scripted
 
 from codex_oss.errors import (
     BadRequest,
@@ -18,6 +17,7 @@ from codex_oss.errors import (
     Unreachable,
 )
 from codex_oss.net import Client
+from fake_server import WAIT_S, FakeServer, Gate, Reply, Scripted, closed_port
 
 T = TypeVar("T")
 LIMIT = 10_000_000
@@ -169,14 +169,14 @@ def test_a_header_that_http_cannot_carry_is_named_but_not_shown(value: str) -> N
 # --- what goes wrong -----------------------------------------------------------------
 
 
-def test_a_refused_connection_names_place_and_next_step(free_port: int) -> None:
+def test_a_refused_connection_names_place_and_next_step() -> None:
     async def use(client: Client) -> None:
-        await client.open("GET", f"http://localhost:{free_port}/v1")
+        await client.open("GET", f"http://localhost:{port}/v1")
 
-    with pytest.raises(Unreachable) as caught:
+    with closed_port() as port, pytest.raises(Unreachable) as caught:
         run(use)
     assert caught.value.report() == (
-        f"cannot connect to localhost:{free_port}: connection refused\n"
+        f"cannot connect to localhost:{port}: connection refused\n"
         "Nothing listens there: start the server."
     )
     assert isinstance(caught.value.__cause__, ConnectionRefusedError)
@@ -186,7 +186,7 @@ def test_a_host_that_does_not_exist_is_unreachable() -> None:
     async def use(client: Client) -> None:
         await client.open("GET", "http://no-such-host.invalid/")
 
-    with pytest.raises(Unreachable, match="no-such-host.invalid:80: no such host"):
+    with pytest.raises(Unreachable, match=r"no-such-host\.invalid:80: no such host"):
         run(use)
 
 
@@ -275,8 +275,7 @@ def test_cancelling_closes_the_connection_at_once(moment: str) -> None:
 
         task = asyncio.create_task(ask())
         await asked.wait()
-        while not server.requests:
-            await asyncio.sleep(0)
+        await asyncio.to_thread(server.wait_requests, 1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -290,10 +289,7 @@ def test_cancelling_closes_the_connection_at_once(moment: str) -> None:
 
 
 async def ask_twice(client: Client, url: str) -> list[bytes]:
-    bodies: list[bytes] = []
-    for _ in range(2):
-        bodies.append(await (await client.open("POST", url)).read(LIMIT))
-    return bodies
+    return [await (await client.open("POST", url)).read(LIMIT) for _ in range(2)]
 
 
 @pytest.mark.parametrize(
@@ -342,7 +338,7 @@ def test_a_released_connection_is_used_again_once_its_answer_has_ended() -> None
         assert await reply.receive() == b"last event"
         reply.release()
         gate.open()
-        while not client.idle_connections:
+        while not client.idle_connections:  # noqa: ASYNC110  bounded by run()
             await asyncio.sleep(0)
         await (await client.open("POST", server.url)).read(LIMIT)
 

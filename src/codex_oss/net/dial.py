@@ -186,4 +186,5 @@ def _explain(url: Url, error: OSError) -> tuple[str, str]:
             hint = "If the server has no TLS, write http:// instead of https://."
             return f"TLS failed ({reason})", hint
         case _:
-            return (error.strerror or str(error)).lower(), "Check the address."
+            cause = error.strerror.lower() if error.strerror else str(error)
+            return cause, "Check the address."

@@ -1,0 +1,44 @@
+"""Models over the wire APIs that servers speak. A provider is data; this reads it."""
+
+from collections.abc import Callable, Mapping
+
+from codex_oss.config.provider import Provider
+from codex_oss.net import Client
+from codex_oss.ports import Clock, Model
+from codex_oss.providers import chat, responses
+from codex_oss.providers.endpoint import Endpoint, site
+from codex_oss.providers.memory import ProbeMemory
+from codex_oss.providers.probe import Probe
+from codex_oss.providers.retry import Pause, WallClock, noise
+
+__all__ = ["WIRE_APIS", "ProbeMemory", "connect"]
+
+WIRE_APIS: dict[str, tuple[str, Callable[[Endpoint, Probe], Model]]] = {
+    "responses": (responses.PATH, responses.ResponsesModel),
+    "chat": (chat.PATH, chat.ChatModel),
+}
+"""``wire_api`` to the path below ``base_url`` and the model that is asked there."""
+
+
+def connect(  # noqa: PLR0913  all that a model needs from outside
+    provider_id: str,
+    provider: Provider,
+    model: str,
+    *,
+    env: Mapping[str, str],
+    client: Client,
+    memory: ProbeMemory,
+    version: str,
+    clock: Clock | None = None,
+) -> Model:
+    """Return a model of a provider; nothing is asked until it is.
+
+    ``version`` is codex-oss's own. Raises ``ConfigError`` when the provider lacks its
+    ``base_url`` or its key.
+    """
+    where = site(provider_id, provider, env, version)
+    path, build = WIRE_APIS[provider.wire_api]
+    endpoint = Endpoint(
+        site=where, path=path, client=client, pause=Pause(clock or WallClock(), noise)
+    )
+    return build(endpoint, Probe(where, model, client, memory))

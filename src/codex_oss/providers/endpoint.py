@@ -1,0 +1,155 @@
+"""A provider made ready to be asked: its URLs, its headers, its key, its retries."""
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+import msgspec
+
+from codex_oss.config.provider import Provider
+from codex_oss.errors import ConfigError
+from codex_oss.net import Client, Reply
+from codex_oss.net import url as urls
+from codex_oss.providers.failure import Asked, refusal
+from codex_oss.providers.retry import Pause, retrying
+
+MAX_REFUSAL_BYTES = 64 * 1024
+"""Of an error's body that are read."""
+
+OPENAI_KEY = "CODEX_API_KEY"
+"""Variable of the key for providers with ``requires_openai_auth``, as in Codex."""
+
+_OK = 200
+_JSON_TO_EVENTS = {"accept": "text/event-stream", "content-type": "application/json"}
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a provider's server is and what every request to it carries."""
+
+    provider_id: str
+    provider: Provider
+    base_url: str
+    """Without a slash at its end."""
+    headers: tuple[tuple[str, str], ...]
+    key_hint: str
+
+    @property
+    def host(self) -> str:
+        """The server's host."""
+        return urls.parse(self.base_url).host
+
+    @property
+    def root(self) -> str:
+        """The URL above ``/v1``, where a server's own API begins."""
+        return self.base_url.removesuffix("/v1")
+
+    def url(self, path: str) -> str:
+        """Return the URL of a path below ``base_url``, query and all."""
+        query = urlencode(self.provider.query_params)
+        return f"{self.base_url}{path}{'?' if query else ''}{query}"
+
+
+def site(
+    provider_id: str, provider: Provider, env: Mapping[str, str], version: str
+) -> Site:
+    """Return a provider's site; raises ``ConfigError`` for what it lacks.
+
+    Headers that the user sets replace ours of the same name.
+    """
+    if not provider.base_url:
+        raise ConfigError(
+            f"model_providers.{provider_id}.base_url is not set",
+            hint="Set it to the URL before /responses or /chat/completions.",
+        )
+    base_url = provider.base_url.strip().rstrip("/")
+    urls.parse(base_url)
+    key = _key(provider, env)
+    headers = {"user-agent": f"codex-oss/{version}"}
+    if key:
+        headers["authorization"] = f"Bearer {key}"
+    for name, value in provider.http_headers.items():
+        headers[name.lower()] = value
+    for name, variable in provider.env_http_headers.items():
+        if value := env.get(variable, "").strip():
+            headers[name.lower()] = value
+    return Site(
+        provider_id=provider_id,
+        provider=provider,
+        base_url=base_url,
+        headers=tuple(headers.items()),
+        key_hint=_key_hint(provider_id, provider),
+    )
+
+
+def _key(provider: Provider, env: Mapping[str, str]) -> str:
+    wanted = [name for name in (provider.env_key,) if name]
+    if provider.requires_openai_auth:
+        wanted.append(OPENAI_KEY)
+    for name in wanted:
+        if key := env.get(name, "").strip():
+            return key
+    if provider.experimental_bearer_token or not wanted:
+        return provider.experimental_bearer_token or ""
+    told = provider.env_key_instructions
+    raise ConfigError(
+        f"Missing environment variable: `{wanted[0]}`.{f' {told}' if told else ''}"
+    )
+
+
+def _key_hint(provider_id: str, provider: Provider) -> str:
+    if provider.env_key:
+        return f"Check the key in the environment variable {provider.env_key}."
+    if provider.experimental_bearer_token:
+        table = f"model_providers.{provider_id}"
+        return f"Check {table}.experimental_bearer_token."
+    if provider.requires_openai_auth:
+        return f"Check the key in the environment variable {OPENAI_KEY}."
+    return (
+        f"Set model_providers.{provider_id}.env_key to the name of the environment "
+        "variable that holds the key."
+    )
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One URL of a site that models are asked at."""
+
+    site: Site
+    path: str
+    client: Client
+    pause: Pause
+
+    def asked(self, model: str) -> Asked:
+        """Return what messages say of a request for ``model``."""
+        return Asked(
+            provider=self.site.provider_id,
+            base_url=self.site.base_url,
+            url=f"{self.site.base_url}{self.path}",
+            model=model,
+            key_hint=self.site.key_hint,
+            verbatim=self.site.provider.wire_api == "responses",
+        )
+
+    async def ask(self, model: str, body: bytes) -> Reply:
+        """Return the 200 that answers ``body``; its stream has yet to be read.
+
+        Retries what may be retried before an answer; raises ``ModelError`` for the
+        rest.
+        """
+        return await retrying(
+            lambda: self._ask(model, body),
+            limit=self.site.provider.request_max_retries,
+            nearby=urls.is_loopback(self.site.host),
+            pause=self.pause,
+        )
+
+    async def _ask(self, model: str, body: bytes) -> Reply:
+        reply = await self.client.open(
+            "POST",
+            self.site.url(self.path),
+            headers=(_JSON_TO_EVENTS | dict(self.site.headers)).items(),
+            body=body,
+            idle_s=self.site.provider.stream_idle_timeout_ms / 1000,
+        )
+        if reply.status == _OK:
+            return reply
+        told = await reply.read(MAX_REFUSAL_BYTES)
+        raise refusal(self.asked(model), reply.status, reply.headers, told)

@@ -1,0 +1,89 @@
+"""Asking again, before any event of an answer has come.
+
+What happens after the first event is the turn's to repeat: only it knows which calls
+have run. The delays are the Codex CLI's: 0.2 s, doubled each time, give or take 10 %.
+Unlike there, no failure is retried for ever.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+
+from codex_oss.errors import ModelError, StreamCut
+from codex_oss.ports import Clock
+
+FIRST_DELAY_S = 0.2
+"""Before the second try, if the server does not name another delay."""
+MAX_DELAY_S = 60.0
+"""A server that asks for a longer wait is not waited for."""
+REFUSED_RETRIES = 1
+"""When nothing listens on this machine: a server that just restarts, no more."""
+
+_JITTER = 0.1
+_T = TypeVar("_T")
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """How to wait between tries. ``jitter`` returns a number from 0 to 1."""
+
+    clock: Clock
+    jitter: Callable[[], float]
+
+    async def before(self, retry: int, error: ModelError) -> None:
+        """Wait before retry number ``retry`` (from 0) of what failed with ``error``."""
+        if error.delay_s is not None:
+            await self.clock.sleep(error.delay_s)
+            return
+        spread = 1 + _JITTER * (2 * self.jitter() - 1)
+        await self.clock.sleep(FIRST_DELAY_S * 2**retry * spread)
+
+
+class WallClock:
+    """The machine's time (``ports.Clock``)."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+def noise() -> float:
+    """Return a number from 0 to 1; importing ``random`` would cost 3 ms."""
+    return os.urandom(1)[0] / 255
+
+
+async def retrying(
+    ask: Callable[[], Awaitable[_T]], *, limit: int, nearby: bool, pause: Pause
+) -> _T:
+    """Return what ``ask`` returns; ask again, at most ``limit`` times, if it may help.
+
+    ``nearby``: the server is on this machine. Raises the last error.
+    """
+    retry = 0
+    while True:
+        try:
+            return await ask()
+        except ModelError as error:
+            if not _may_help(error) or retry >= _allowed(error, limit, nearby=nearby):
+                raise
+            await pause.before(retry, error)
+        retry += 1
+
+
+def _may_help(error: ModelError) -> bool:
+    # A cut is the turn's to retry, with the turn's own count.
+    if isinstance(error, StreamCut) or not error.retryable:
+        return False
+    return error.delay_s is None or error.delay_s <= MAX_DELAY_S
+
+
+def _allowed(error: ModelError, limit: int, *, nearby: bool) -> int:
+    refused = isinstance(error.__cause__, ConnectionRefusedError)
+    return min(limit, REFUSED_RETRIES) if refused and nearby else limit
