@@ -1,6 +1,6 @@
 """What every engine has in common: its events, its settings and its two methods."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -82,11 +82,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 class Engine(Protocol):
     """A program that serves models."""
 
-    def ensure(self, model: str | None) -> AsyncIterator[EngineEvent]:
+    def ensure(self, model: str | None) -> AsyncGenerator[EngineEvent]:
         """Bring up ``model`` (None: the engine's default); the last event is Ready.
 
         Raises ``errors.EngineError`` or ``errors.DownloadError``. Closing the
-        iterator early ends what was started for it.
+        generator early ends what was started for it.
         """
         ...
 

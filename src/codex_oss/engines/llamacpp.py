@@ -96,7 +96,7 @@ class LlamaCpp:
         self._child: process.Child | None = None
         self._log: llamacpp_log.Log | None = None
 
-    async def ensure(self, model: str | None) -> AsyncIterator[EngineEvent]:
+    async def ensure(self, model: str | None) -> AsyncGenerator[EngineEvent]:
         """Download ``model`` if needed, load it and yield ``Ready`` last."""
         name = model or sources.DEFAULT_MODEL
         path: Path | None = None

@@ -51,7 +51,7 @@ _SIGNS = (
     ),
     _Sign(
         "unknown model architecture",
-        "This llama.cpp does not know the model's architecture: {line}",
+        "This llama.cpp cannot run the model: {line}",
         f"Update it with `pip install -U xllamacpp`, take another model, {OLLAMA}.",
     ),
     _Sign(

@@ -4,7 +4,7 @@ It is asked, never started, and nothing is pulled: 13 GB are the user's decision
 Source of the API: Ollama 0.33, ``GET /api/version`` and ``GET /api/tags``.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -41,7 +41,7 @@ class Ollama:
         self._base = base_url(options.env)
         self._client = client
 
-    async def ensure(self, model: str | None) -> AsyncIterator[EngineEvent]:
+    async def ensure(self, model: str | None) -> AsyncGenerator[EngineEvent]:
         """Check that the server runs and has ``model``; then yield ``Ready``."""
         name = model or DEFAULT_MODEL
         yield Looking(f"{name} in Ollama at {self._base}")
