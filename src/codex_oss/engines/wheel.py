@@ -168,14 +168,12 @@ def _no_pip(why: str) -> DownloadError:
 
 
 def _pip_failed(want: str, output: str) -> DownloadError:
-    lines = [
-        line.removeprefix("ERROR: ")
-        for line in output.splitlines()
-        if line.startswith("ERROR: ")
+    lines = output.strip().splitlines() or ["no reason given"]
+    told = [
+        line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")
     ]
-    why = (
-        lines[-1] if lines else (output.strip().splitlines() or ["no reason given"])[-1]
-    )
+    # "Exception:" stands above a traceback, whose last line is the reason.
+    why = told[-1] if told and told[-1] != "Exception:" else lines[-1]
     return DownloadError(
         f"pip could not download {want}: {why}",
         hint="Check the network and pip's settings (`pip config list`), or name a "
