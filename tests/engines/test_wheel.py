@@ -155,8 +155,8 @@ def program(path: Path, script: str = "") -> str:
     [
         ("echo 'ERROR: no route to host' >&2; exit 1", "no route to host"),
         (
-            "printf 'ERROR: Exception:\\n  a.py\\nOSError: No space left\\n' >&2; exit 2",
-            "OSError: No space left",
+            "printf 'ERROR: Exception:\\n  a.py\\nOSError: no room\\n' >&2; exit 2",
+            "OSError: no room",
         ),
         ("exit 1", "no reason given"),
     ],
