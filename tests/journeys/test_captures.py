@@ -11,7 +11,6 @@ import os
 import re
 import struct
 import subprocess
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ import pytest
 
 from fake_events import completed, created, done
 from fake_server import FakeServer
+from running import provider, run_exec
 
 ROOT = Path(__file__).parents[2]
 CAPTURES = sorted((ROOT / "tests/captures/codex-0.169.0").glob("*.json"))
@@ -83,36 +83,6 @@ def scripted(model: list[Any]) -> list[Any]:
     return [computed if isinstance(reply, str) else reply for reply in model]
 
 
-def run_exec(
-    folder: Path, server: FakeServer, arguments: list[str], prompt: str = ""
-) -> subprocess.CompletedProcess[bytes]:
-    home = folder / "home"
-    home.mkdir(exist_ok=True)
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("CODEX", "OPENAI"))}
-    env |= {"CODEX_HOME": str(home), "HOME": str(folder), "SHELL": "/bin/bash"}
-    provider = f'{{name="x",base_url="{server.url}/v1",wire_api="responses"}}'
-    settings = ["-c", "model_provider=x", "-c", f"model_providers.x={provider}"]
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "codex_oss",
-            "exec",
-            *settings,
-            "-m",
-            "gpt-oss:20b",
-            "--json",
-            *arguments,
-        ],
-        cwd=folder / "repo",
-        env=env | {"PYTHONPATH": str(ROOT / "src")},
-        input=prompt.encode(),
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def comparable(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Take out what differs from run to run, and the warning that only Codex gives.
 
@@ -157,7 +127,9 @@ def test_exec_prints_the_events_that_codex_prints(path: Path, outside: Path) -> 
     arguments = capture["arguments"]
     prompt = "hello" if "-i" in arguments else ""
     with FakeServer(scripted(capture["model"])) as server:
-        done = run_exec(outside, server, arguments, prompt)
+        done = run_exec(
+            outside, [*provider(server.url), "--json", *arguments], prompt=prompt
+        )
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert comparable(events) == comparable(capture["events"]), done.stderr.decode()
+    assert comparable(events) == comparable(capture["events"]), done.stderr
     assert done.returncode == capture["exit_code"]

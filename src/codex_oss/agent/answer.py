@@ -185,9 +185,8 @@ def failure_of(
     message = error.message or "response.failed event received"
     if error.code in _FATAL:
         return _FATAL[error.code](message)
-    if error.code in _BUSY:
-        return errors.Busy(message, delay_s=delay_in(message))
-    return errors.StreamCut(message)
+    delay = delay_in(message) if error.code in _BUSY else None
+    return errors.StreamCut(message, delay_s=delay)
 
 
 def delay_in(message: str) -> float | None:

@@ -78,7 +78,7 @@ class Turn:
         while True:
             try:
                 answer = await ask(settings.model, settings.compose(choice), self)
-            except (errors.StreamCut, errors.Busy) as error:
+            except errors.StreamCut as error:
                 self._cuts += 1
                 if self._cuts > settings.stream_retries:
                     raise

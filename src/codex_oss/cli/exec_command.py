@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from codex_oss import wiring
-from codex_oss.agent.project_docs import project_root
 from codex_oss.cli.prompt_input import read_prompt
 from codex_oss.cli.settings import load_config
 from codex_oss.errors import CodexOssError, ConfigError
@@ -24,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     cwd = _folder(options.cd)
     loaded = load_config(options, os.environ)
     schema = _schema(options.output_schema)
-    if not (options.skip_git_repo_check or options.bypass or project_root(cwd)):
+    if not (options.skip_git_repo_check or options.bypass or _in_repository(cwd)):
         raise CodexOssError(
             "Not inside a trusted directory and --skip-git-repo-check was not "
             "specified.",
@@ -82,6 +81,12 @@ def _folder(given: str | None) -> Path:
     if not resolved.is_dir():
         raise CodexOssError(f"cannot use folder `{path}`: it is not a folder")
     return resolved
+
+
+def _in_repository(cwd: Path) -> bool:
+    """Tell whether git works here; an empty ``.git`` does not make a repository."""
+    marks = ((folder / ".git") for folder in (cwd, *cwd.parents))
+    return any(mark.is_file() or (mark / "HEAD").is_file() for mark in marks)
 
 
 def _schema(given: str | None) -> dict[str, Any] | None:

@@ -66,7 +66,8 @@ class Human:
         """Print the tokens used, and on stdout the model's last message."""
         used = self._usage
         total = used.input_tokens + used.output_tokens - used.cached_input_tokens
-        self._say(f"{self._style('tokens used', 35)}\n{total:,}")
+        if total:
+            self._say(f"{self._style('tokens used', 35)}\n{total:,}")
         if last_message is not None:
             print(last_message, file=self._out, flush=True)
 
