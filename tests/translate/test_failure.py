@@ -6,15 +6,15 @@ OVERFLOWS: dict[str, tuple[int | None, str]] = {
     "llama.cpp": (
         400,
         (
-            '{"error":{"code":400,"message":"request (9000 tokens) exceeds the available'
-            ' context size (4096 tokens)","type":"exceed_context_size_error"}}'
+            '{"error":{"code":400,"message":"request (9000 tokens) exceeds the'
+            ' available context size (4096 tokens)","type":"exceed_context_size_error"}}'
         ),
     ),
     "llama.cpp behind Ollama": (
         400,
         (
-            '{"error":"{\\"error\\":{\\"code\\":400,\\"message\\":\\"request (351 tokens)'
-            ' exceeds the available context size (256 tokens)\\"}}"}'
+            '{"error":"{\\"error\\":{\\"code\\":400,\\"message\\":\\"request (351'
+            ' tokens) exceeds the available context size (256 tokens)\\"}}"}'
         ),
     ),
     "Ollama": (400, '{"error":"the input length exceeds the context length"}'),

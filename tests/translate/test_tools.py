@@ -69,7 +69,11 @@ def test_a_name_leads_back_to_its_tool() -> None:
         "apply_patch", custom=True, schema=INPUT_SCHEMA
     )
     assert tools.resolve("mcp__demo") is None
-    assert list(tools.names) == ["exec_command", "mcp__demo__echo", "apply_patch"]
+    assert tools.schemas == {
+        "exec_command": EXEC.parameters,
+        "mcp__demo__echo": ECHO_SCHEMA,
+        "apply_patch": INPUT_SCHEMA,
+    }
 
 
 def test_a_bare_name_leads_back_when_only_one_tool_has_it() -> None:
@@ -86,7 +90,7 @@ def test_underscores_in_names_do_not_confuse() -> None:
             namespace("a", responses.FunctionTool(name="b__echo")),
         ]
     )
-    assert list(tools.names) == ["a__b__echo", "a__b__echo_2"]
+    assert list(tools.schemas) == ["a__b__echo", "a__b__echo_2"]
     assert tools.resolve("a__b__echo") == Target("echo", "a__b", schema=ECHO_SCHEMA)
     assert tools.chat_name("b__echo", "a") == "a__b__echo_2"
 
@@ -117,17 +121,17 @@ def test_every_name_is_legal_and_of_one_tool(
         for space, name in given_names
     ]
     tools = ToolMap(offered)
-    got = list(tools.names)
+    got = list(tools.schemas)
     assert len(set(got)) == len(given_names)
     assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name) for name in got)
     targets = [tools.resolve(name) for name in got]
     assert [(t.namespace, t.name) for t in targets if t] == given_names
-    assert list(ToolMap(offered).names) == got
+    assert list(ToolMap(offered).schemas) == got
 
 
 def test_a_long_name_keeps_the_tools_own() -> None:
     tools = ToolMap([namespace("n" * 80, ECHO)])
-    assert list(tools.names) == ["n" * (NAME_LIMIT - 6) + "__echo"]
+    assert list(tools.schemas) == ["n" * (NAME_LIMIT - 6) + "__echo"]
 
 
 def test_bounds_are_taken_out_of_schemas_but_not_out_of_names() -> None:

@@ -38,6 +38,9 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     """The name of the limit on the answer's tokens."""
     efforts: tuple[str, ...] = ("low", "medium", "high")
     """The values of ``reasoning_effort`` that the server takes; none: not sent."""
+    format_with_tools: bool = False
+    """The model can still call tools when its answer is held to a schema. Elsewhere
+    the grammar forbids calls: with tools, the schema goes into the instructions."""
     schema_bounds: bool = True
     """Lengths and patterns in tools' schemas are sent."""
     extra: dict[str, Any] = {}
@@ -57,6 +60,7 @@ QUIRKS: tuple[Row, ...] = (
             "parallel_tool_calls": True,
             "max_tokens_field": "max_completion_tokens",
             "efforts": ("none", "minimal", "low", "medium", "high", "xhigh"),
+            "format_with_tools": True,
         },
     ),
     # llama.cpp b11434: ``return_progress`` tells how far the prompt is read, which can

@@ -6,7 +6,7 @@ one text argument, ``input``. Calls are taken back by the request's own list: an
 underscore in a name means nothing by itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -82,9 +82,9 @@ class ToolMap:
         self._functions.append(chat.FunctionTool(function))
 
     @property
-    def names(self) -> Iterable[str]:
-        """The functions' names, in the order of the request."""
-        return self._targets.keys()
+    def schemas(self) -> Mapping[str, dict[str, Any] | None]:
+        """The functions' names in the order of the request, with their arguments."""
+        return {name: target.schema for name, target in self._targets.items()}
 
     def chat_tools(self, *, bounds: bool = True) -> list[chat.FunctionTool]:
         """Return the functions to offer, in the order of the request.
@@ -121,7 +121,7 @@ def _flat(namespace: str | None, name: str) -> str:
     return "".join(plain)[-NAME_LIMIT:]
 
 
-def _free_name(name: str, taken: Iterable[str]) -> str:
+def _free_name(name: str, taken: Container[str]) -> str:
     """Return ``name``, with a number at its end when it is taken."""
     free, number = name, 1
     while free in taken:

@@ -41,6 +41,8 @@ class SseDecoder:
         """
         if self._after_cr or b"\r" in data:
             data = self._with_newlines(data)
+        if data.endswith(b"\n\n") and not self._buffer and not self._at_start:
+            return _frames(data[:-2])  # nearly every read
         scanned = max(len(self._buffer) - len(_BOM) - 1, 0)
         self._buffer += data
         if self._at_start:
@@ -49,9 +51,9 @@ class SseDecoder:
         if end < 0:
             _check_size(self._buffer)
             return []
-        blocks = bytes(self._buffer[:end]).split(b"\n\n")
+        blocks = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
-        return [frame for block in blocks if (frame := _frame(block))]
+        return _frames(blocks)
 
     def finish(self) -> list[Frame]:
         """Return the event that the end of the stream left open, if it has data."""
@@ -73,6 +75,10 @@ class SseDecoder:
             self._at_start = False
             if self._buffer.startswith(_BOM):
                 del self._buffer[: len(_BOM)]
+
+
+def _frames(blocks: bytes) -> list[Frame]:
+    return [frame for block in blocks.split(b"\n\n") if (frame := _frame(block))]
 
 
 def _frame(block: bytes) -> Frame | None:

@@ -1,0 +1,111 @@
+"""Calls while they are written: of functions (JSON) and freeform tools (text)."""
+
+import msgspec
+from msgspec import UNSET
+
+from codex_oss.items import CustomToolCall, FunctionCall
+from codex_oss.translate.stream.output import Output
+from codex_oss.translate.tools import Target
+from codex_oss.wire import responses
+
+
+class OpenFunctionCall:
+    """A call of a function. Its arguments are told as they come."""
+
+    def __init__(self, output: Output, target: Target, call_id: str) -> None:
+        self._output = output
+        self._id = output.new_id("fc_")
+        self._target = target
+        self._call_id = call_id
+        self._index = output.add_item(self._item("", "in_progress"))
+
+    def write(self, delta: str) -> None:
+        """Add JSON text."""
+        self._output.emit(
+            responses.FunctionCallArgumentsDelta(
+                item_id=self._id, output_index=self._index, delta=delta
+            )
+        )
+
+    def close(self, arguments: str) -> None:
+        """End the item. Mended arguments are not what the deltas add up to."""
+        self._output.emit(
+            responses.FunctionCallArgumentsDone(
+                item_id=self._id,
+                output_index=self._index,
+                name=self._target.name,
+                arguments=arguments,
+            )
+        )
+        self._output.finish_item(self._index, self._item(arguments, "completed"))
+
+    def _item(self, arguments: str, status: str) -> FunctionCall:
+        return FunctionCall(
+            id=self._id,
+            call_id=self._call_id,
+            name=self._target.name,
+            namespace=self._target.namespace or UNSET,
+            arguments=arguments,
+            status=status,
+        )
+
+
+class OpenCustomCall:
+    """A call of a freeform tool, which the model made as a function's.
+
+    The input is known only when the JSON around it is whole. Until then, empty deltas
+    show that the stream is alive.
+    """
+
+    def __init__(self, output: Output, target: Target, call_id: str) -> None:
+        self._output = output
+        self._id = output.new_id("ctc_")
+        self._target = target
+        self._call_id = call_id
+        self._index = output.add_item(self._item("", "in_progress"))
+
+    def write(self, delta: str) -> None:  # noqa: ARG002  read whole in close()
+        """Note that there is more JSON text."""
+        self._delta("")
+
+    def close(self, arguments: str) -> None:
+        """End the item with the input that ``arguments`` wrap."""
+        text = freeform_input(arguments)
+        self._delta(text)
+        self._output.emit(
+            responses.CustomToolCallInputDone(
+                item_id=self._id, output_index=self._index, input=text
+            )
+        )
+        self._output.finish_item(self._index, self._item(text, "completed"))
+
+    def _delta(self, text: str) -> None:
+        self._output.emit(
+            responses.CustomToolCallInputDelta(
+                item_id=self._id, output_index=self._index, delta=text
+            )
+        )
+
+    def _item(self, text: str, status: str) -> CustomToolCall:
+        return CustomToolCall(
+            id=self._id,
+            call_id=self._call_id,
+            name=self._target.name,
+            namespace=self._target.namespace or UNSET,
+            input=text,
+            status=status,
+        )
+
+
+def freeform_input(arguments: str) -> str:
+    """Return the text in a function's arguments that is a freeform tool's input.
+
+    That is ``input``, or the only text there is, or what was no JSON as it stands.
+    """
+    try:
+        fields = msgspec.json.decode(arguments, type=dict[str, object])
+    except (msgspec.DecodeError, RecursionError):
+        return arguments
+    texts = [text for text in fields.values() if isinstance(text, str)]
+    given = fields.get("input", texts[0] if len(texts) == 1 else None)
+    return given if isinstance(given, str) else arguments

@@ -1,0 +1,153 @@
+"""An answer's text on its way out: thinking and calls that stand in it are taken out.
+
+States follow each other, one method each, and ``feed`` is the present one: ``begin``
+until it is clear what the text is, ``think`` inside of thinking, ``tell`` for words,
+``hold`` for what is a call if nothing else follows.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from codex_oss.translate import found
+from codex_oss.translate.stream.answer import Answer
+from codex_oss.translate.stream.items import OpenMessage, OpenReasoning
+
+THINK_TAGS = {
+    "<think>": "</think>",  # DeepSeek, Qwen and most others
+    "<thinking>": "</thinking>",
+    "[THINK]": "[/THINK]",  # Mistral
+    "<seed:think>": "</seed:think>",  # Seed-OSS
+}
+DECIDED = 64
+"""Characters after which ``found`` no longer changes its mind about a beginning."""
+
+
+class Content:
+    """Splits text into thinking, calls and what the person is told.
+
+    ``offered`` are the tools that may be called in text, with their schemas; none:
+    calls are not looked for. ``opened``: the text begins inside of thinking.
+    """
+
+    def __init__(
+        self,
+        answer: Answer,
+        offered: Mapping[str, dict[str, Any] | None],
+        *,
+        opened: bool = False,
+    ) -> None:
+        self._answer = answer
+        self._offered = offered
+        self._closing = "</think>"
+        self._thought = False
+        self._told: list[str] = []
+        self._held: list[str] = []
+        self._held_size = 0
+        self.feed: Callable[[str], None] = self._think if opened else self._begin
+
+    def finish(self, *, cut: bool = False) -> None:
+        """Let go of what is held back: the text, or this run of it, is over.
+
+        Of a cut text no calls are taken.
+        """
+        held, state = self._release(), self.feed
+        told = "".join(self._told)
+        self._told.clear()
+        self.feed = self._begin
+        if not held:
+            return
+        if state == self._think:
+            self._answer.write(OpenReasoning, held)
+        elif not (self._offered and not cut and self._call(told, held)):
+            self._answer.write(OpenMessage, held if told else _from_first_word(held))
+
+    def _call(self, told: str, held: str) -> bool:
+        """Make the calls that the text is; return whether it is any."""
+        meant = found.find_calls(told + held, self._offered)
+        if meant is None:
+            return False
+        if meant.text and not told:
+            self._answer.write(OpenMessage, meant.text)
+        self._answer.add_calls(meant.calls)
+        return True
+
+    # --- the states --------------------------------------------------------------
+
+    def _begin(self, text: str) -> None:
+        self._hold(text)
+        held = self._release()
+        start = held.lstrip()
+        tag = next((tag for tag in THINK_TAGS if start.startswith(tag)), None)
+        if tag:
+            self._closing = THINK_TAGS[tag]
+            self._thought = False
+            self.feed = self._think
+            self._think(start.removeprefix(tag))
+        elif any(tag.startswith(start) for tag in THINK_TAGS):
+            self._hold(held)
+        elif self._offered and found.may_be_call(start):
+            self._hold(held)
+            if len(start) >= DECIDED:
+                self.feed = self._hold
+        else:
+            self.feed = self._search if self._offered else self._tell
+            self.feed(_from_first_word(held))
+
+    def _think(self, text: str) -> None:
+        held = self._release() + text
+        if not self._thought:
+            held = held.lstrip()  # an empty thought is none
+        thought, tag, rest = held.partition(self._closing)
+        if not tag:
+            end = len(held) - _overlap(held, self._closing)
+            thought, rest = held[:end], held[end:]
+        if thought:
+            self._thought = True
+            self._answer.write(OpenReasoning, thought)
+        if tag:
+            self.feed = self._begin
+            self._begin(rest)
+        else:
+            self._hold(rest)
+
+    def _search(self, text: str) -> None:
+        """Tell words, except for what may be a call behind them."""
+        if self._held:
+            text = self._release() + text
+        size = found.tail_may_open(text)
+        if size:
+            self._hold(text[len(text) - size :])
+            text = text[: len(text) - size]
+            if size >= DECIDED:
+                self.feed = self._hold
+        if text:
+            self._told.append(text)
+            self._answer.write(OpenMessage, text)
+
+    def _tell(self, text: str) -> None:
+        self._answer.write(OpenMessage, text)
+
+    def _hold(self, text: str) -> None:
+        self._held.append(text)
+        self._held_size += len(text)
+        if self._held_size > found.TEXT_LIMIT:
+            self.feed = self._tell
+            self._tell(self._release())
+
+    def _release(self) -> str:
+        held = "".join(self._held)
+        self._held.clear()
+        self._held_size = 0
+        return held
+
+
+def _overlap(text: str, tag: str) -> int:
+    """Return how many characters at the end of ``text`` begin ``tag``."""
+    longest = min(len(tag) - 1, len(text))
+    return next((n for n in range(longest, 0, -1) if text.endswith(tag[:n])), 0)
+
+
+def _from_first_word(text: str) -> str:
+    """Return ``text`` without blank lines at its head; indentation stays."""
+    blank = len(text) - len(text.lstrip())
+    return text[text.rfind("\n", 0, blank) + 1 :]

@@ -1,0 +1,173 @@
+"""Items while they are written: each opens, gets deltas, and closes.
+
+Source of the order of events: OpenAI's Responses API reference.
+"""
+
+from typing import Literal
+
+from codex_oss.items import (
+    Message,
+    OutputText,
+    Part,
+    Reasoning,
+    ReasoningText,
+    Refusal,
+    SummaryText,
+)
+from codex_oss.translate.stream.output import Output
+from codex_oss.wire import responses
+
+Status = Literal["in_progress", "completed", "incomplete"]
+
+
+class OpenMessage:
+    """A message of one part of text."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._id = output.new_id("msg_")
+        self._texts: list[str] = []
+        self._index = output.add_item(_message(self._id, "in_progress"))
+        output.emit(
+            responses.ContentPartAdded(
+                item_id=self._id,
+                output_index=self._index,
+                content_index=0,
+                part=OutputText(text=""),
+            )
+        )
+
+    def write(self, delta: str) -> None:
+        """Add text."""
+        self._texts.append(delta)
+        self._output.emit(
+            responses.OutputTextDelta(
+                item_id=self._id, output_index=self._index, delta=delta
+            )
+        )
+
+    def close(self, status: Status) -> None:
+        """End the item."""
+        text = "".join(self._texts)
+        part = OutputText(text=text)
+        self._output.emit(
+            responses.OutputTextDone(
+                item_id=self._id, output_index=self._index, content_index=0, text=text
+            )
+        )
+        _close_part(self._output, self._id, self._index, part)
+        self._output.finish_item(self._index, _message(self._id, status, part))
+
+
+class OpenRefusal:
+    """A message of one refusal."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._id = output.new_id("msg_")
+        self._texts: list[str] = []
+        self._index = output.add_item(_message(self._id, "in_progress"))
+        output.emit(
+            responses.ContentPartAdded(
+                item_id=self._id,
+                output_index=self._index,
+                content_index=0,
+                part=Refusal(refusal=""),
+            )
+        )
+
+    def write(self, delta: str) -> None:
+        """Add text."""
+        self._texts.append(delta)
+        self._output.emit(
+            responses.RefusalDelta(
+                item_id=self._id,
+                output_index=self._index,
+                content_index=0,
+                delta=delta,
+            )
+        )
+
+    def close(self, status: Status) -> None:
+        """End the item."""
+        text = "".join(self._texts)
+        part = Refusal(refusal=text)
+        self._output.emit(
+            responses.RefusalDone(
+                item_id=self._id,
+                output_index=self._index,
+                content_index=0,
+                refusal=text,
+            )
+        )
+        _close_part(self._output, self._id, self._index, part)
+        self._output.finish_item(self._index, _message(self._id, status, part))
+
+
+class OpenReasoning:
+    """Reasoning, told twice: as itself, and as the summary that clients show."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._id = output.new_id("rs_")
+        self._texts: list[str] = []
+        self._index = output.add_item(Reasoning(id=self._id, status="in_progress"))
+        output.emit(
+            responses.ReasoningSummaryPartAdded(
+                item_id=self._id, output_index=self._index, part=SummaryText(text="")
+            )
+        )
+
+    def write(self, delta: str) -> None:
+        """Add text."""
+        self._texts.append(delta)
+        self._output.emit(
+            responses.ReasoningSummaryTextDelta(
+                item_id=self._id, output_index=self._index, delta=delta
+            )
+        )
+        self._output.emit(
+            responses.ReasoningTextDelta(
+                item_id=self._id, output_index=self._index, delta=delta
+            )
+        )
+
+    def close(self, status: Status) -> None:
+        """End the item."""
+        text = "".join(self._texts)
+        summary = SummaryText(text=text)
+        emit, item_id, index = self._output.emit, self._id, self._index
+        emit(
+            responses.ReasoningTextDone(
+                item_id=item_id, output_index=index, content_index=0, text=text
+            )
+        )
+        emit(
+            responses.ReasoningSummaryTextDone(
+                item_id=item_id, output_index=index, summary_index=0, text=text
+            )
+        )
+        emit(
+            responses.ReasoningSummaryPartDone(
+                item_id=item_id, output_index=index, summary_index=0, part=summary
+            )
+        )
+        item = Reasoning(
+            id=item_id,
+            summary=[summary],
+            content=[ReasoningText(text=text)],
+            status=status,
+        )
+        self._output.finish_item(index, item)
+
+
+def _message(item_id: str, status: Status, *parts: Part) -> Message:
+    return Message(role="assistant", content=list(parts), id=item_id, status=status)
+
+
+def _close_part(output: Output, item_id: str, index: int, part: Part) -> None:
+    output.emit(
+        responses.ContentPartDone(
+            item_id=item_id, output_index=index, content_index=0, part=part
+        )
+    )

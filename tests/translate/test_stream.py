@@ -1,0 +1,328 @@
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_streams import (
+    LS,
+    call,
+    delta,
+    function_call,
+    message,
+    reasoning,
+    run,
+    text,
+    translator,
+)
+from codex_oss.errors import StreamCut
+from codex_oss.items import Message, OutputText, Refusal
+from codex_oss.translate.quirks import Quirks
+from codex_oss.wire import chat, responses
+from codex_oss.wire.framing import SseDecoder, encode_sse
+from response_grammar import DELTAS, check_grammar, items, last
+
+# --- text --------------------------------------------------------------------------
+
+
+def test_a_text_goes_through_all_its_events() -> None:
+    response = responses.Response(id="resp_1", created_at=7, model="m")
+    part = OutputText(text="")
+    whole = OutputText(text="Hello you")
+    where: dict[str, Any] = {"item_id": "msg_2", "output_index": 0, "content_index": 0}
+    opened = Message(role="assistant", content=[], id="msg_2", status="in_progress")
+    done = message("msg_2", "Hello you")
+    ended = responses.Response(
+        id="resp_1", created_at=7, model="m", status="completed", output=[done]
+    )
+    assert run(*text("Hello", " you")) == [
+        responses.Created(sequence_number=0, response=response),
+        responses.InProgress(sequence_number=1, response=response),
+        responses.OutputItemAdded(sequence_number=2, output_index=0, item=opened),
+        responses.ContentPartAdded(sequence_number=3, part=part, **where),
+        responses.OutputTextDelta(sequence_number=4, delta="Hello", **where),
+        responses.OutputTextDelta(sequence_number=5, delta=" you", **where),
+        responses.OutputTextDone(sequence_number=6, text="Hello you", **where),
+        responses.ContentPartDone(sequence_number=7, part=whole, **where),
+        responses.OutputItemDone(sequence_number=8, output_index=0, item=done),
+        responses.Completed(sequence_number=9, response=ended),
+    ]
+
+
+def test_text_is_told_as_it_comes() -> None:
+    subject = translator()
+    subject.start()
+    for word in ("Hello", " you", " there"):
+        chunk = chat.decode_chunk(json.dumps(delta(content=word)))
+        assert chunk
+        told = [e for e in subject.feed(chunk) if isinstance(e, DELTAS)]
+        assert [e.delta for e in told] == [word]
+
+
+def test_blank_lines_before_the_first_word_are_dropped() -> None:
+    assert items(run(*text("\n", "\n\n", "  Hi\n"))) == [message("msg_2", "  Hi\n")]
+
+
+def test_nothing_said_is_no_item() -> None:
+    events = run(*text("", "\n "))
+    assert items(events) == []
+    assert last(events).status == "completed"
+
+
+def test_the_first_events_can_be_had_before_the_first_chunk() -> None:
+    subject = translator()
+    assert [type(e) for e in subject.start()] == [
+        responses.Created,
+        responses.InProgress,
+    ]
+    assert subject.start() == []
+
+
+def test_a_refusal_is_a_message_of_its_own() -> None:
+    assert items(run(*text("Well."), delta(refusal="I wo"), delta(refusal="n't."))) == [
+        message("msg_2", "Well."),
+        Message(
+            role="assistant",
+            content=[Refusal(refusal="I won't.")],
+            id="msg_3",
+            status="completed",
+        ),
+    ]
+
+
+# --- reasoning ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_reasoning_is_told_as_summary_and_as_text(field: str) -> None:
+    events = run(delta(**{field: "Let me"}), delta(**{field: " see"}), *text("Hi"))
+    assert items(events) == [reasoning("rs_2", "Let me see"), message("msg_3", "Hi")]
+
+
+@pytest.mark.parametrize("tags", [("<think>", "</think>"), ("[THINK]", "[/THINK]")])
+def test_thinking_in_the_text_is_taken_out(tags: tuple[str, str]) -> None:
+    said = f"\n{tags[0]}\nLet me see{tags[1]}\n\nHi <think> there"
+    expected = [reasoning("rs_2", "Let me see"), message("msg_3", "Hi <think> there")]
+    assert items(run(*text(said))) == expected
+    assert items(run(*text(*said))) == expected
+
+
+def test_thinking_can_be_opened_by_the_template() -> None:
+    quirks = Quirks(think_opened=True)
+    expected = [reasoning("rs_2", "Let me see"), message("msg_3", "Hi")]
+    said = "Let me see</think>Hi"
+    assert items(run(*text(said), quirks=quirks)) == expected
+    assert items(run(*text(*said), quirks=quirks)) == expected
+
+
+def test_a_server_that_takes_thinking_out_itself_needs_no_closing_tag() -> None:
+    events = run(
+        delta(reasoning_content="Hm"), *text("Hi"), quirks=Quirks(think_opened=True)
+    )
+    assert items(events) == [reasoning("rs_2", "Hm"), message("msg_3", "Hi")]
+
+
+def test_an_empty_thought_is_none() -> None:
+    assert items(run(*text("<think>\n\n</think>\n\nHi"))) == [message("msg_2", "Hi")]
+    assert items(run(delta(reasoning="\n"), *text("Hi"))) == [message("msg_2", "Hi")]
+
+
+def test_thinking_that_never_ends_is_reasoning() -> None:
+    assert items(run(*text("<think>Hm</th"))) == [reasoning("rs_2", "Hm</th")]
+
+
+def test_a_text_that_only_resembles_a_tag_is_text() -> None:
+    assert items(run(*text("<thin", "g>"))) == [message("msg_2", "<thing>")]
+    assert items(run(*text("<thin"))) == [message("msg_2", "<thin")]
+
+
+# --- endings -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reason", ["stop", "tool_calls", "function_call", "eos", None])
+def test_an_answer_that_ended_is_completed(reason: str | None) -> None:
+    assert isinstance(run(*text("Hi"), reason=reason)[-1], responses.Completed)
+
+
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [("length", "max_output_tokens"), ("content_filter", "content_filter")],
+)
+def test_an_answer_that_was_cut_is_incomplete(reason: str, why: str) -> None:
+    events = run(*text("Hi"), reason=reason)
+    done = message("msg_2", "Hi", "incomplete")
+    assert events[-1] == responses.IncompleteResponse(
+        sequence_number=len(events) - 1,
+        response=responses.Response(
+            id="resp_1",
+            created_at=7,
+            model="m",
+            status="incomplete",
+            output=[done],
+            incomplete_details=responses.IncompleteDetails(why),
+        ),
+    )
+
+
+def test_of_a_cut_answer_only_whole_calls_are_handed_out() -> None:
+    events = run(
+        call(LS, name="exec_command", id="c1"),
+        call('{"cmd": "rm -rf /tmp', name="exec_command", id="c2", index=1),
+        reason="length",
+    )
+    assert items(events) == [function_call(2, LS, "c1")]
+
+
+def test_a_server_that_gave_up_fails_the_response() -> None:
+    response = last(run(*text("Hi"), reason="abort"))
+    assert response.error == responses.ResponseError(
+        "server_error", "the server stopped: finish_reason abort"
+    )
+
+
+def test_a_stream_that_stops_without_a_word_is_cut() -> None:
+    subject = translator()
+    chunk = chat.decode_chunk(json.dumps(delta(content="Hi")))
+    assert chunk
+    subject.feed(chunk)
+    with pytest.raises(StreamCut, match=r"closed before response.completed"):
+        subject.finish(clean=False)
+
+
+def test_a_stream_may_stop_after_its_finish_reason() -> None:
+    subject = translator()
+    chunk = chat.decode_chunk(json.dumps(delta("stop", content="Hi")))
+    assert chunk
+    subject.feed(chunk)
+    assert isinstance(subject.finish(clean=False)[-1], responses.Completed)
+
+
+def test_an_error_in_the_stream_ends_it() -> None:
+    subject = translator()
+    error = chat.ChunkError("the prompt is long", "exceed_context_size_error", 400)
+    events = subject.feed(error)
+    check_grammar(events)
+    assert last(events) == responses.Response(
+        id="resp_1",
+        created_at=7,
+        model="m",
+        status="failed",
+        error=responses.ResponseError("context_length_exceeded", "the prompt is long"),
+    )
+    assert subject.feed(error) == []
+    assert subject.finish(clean=False) == []
+
+
+# --- counts ------------------------------------------------------------------------
+
+
+def test_counts_come_after_the_end_of_the_text() -> None:
+    usage = {
+        "prompt_tokens": 10,
+        "completion_tokens": 5,
+        "total_tokens": 15,
+        "prompt_tokens_details": {"cached_tokens": 8},
+        "completion_tokens_details": {"reasoning_tokens": 2},
+    }
+    subject = translator()
+    counts: dict[str, Any] = {"choices": [], "usage": usage}
+    for body in (delta("stop", content="Hi"), counts):
+        chunk = chat.decode_chunk(json.dumps(body))
+        assert chunk
+        subject.feed(chunk)
+    assert last(subject.finish(clean=True)).usage == responses.Usage(
+        input_tokens=10,
+        input_tokens_details=responses.InputTokensDetails(8),
+        output_tokens=5,
+        output_tokens_details=responses.OutputTokensDetails(2),
+        total_tokens=15,
+    )
+
+
+def test_llamacpps_timings_fill_what_the_usage_leaves_open() -> None:
+    timings = {"cache_n": 6, "prompt_n": 4, "predicted_n": 5}
+    expected = responses.Usage(
+        input_tokens=10,
+        input_tokens_details=responses.InputTokensDetails(6),
+        output_tokens=5,
+        total_tokens=15,
+    )
+    usage = {"prompt_tokens": 10, "completion_tokens": 5}
+    only = run(*text("Hi"), delta("stop") | {"timings": timings}, reason=None)
+    both = run(delta("stop") | {"timings": timings, "usage": usage}, reason=None)
+    assert last(only).usage == expected
+    assert last(both).usage == expected
+
+
+def test_progress_of_the_prompt_keeps_the_stream_alive() -> None:
+    progress = {"prompt_progress": {"total": 9, "cache": 0, "processed": 4}}
+    events = run({"choices": [], **progress}, *text("Hi"))
+    assert [type(event) for event in events[:4]] == [
+        responses.Created,
+        responses.InProgress,
+        responses.InProgress,
+        responses.OutputItemAdded,
+    ]
+
+
+# --- properties --------------------------------------------------------------------
+
+SPOKEN = ["a", " ", "\n", "<think>", "</think>", "<", "/", ">", "{", "}", "é", "😀"]
+spoken = st.lists(st.sampled_from(SPOKEN), max_size=12).map("".join)
+call_pieces = st.builds(
+    call,
+    st.sampled_from([None, "", LS, {"cmd": "ls"}, "{}"]),
+    name=st.sampled_from([None, "exec_command", "echo", "apply_patch", "nobody"]),
+    index=st.sampled_from([None, 0, 1]),
+    id=st.sampled_from([None, "", "c1", "c2"]),
+)
+any_chunk = st.one_of(
+    st.builds(delta, content=spoken),
+    st.builds(delta, reasoning_content=spoken),
+    st.builds(delta, refusal=spoken),
+    st.builds(delta, reasoning=spoken, content=spoken),
+    call_pieces,
+    st.just({"choices": [], "prompt_progress": {"total": 2, "processed": 1}}),
+    st.just({"choices": [], "usage": {"prompt_tokens": 1}}),
+    st.just({"error": {"message": "it broke"}}),
+)
+any_chunks = st.lists(any_chunk, max_size=12)
+reasons = st.sampled_from([None, "stop", "tool_calls", "length", "abort"])
+
+
+@given(any_chunks, reasons, st.booleans())
+def test_any_chunks_give_events_of_the_grammar(
+    chunks: list[dict[str, Any]], reason: str | None, opened: Any
+) -> None:
+    events = run(*chunks, reason=reason, quirks=Quirks(think_opened=opened))
+    broke = any("error" in chunk for chunk in chunks) or reason == "abort"
+    status = "incomplete" if reason == "length" else "completed"
+    assert last(events).status == ("failed" if broke else status)
+
+
+@given(any_chunks, reasons, st.lists(st.integers(0, 4000), max_size=10))
+def test_the_bytes_may_be_cut_anywhere(
+    chunks: list[dict[str, Any]], reason: str | None, cuts: list[int]
+) -> None:
+    bodies = [
+        json.dumps(chunk, ensure_ascii=False) for chunk in (*chunks, delta(reason))
+    ]
+    data = b"".join(encode_sse(body.encode()) for body in bodies)
+    at = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    frames, subject = SseDecoder(), translator()
+    events: list[responses.Event] = []
+    for start, end in pairwise(at):
+        for frame in frames.feed(data[start:end]):
+            chunk = chat.decode_chunk(frame.data)
+            events += subject.feed(chunk) if chunk else []
+    events += subject.finish(clean=True)
+    assert events == run(*chunks, reason=reason)
+
+
+@given(spoken, st.lists(st.integers(0, 100), max_size=10))
+def test_the_text_may_be_cut_anywhere(said: str, cuts: list[int]) -> None:
+    at = [0, *sorted(cut % (len(said) + 1) for cut in cuts), len(said)]
+    pieces = [said[a:b] for a, b in pairwise(at)]
+    assert items(run(*text(*pieces))) == items(run(*text(said)))
