@@ -46,11 +46,14 @@ from fake_events import (
 )
 
 __all__ = [
+    "LLAMACPP",
     "WAIT_S",
+    "Answer",
     "Event",
     "FakeServer",
     "Gate",
     "Reply",
+    "Scripted",
     "Seen",
     "call",
     "chat_call",
@@ -74,6 +77,16 @@ __all__ = [
 
 WAIT_S = 20.0
 """Bound of every wait of a test on the server and of the server on a test."""
+
+
+LLAMACPP: dict[str, Any] = {
+    "/props": {
+        "default_generation_settings": {"n_ctx": 8192},
+        "chat_template_caps": {"supports_tools": True},
+        "build_info": "b1-fake",
+    }
+}
+"""``get`` of a llama.cpp server: a chat model asks nothing else before its request."""
 
 
 @contextlib.contextmanager
@@ -330,17 +343,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve()
 
-    def do_POST(self) -> None:
-        self._serve()
-
-    def do_HEAD(self) -> None:
-        self._serve()
-
-    def do_DELETE(self) -> None:
-        self._serve()
-
-    def do_CONNECT(self) -> None:
-        self._serve()
+    do_POST = do_HEAD = do_CONNECT = do_GET
 
     def _serve(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}

@@ -109,10 +109,13 @@ class ChatModel:
             try:
                 reply = await self._endpoint.ask(request.model, chat.encode(sent))
             except (BadRequest, NotFound) as error:
-                if not self._adapt(sent, quirks, str(error).lower()):
-                    raise
-            else:
-                return reply, quirks
+                said = str(error).lower()
+                if self._adapt(sent, quirks, said):
+                    continue
+                if sent.tools and _refuses_tools(said):
+                    raise self._toolless(str(error)) from error
+                raise
+            return reply, quirks
 
     async def _quirks(self, request: responses.Request) -> Quirks:
         server = await self._probe.server()
@@ -128,7 +131,7 @@ class ChatModel:
         """Take note of what was refused; return whether to ask again without it."""
         constrained = quirks.tool_mode == "constrained"
         switchable = sent.tools and self._tool_mode == "auto" and not constrained
-        if switchable and any(wording in said for wording in NO_TOOLS):
+        if switchable and _refuses_tools(said):
             self._probe.refused()
             return True
         for name in OPTIONAL:
@@ -138,6 +141,16 @@ class ChatModel:
                 self._left_out.add(name)
                 return True
         return False
+
+    def _toolless(self, said: str) -> BadRequest:
+        table = f"model_providers.{self._endpoint.site.provider_id}"
+        return BadRequest(
+            said, hint=f'Set {table}.tool_mode to "auto" or "constrained".'
+        )
+
+
+def _refuses_tools(said: str) -> bool:
+    return any(wording in said for wording in NO_TOOLS)
 
 
 def new_id(prefix: str) -> str:
