@@ -47,11 +47,8 @@ IN_FILE = "~/.codex/config.toml"
             f"{IN_FILE}:1: `history`: expected a table, got the number 1.5",
         ),
         (
-            "[engine]\nkeep_alive = true",
-            (
-                f"{IN_FILE}:2: `engine.keep_alive`: expected a string or an integer, "
-                "got true"
-            ),
+            "[engine]\nmodels_dir = true",
+            (f"{IN_FILE}:2: `engine.models_dir`: expected a string, got true"),
         ),
         (
             "[history]\npersistence = 1979-05-27",

@@ -129,7 +129,7 @@ def test_every_table_is_typed(run: Run) -> None:
         "startup_timeout_sec = 5\n"
         '[mcp_servers.docs.tools.find]\napproval_mode="prompt"\n'
         "[engine]\ncontext_length = 8192\nthreads = 4\n"
-        'models_dir = "/m"\nkeep_alive = "10m"\n'
+        'models_dir = "/m"\n'
         "[tools.update_plan]\nenabled = true\n"
         '[history]\npersistence = "none"\nmax_bytes = 10\n'
         '[shell_environment_policy]\ninherit = "core"\nset = {A = "b"}\n'
@@ -138,7 +138,7 @@ def test_every_table_is_typed(run: Run) -> None:
     assert (server.command, server.args, server.env) == ("serve", ("-x",), {"A": "1"})
     assert (server.startup_timeout_sec, server.tool_timeout_sec) == (5.0, 300)
     assert server.tools["find"].approval_mode == "prompt"
-    assert (config.engine.context_length, config.engine.keep_alive) == (8192, "10m")
+    assert (config.engine.context_length, config.engine.models_dir) == (8192, "/m")
     assert config.tools.update_plan.enabled
     assert (config.history.persistence, config.history.max_bytes) == ("none", 10)
     assert config.shell_environment_policy.set == {"A": "b"}

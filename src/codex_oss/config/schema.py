@@ -44,7 +44,7 @@ class ShellEnvironmentPolicy(msgspec.Struct, frozen=True, kw_only=True):
     include_only: tuple[str, ...] = ()
     """If not empty, only names that match one of these patterns are kept."""
     set: dict[str, str] = {}
-    """Variables to set, after all removing."""
+    """Variables to set, after ``exclude``; ``include_only`` still counts."""
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +59,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 class UpdatePlan(msgspec.Struct, frozen=True, kw_only=True):
     """The tool by which the model writes down its plan."""
 
-    enabled: bool = False
-    """Offer ``update_plan`` to the model."""
+    enabled: bool = True
+    """Offer ``update_plan`` to the model. (The Codex CLI 0.169 does not by default.)"""
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,9 +149,6 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     models_dir: str | None = None
     """Where downloaded models are kept. Unset: ``models`` in ``$CODEX_OSS_HOME``, which
     is ``~/.codex-oss`` unless it is set."""
-    keep_alive: str | int | None = None
-    """How long an idle model stays loaded, such as ``"10m"`` or seconds; negative:
-    forever. Unset: as the engine does."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
