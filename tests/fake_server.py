@@ -343,7 +343,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve()
 
-    do_POST = do_HEAD = do_CONNECT = do_GET
+    do_POST = do_HEAD = do_CONNECT = do_GET  # noqa: N815  the names http.server calls
 
     def _serve(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
