@@ -126,15 +126,29 @@ class NotFound(ModelError):
 
 
 class ContextOverflow(ModelError):
-    """The prompt is larger than the model's context window."""
+    """The prompt is larger than the model's context window; Codex's words for it."""
 
     http_status = 400
 
+    def __init__(self) -> None:
+        super().__init__(
+            "Codex ran out of room in the model's context window. Start a new thread "
+            "or clear earlier history before retrying."
+        )
+
 
 class QuotaExceeded(ModelError):
-    """The account has no credit left."""
+    """The account has no credit left; by default in Codex's words."""
 
     http_status = 402
+
+    def __init__(
+        self,
+        message: str = "Quota exceeded. Check your plan and billing details.",
+        *,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
 
 
 class Incomplete(ModelError):

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from codex_oss import events
-from codex_oss.agent.answer import NO_ROOM
 from codex_oss.agent.context import Frame
 from codex_oss.agent.session import INTERRUPTED, Parts, Session
-from codex_oss.errors import ServerFault, StreamCut
+from codex_oss.errors import ContextOverflow, ServerFault, StreamCut
 from codex_oss.items import (
     CustomToolCall,
     CustomToolCallOutput,
@@ -235,7 +234,7 @@ def test_cuts_in_a_row_end_the_turn_after_the_allowed_retries() -> None:
 @pytest.mark.parametrize(
     ("end", "text"),
     [
-        (failed("context_length_exceeded", "too long"), NO_ROOM),
+        (failed("context_length_exceeded", "too long"), str(ContextOverflow())),
         (failed("invalid_prompt", "no such thing"), "no such thing"),
         (
             cut_short("max_output_tokens"),
@@ -317,8 +316,7 @@ def test_an_interrupt_stops_what_runs_and_keeps_what_was_said() -> None:
         told: list[events.Event] = []
 
         async def watch() -> None:
-            async for event in rig.session.submit(user("go")):
-                told.append(event)
+            told.extend([event async for event in rig.session.submit(user("go"))])
 
         async with asyncio.timeout(5), asyncio.TaskGroup() as group:
             group.create_task(watch())

@@ -33,9 +33,11 @@ def test_json_mode_prints_every_event_but_those_for_live_screens() -> None:
     printer.finish("ignored")
     assert out.getvalue().decode().splitlines() == [
         '{"type":"thread.started","thread_id":"T"}',
-        '{"type":"item.started","item":{"id":"item_0","type":"command_execution",'
-        '"command":"/bin/bash -lc ls","aggregated_output":"","exit_code":null,'
-        '"status":"in_progress"}}',
+        (
+            '{"type":"item.started","item":{"id":"item_0","type":"command_execution",'
+            '"command":"/bin/bash -lc ls","aggregated_output":"","exit_code":null,'
+            '"status":"in_progress"}}'
+        ),
         '{"type":"turn.failed","error":{"message":"no"}}',
     ]
 

@@ -65,8 +65,10 @@ def outside(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 def write_stdin(seen: Any) -> list[dict[str, Any]]:
     """Answer with a `write_stdin` to the session that the last output names."""
-    output = seen.json["input"][-1]["output"]
-    session = int(re.search(r"session ID (\d+)", output)[1])  # pyright: ignore[reportOptionalSubscript] the match is the assertion
+    output: str = seen.json["input"][-1]["output"]
+    found = re.search(r"session ID (\d+)", output)
+    assert found, output
+    session = int(found[1])
     arguments = json.dumps({"session_id": session, "chars": "abc\n"})
     call = {
         "type": "function_call",

@@ -13,9 +13,10 @@ from codex_oss.errors import (
     ServerFault,
     Unauthorized,
 )
-from codex_oss.providers.failure import NO_ROOM, Asked, refusal, retry_after
+from codex_oss.providers.failure import Asked, refusal, retry_after
 
 URL = "http://h:1/v1/chat/completions"
+NO_ROOM = str(ContextOverflow())
 NO_CREDIT = "Quota exceeded. Check your plan and billing details."
 LOG = "The server's own log says more."
 LEADS = "Set `base_url` of provider 'p' to where it leads."

@@ -24,10 +24,6 @@ from codex_oss.wire import responses
 
 ABORTED = Output("aborted by user", success=False)
 CUT = "stream disconnected before completion: "
-NO_ROOM = (
-    "Codex ran out of room in the model's context window. Start a new thread or "
-    "clear earlier history before retrying."
-)
 
 
 class Listener(Protocol):
@@ -160,10 +156,8 @@ def _without_timing(text: str) -> str:
 # --- how a response can fail ---------------------------------------------------------
 
 _FATAL: dict[str, Callable[[str], errors.ModelError]] = {
-    "context_length_exceeded": lambda _: errors.ContextOverflow(NO_ROOM),
-    "insufficient_quota": lambda _: errors.QuotaExceeded(
-        "Quota exceeded. Check your plan and billing details."
-    ),
+    "context_length_exceeded": lambda _: errors.ContextOverflow(),
+    "insufficient_quota": lambda _: errors.QuotaExceeded(),
     "invalid_prompt": errors.BadRequest,
     "cyber_policy": errors.BadRequest,
     "server_is_overloaded": lambda _: errors.BadRequest(

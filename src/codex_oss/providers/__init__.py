@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from codex_oss.config.provider import Provider
 from codex_oss.net import Client
 from codex_oss.ports import Clock, Model
-from codex_oss.providers import chat, responses
 from codex_oss.providers.endpoint import Endpoint, site
 from codex_oss.providers.memory import ProbeMemory
 from codex_oss.providers.probe import Probe
@@ -13,11 +12,28 @@ from codex_oss.providers.retry import Pause, WallClock, noise
 
 __all__ = ["WIRE_APIS", "ProbeMemory", "connect"]
 
+
+def _responses(endpoint: Endpoint, probe: Probe) -> Model:
+    from codex_oss.providers.responses import ResponsesModel  # noqa: PLC0415  see below
+
+    return ResponsesModel(endpoint, probe)
+
+
+def _chat(endpoint: Endpoint, probe: Probe) -> Model:
+    from codex_oss.providers.chat import ChatModel  # noqa: PLC0415  see below
+
+    return ChatModel(endpoint, probe)
+
+
 WIRE_APIS: dict[str, tuple[str, Callable[[Endpoint, Probe], Model]]] = {
-    "responses": (responses.PATH, responses.ResponsesModel),
-    "chat": (chat.PATH, chat.ChatModel),
+    "responses": ("/responses", _responses),
+    "chat": ("/chat/completions", _chat),
 }
-"""``wire_api`` to the path below ``base_url`` and the model that is asked there."""
+"""``wire_api`` to the path below ``base_url`` and the model that is asked there.
+
+A model is imported when it is asked for: the translators of the one wire are 13 ms of
+every start that speaks the other.
+"""
 
 
 def connect(  # noqa: PLR0913  all that a model needs from outside

@@ -21,9 +21,6 @@ from codex_oss.translate.stream import Translator
 from codex_oss.translate.tools import ToolMap
 from codex_oss.wire import chat, responses
 
-PATH = "/chat/completions"
-"""Below a provider's ``base_url``."""
-
 OPTIONAL = (
     "stream_options",
     "parallel_tool_calls",

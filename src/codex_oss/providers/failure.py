@@ -13,15 +13,7 @@ from codex_oss.errors import (
     Unauthorized,
 )
 from codex_oss.translate.failure import classify
-from codex_oss.wire import chat
 
-NO_ROOM = (
-    "Codex ran out of room in the model's context window. Start a new thread or "
-    "clear earlier history before retrying."
-)
-"""What the Codex CLI says when the prompt does not fit; scripts look for it."""
-NO_CREDIT = "Quota exceeded. Check your plan and billing details."
-"""What it says when the account is empty."""
 LOADING_DELAY_S = 2.0
 """Before asking a server again that is still reading its model from disk."""
 MAX_SAID_CHARS = 2000
@@ -60,11 +52,11 @@ def refusal(
     code = classify(status, raw)
     delay = retry_after(headers)
     if code == "context_length_exceeded":
-        return ContextOverflow(NO_ROOM)
+        return ContextOverflow()
     if _PLAN_USED_UP in raw:
         return QuotaExceeded(said)
     if code == "insufficient_quota":
-        return QuotaExceeded(NO_CREDIT, hint=said)
+        return QuotaExceeded(hint=said)
     if status in _REDIRECTS:
         return _redirect(asked, status, headers.get("location", "nowhere"))
     if status in (401, 403):
@@ -82,6 +74,8 @@ def words(raw: str) -> str:
     """Return what a server says in an error's body, on one line."""
     if raw.startswith("<"):
         return "a web page instead of an answer"
+    from codex_oss.wire import chat  # noqa: PLC0415  5 ms that only failures pay
+
     match chat.decode_completion(raw):
         # FastAPI's list of what is wrong is said best in its own words.
         case chat.ChunkError(message=message) if not raw.startswith(_LIST):

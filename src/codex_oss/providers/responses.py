@@ -11,9 +11,6 @@ from codex_oss.providers.failure import Asked, refusal
 from codex_oss.providers.probe import Probe
 from codex_oss.wire import responses
 
-PATH = "/responses"
-"""Below a provider's ``base_url``."""
-
 _END = (responses.Completed, responses.Failed, responses.IncompleteResponse)
 _DONE = "[DONE]"
 _UNTOLD = 400
