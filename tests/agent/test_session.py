@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from codex_oss import events
+from codex_oss.agent.calls import AGAIN
 from codex_oss.agent.context import Frame
 from codex_oss.agent.session import INTERRUPTED, Parts, Session
 from codex_oss.errors import ContextOverflow, ServerFault, StreamCut
@@ -267,6 +268,20 @@ def test_an_unknown_tool_is_answered_with_what_to_send_instead() -> None:
     assert isinstance(output.output, str)
     assert output.output.startswith("unsupported call: nosuch\n")
     assert "look" in output.output
+
+
+def test_the_same_mistake_is_explained_once() -> None:
+    wrong = [called("nosuch", f'{{"try": {n}}}') for n in range(2)]
+    model = ScriptedModel(
+        *[[call, finished()] for call in wrong], [said("x"), finished()]
+    )
+    Rig(model, [FakeTool("look", required=["at"])]).submit()
+    first, second = (request.input[-1] for request in model.requests[1:])
+    assert isinstance(first, FunctionCallOutput)
+    assert isinstance(second, FunctionCallOutput)
+    assert second.output == f"unsupported call: nosuch\n{AGAIN}"
+    assert len(str(first.output)) > len("unsupported call: nosuch\n")
+    assert AGAIN not in str(first.output)
 
 
 def test_a_hallucinated_name_reaches_the_tool_that_was_meant() -> None:

@@ -21,6 +21,9 @@ from codex_oss.wire.responses import CustomTool, FunctionTool
 
 TOP_LEVEL = ("", "functions")
 """Namespaces that mean none: Codex accepts both."""
+WRONG = ("unsupported call", "failed to parse function arguments")
+"""How a refusal begins when the call itself must be sent differently."""
+AGAIN = "This mistake was explained above. Without a right call, answer in words."
 
 
 def mend(call: Call, tools: Mapping[str, Tool]) -> Call:
@@ -53,32 +56,43 @@ def parameters(tool: Tool) -> dict[str, Any] | None:
             return None
 
 
-async def run(call: Call, tools: Mapping[str, Tool], scope: Scope) -> Output:
-    """Run one mended call and return what the model reads, errors included."""
-    tool = tools.get(call.name)
-    namespace = "" if call.namespace is UNSET else call.namespace
-    if tool is None or namespace not in TOP_LEVEL:
-        return Output(_unsupported(call, namespace, tools), success=False)
-    try:
-        return await tool.run(call, scope)
-    except ToolError as error:
-        return Output(_with_example(call, str(error), tools), success=False)
-    except SandboxError as error:
-        return Output(error.report(), success=False)
+class Calls:
+    """Runs the calls of one turn, and explains each kind of mistake once."""
 
+    def __init__(self, tools: Mapping[str, Tool], scope: Scope) -> None:
+        self._tools = tools
+        self._scope = scope
+        self._explained: set[tuple[str, str]] = set()
 
-def _unsupported(call: Call, namespace: str, tools: Mapping[str, Tool]) -> str:
-    if isinstance(call, CustomToolCall):
-        return f"unsupported custom tool call: {call.name}"
-    head = f"unsupported call: {namespace}{call.name}"
-    return _with_example(call, head, tools)
+    async def run(self, call: Call) -> Output:
+        """Run one mended call and return what the model reads, errors included."""
+        tool = self._tools.get(call.name)
+        namespace = "" if call.namespace is UNSET else call.namespace
+        if tool is None or namespace not in TOP_LEVEL:
+            return self._unsupported(call, namespace)
+        try:
+            return await tool.run(call, self._scope)
+        except ToolError as error:
+            return self._refused(call, str(error))
+        except SandboxError as error:
+            return Output(error.report(), success=False)
 
+    def _unsupported(self, call: Call, namespace: str) -> Output:
+        if isinstance(call, CustomToolCall):
+            return Output(f"unsupported custom tool call: {call.name}", success=False)
+        return self._refused(call, f"unsupported call: {namespace}{call.name}")
 
-def _with_example(call: Call, head: str, tools: Mapping[str, Tool]) -> str:
-    if isinstance(call, CustomToolCall):
-        return head
-    schemas = {name: parameters(tool) for name, tool in tools.items()}
-    return f"{head}\n{repair.explain(call.name, call.arguments, schemas)}"
+    def _refused(self, call: Call, why: str) -> Output:
+        """Say why, and for a call that is wrong in itself what to send instead."""
+        shape = (call.name, why.partition(":")[0])
+        if isinstance(call, CustomToolCall) or not why.startswith(WRONG):
+            return Output(why, success=False)
+        if shape in self._explained:
+            return Output(f"{why}\n{AGAIN}", success=False)
+        self._explained.add(shape)
+        schemas = {name: parameters(tool) for name, tool in self._tools.items()}
+        right = repair.explain(call.name, call.arguments, schemas)
+        return Output(f"{why}\n{right}", success=False)
 
 
 def output_item(call: Call, output: Output) -> CallOutput:

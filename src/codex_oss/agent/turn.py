@@ -35,6 +35,7 @@ class Turn:
 
     def __init__(self, settings: Settings, usage: events.TokenUsage) -> None:
         self._settings = settings
+        self._calls = calls.Calls(settings.tools, settings.scope)
         self._cuts = 0
         self.usage = usage
 
@@ -136,7 +137,7 @@ class Turn:
 
     async def run(self, call: Call) -> Output:
         """Run a call."""
-        return await calls.run(call, self._settings.tools, self._settings.scope)
+        return await self._calls.run(call)
 
     def answered(self, call: Call, output: Output) -> None:
         """Add a call's output to the history."""
