@@ -7,366 +7,25 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from codex_oss.items import (
-    CustomToolCall,
-    CustomToolCallOutput,
-    FunctionCall,
     FunctionCallOutput,
-    InputImage,
     InputText,
     Item,
-    Message,
-    OutputText,
-    Reasoning,
-    ReasoningText,
-    SummaryText,
-    Unknown,
     user,
 )
+from codex_oss.translate import constrain
 from codex_oss.translate.quirks import Quirks, quirks_for
-from codex_oss.translate.request import to_chat
-from codex_oss.translate.tools import ToolMap
 from codex_oss.wire import chat, responses
-
-PNG = InputImage(image_url="data:image/png;base64,AA==", detail="high")
-EXEC = responses.FunctionTool(name="exec_command", parameters={"type": "object"})
-ECHO = responses.FunctionTool(name="echo")
-DEMO = responses.NamespaceTool(name="mcp__demo", tools=[ECHO])
-BACK = Quirks(reasoning_back="reasoning_content")
-
-
-def developer(*texts: str) -> Message:
-    return Message(role="developer", content=[InputText(text=text) for text in texts])
-
-
-def said(text: str) -> Message:
-    return Message(role="assistant", content=[OutputText(text=text)])
-
-
-def call(call_id: str, arguments: str = "{}", **fields: Any) -> FunctionCall:
-    given_fields = {"name": "exec_command", **fields}
-    return FunctionCall(call_id=call_id, arguments=arguments, **given_fields)
-
-
-def output(call_id: str, text: str = "ok") -> FunctionCallOutput:
-    return FunctionCallOutput(call_id=call_id, output=text)
-
-
-def thought(text: str) -> Reasoning:
-    return Reasoning(
-        summary=[SummaryText(text="short")], content=[ReasoningText(text=text)]
-    )
-
-
-def translate(
-    *items: Item, quirks: Quirks | None = None, **fields: Any
-) -> chat.Request:
-    request = responses.Request(model="m", input=list(items), **fields)
-    return to_chat(request, ToolMap(request.tools), quirks or Quirks())
-
-
-def messages(*items: Item, quirks: Quirks | None = None) -> list[chat.Message]:
-    return translate(*items, quirks=quirks).messages
-
-
-def called(
-    *calls: tuple[str, str], name: str = "exec_command", **said: Any
-) -> chat.Assistant:
-    return chat.Assistant(
-        **{"content": "", **said},
-        tool_calls=[
-            chat.ToolCall(call_id, chat.ToolFunction(name, arguments))
-            for call_id, arguments in calls
-        ],
-    )
-
-
-def answered(call_id: str, text: str = "ok") -> chat.Tool:
-    return chat.Tool(tool_call_id=call_id, content=text)
-
-
-# --- instructions ------------------------------------------------------------------
-
-
-def test_instructions_at_the_head_are_one_system_message() -> None:
-    request = translate(
-        developer("Base.", "Skills."),
-        Message(role="system", content=[InputText(text="More.")]),
-        user("Hi"),
-        instructions="First.",
-    )
-    assert request.messages == [
-        chat.System(content="First.\n\nBase.\n\nSkills.\n\nMore."),
-        chat.User(content="Hi"),
-    ]
-
-
-def test_openai_gets_them_as_developer() -> None:
-    assert messages(
-        developer("Base."),
-        user("Hi"),
-        developer("New."),
-        quirks=quirks_for("openai", "m"),
-    ) == [
-        chat.Developer(content="Base."),
-        chat.User(content="Hi"),
-        chat.Developer(content="New."),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("role", "late"),
-    [("user", chat.User(content="New.")), ("system", chat.System(content="New."))],
+from conversations import (
+    DEMO,
+    EXEC,
+    PNG,
+    call,
+    developer,
+    messages,
+    said,
+    thought,
+    translate,
 )
-def test_later_instructions_stay_in_their_place(role: Any, late: chat.Message) -> None:
-    quirks = Quirks(late_system=role)
-    assert messages(
-        developer("Base."), user("Hi"), developer("New."), user("Go"), quirks=quirks
-    ) == [
-        chat.System(content="Base."),
-        chat.User(content="Hi"),
-        late,
-        chat.User(content="Go"),
-    ]
-
-
-def test_without_instructions_there_is_no_system_message() -> None:
-    assert messages(user("Hi")) == [chat.User(content="Hi")]
-
-
-def test_user_messages_in_a_row_become_one_where_the_template_wants_turns() -> None:
-    image = Message(role="user", content=[InputText(text="See"), PNG])
-    assert messages(
-        user("A"), user("B"), said("C"), user("D"), image, quirks=Quirks(alternate=True)
-    ) == [
-        chat.User(content="A\n\nB"),
-        chat.Assistant(content="C"),
-        chat.User(
-            content=[
-                chat.TextPart("D"),
-                chat.TextPart("See"),
-                chat.ImagePart(chat.ImageUrl(PNG.image_url, "high")),
-            ]
-        ),
-    ]
-
-
-# --- answers and calls -------------------------------------------------------------
-
-
-def test_text_and_calls_of_one_answer_are_one_message() -> None:
-    assert messages(
-        user("Hi"),
-        said("Looking."),
-        call("c1", '{"cmd": "ls"}'),
-        call("c2"),
-        output("c1", "a.py"),
-        output("c2"),
-        said("Done."),
-    ) == [
-        chat.User(content="Hi"),
-        called(("c1", '{"cmd": "ls"}'), ("c2", "{}"), content="Looking."),
-        answered("c1", "a.py"),
-        answered("c2"),
-        chat.Assistant(content="Done."),
-    ]
-
-
-def test_outputs_follow_their_calls_in_the_calls_order() -> None:
-    assert messages(
-        call("c1"), call("c2"), output("c2", "two"), user("Wait"), output("c1", "one")
-    ) == [
-        called(("c1", "{}"), ("c2", "{}")),
-        answered("c1", "one"),
-        answered("c2", "two"),
-        chat.User(content="Wait"),
-    ]
-
-
-def test_a_call_without_output_was_aborted() -> None:
-    assert messages(call("c1"), user("Stop")) == [
-        called(("c1", "{}")),
-        answered("c1", "aborted"),
-        chat.User(content="Stop"),
-    ]
-
-
-def test_a_call_id_that_comes_again_belongs_to_the_newer_call() -> None:
-    assert messages(
-        call("c1"), output("c1", "old"), call("c1"), output("c1", "new")
-    ) == [
-        called(("c1", "{}")),
-        answered("c1", "old"),
-        called(("c1", "{}")),
-        answered("c1", "new"),
-    ]
-
-
-def test_calls_go_back_under_the_names_that_the_model_knows() -> None:
-    request = translate(
-        call("c1", name="echo", namespace="mcp__demo"),
-        output("c1"),
-        CustomToolCall(name="apply_patch", input='a "b"', call_id="c2"),
-        CustomToolCallOutput(call_id="c2", output="Done"),
-        tools=[EXEC, DEMO],
-    )
-    assert request.messages == [
-        called(("c1", "{}"), name="mcp__demo__echo"),
-        answered("c1"),
-        called(("c2", '{"input":"a \\"b\\""}'), name="apply_patch"),
-        answered("c2", "Done"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sent"),
-    [
-        ('{"a": 1}', '{"a": 1}'),
-        ("", "{}"),
-        ('{"a": ', '{"arguments":"{\\"a\\": "}'),
-        ("[1]", '{"arguments":"[1]"}'),
-    ],
-)
-def test_arguments_in_the_history_are_always_an_object(
-    arguments: str, sent: str
-) -> None:
-    assert messages(call("c1", arguments), output("c1")) == [
-        called(("c1", sent)),
-        answered("c1"),
-    ]
-
-
-def test_arguments_can_be_sent_as_an_object() -> None:
-    quirks = Quirks(arguments_as_object=True)
-    [message, _] = messages(call("c1", '{"a": 1}'), output("c1"), quirks=quirks)
-    function = chat.ToolFunction("exec_command", {"a": 1})
-    assert message == chat.Assistant(
-        content="", tool_calls=[chat.ToolCall("c1", function)]
-    )
-
-
-# --- reasoning ---------------------------------------------------------------------
-
-
-def test_reasoning_goes_back_with_the_calls_it_led_to() -> None:
-    assert messages(
-        user("Hi"),
-        thought("Look first."),
-        said("Looking."),
-        call("c1"),
-        output("c1"),
-        thought("Now I know."),
-        said("Done."),
-        quirks=BACK,
-    ) == [
-        chat.User(content="Hi"),
-        called(("c1", "{}"), content="Looking.", reasoning_content="Look first."),
-        answered("c1"),
-        chat.Assistant(content="Done."),
-    ]
-
-
-def test_reasoning_has_the_name_that_the_server_knows() -> None:
-    [message, _] = messages(
-        thought("Hm"),
-        call("c1"),
-        output("c1"),
-        quirks=Quirks(reasoning_back="reasoning"),
-    )
-    assert message == called(("c1", "{}"), reasoning="Hm")
-
-
-def test_hidden_reasoning_goes_back_as_its_summary() -> None:
-    hidden = Reasoning(
-        summary=[SummaryText(text="short")], content=None, encrypted_content="x"
-    )
-    [message, _] = messages(hidden, call("c1"), output("c1"), quirks=BACK)
-    assert message == called(("c1", "{}"), reasoning_content="short")
-
-
-def test_reasoning_stays_away_where_the_server_knows_no_name_for_it() -> None:
-    assert messages(thought("Hm"), call("c1"), output("c1")) == [
-        called(("c1", "{}")),
-        answered("c1"),
-    ]
-
-
-def test_an_answer_of_reasoning_alone_is_no_message() -> None:
-    assert messages(user("Hi"), thought("Hm"), user("So?"), quirks=BACK) == [
-        chat.User(content="Hi"),
-        chat.User(content="So?"),
-    ]
-
-
-# --- images and strange items ------------------------------------------------------
-
-
-def test_images_of_the_user_stay_between_their_texts() -> None:
-    message = Message(
-        role="user",
-        content=[InputText(text="<image>"), PNG, InputText(text="</image>")],
-    )
-    assert messages(message) == [
-        chat.User(
-            content=[
-                chat.TextPart("<image>"),
-                chat.ImagePart(chat.ImageUrl(PNG.image_url, "high")),
-                chat.TextPart("</image>"),
-            ]
-        )
-    ]
-
-
-def test_images_of_tools_follow_all_outputs_as_a_users_message() -> None:
-    viewed = FunctionCallOutput(call_id="c1", output=[PNG])
-    listed = FunctionCallOutput(
-        call_id="c2", output=[InputText(text="Output:"), InputText(text="x")]
-    )
-    assert messages(call("c1"), call("c2"), viewed, listed, said("Nice.")) == [
-        called(("c1", "{}"), ("c2", "{}")),
-        answered("c1", "The image follows."),
-        answered("c2", "Output:\nx"),
-        chat.User(content=[chat.ImagePart(chat.ImageUrl(PNG.image_url, "high"))]),
-        chat.Assistant(content="Nice."),
-    ]
-
-
-def test_a_model_that_cannot_see_is_told_so() -> None:
-    message = Message(role="user", content=[InputText(text="See"), PNG])
-    assert messages(message, quirks=Quirks(images=False)) == [
-        chat.User(content="See\n(an image stood here; this model cannot see images)")
-    ]
-
-
-def test_an_output_without_call_id_is_text() -> None:
-    goal = Unknown(
-        b'{"type":"function_call_output","name":"goal_objective","output":"do it"}'
-    )
-    assert messages(call("c1"), output("c1"), goal) == [
-        called(("c1", "{}")),
-        answered("c1"),
-        chat.User(content="do it"),
-    ]
-
-
-def test_an_output_whose_call_is_gone_is_text() -> None:
-    assert messages(output("c9", "left over")) == [chat.User(content="left over")]
-
-
-def test_items_that_models_cannot_read_are_left_out() -> None:
-    search = Unknown(b'{"type":"web_search_call","id":"ws_1"}')
-    broken = Unknown(b'"what"')
-    assert messages(search, said("A"), search, call("c1"), broken, output("c1")) == [
-        called(("c1", "{}"), content="A"),
-        answered("c1"),
-    ]
-
-
-def test_a_part_that_cannot_be_sent_is_named() -> None:
-    message = Message(role="user", content=[Unknown(b'{"type":"input_file"}')])
-    assert messages(message) == [
-        chat.User(content="(input_file stood here; it cannot be sent)")
-    ]
-
 
 # --- parameters --------------------------------------------------------------------
 
@@ -386,23 +45,16 @@ def test_parameters_go_over() -> None:
         tools=[EXEC],
         parallel_tool_calls=True,
         reasoning=responses.ReasoningParams(effort="xhigh"),
-        text=responses.TextParams(
-            format={"type": "json_schema", "name": "n", "strict": True, "schema": {}}
-        ),
         max_output_tokens=100,
         temperature=0.5,
         top_p=0.9,
         quirks=quirks_for("llamacpp", "m"),
     )
-    assert replace(request, messages=[], tools=[]) == chat.Request(
+    assert replace(request, tools=[]) == chat.Request(
         model="m",
-        messages=[],
+        messages=[chat.User(content="Hi")],
         parallel_tool_calls=True,
         reasoning_effort="high",
-        response_format={
-            "type": "json_schema",
-            "json_schema": {"name": "n", "strict": True, "schema": {}},
-        },
         max_tokens=100,
         temperature=0.5,
         top_p=0.9,
@@ -414,6 +66,42 @@ def test_parameters_go_over() -> None:
             "timings_per_token": False,
         },
     )
+
+
+FORM = responses.TextParams(
+    format={"type": "json_schema", "name": "n", "strict": True, "schema": {"a": 1}}
+)
+SENT_FORM = {
+    "type": "json_schema",
+    "json_schema": {"name": "n", "strict": True, "schema": {"a": 1}},
+}
+
+
+def test_the_form_of_the_answer_goes_over() -> None:
+    assert translate(user("Hi"), text=FORM).response_format == SENT_FORM
+    loose = responses.TextParams(format={"type": "json_object"})
+    assert translate(user("Hi"), text=loose).response_format == {"type": "json_object"}
+    plain = responses.TextParams(format={"type": "text"}, verbosity="low")
+    assert translate(user("Hi"), text=plain).response_format is None
+
+
+def test_beside_tools_the_form_is_told_in_words() -> None:
+    request = translate(developer("Base."), user("Hi"), tools=[EXEC], text=FORM)
+    assert request.response_format is None
+    assert request.messages[0] == chat.System(
+        content=(
+            "Base.\n\nYour last answer must be JSON only, without a fence, of this"
+            ' schema:\n{"a":1}'
+        )
+    )
+
+
+def test_openai_takes_tools_and_a_form() -> None:
+    request = translate(
+        user("Hi"), tools=[EXEC], text=FORM, quirks=quirks_for("openai", "m")
+    )
+    assert request.response_format == SENT_FORM
+    assert request.messages == [chat.User(content="Hi")]
 
 
 def test_openai_has_another_name_for_the_limit() -> None:
@@ -472,6 +160,74 @@ def test_without_tools_nothing_is_said_about_them() -> None:
     assert (request.tool_choice, request.parallel_tool_calls) == (None, None)
 
 
+# --- models without tools ----------------------------------------------------------
+
+CONSTRAINED = Quirks(tool_mode="constrained")
+OFFERED = constrain.Offered("exec_command", "", {"type": "object"})
+
+
+def test_a_model_without_tools_has_them_in_its_instructions() -> None:
+    request = translate(
+        developer("Base."),
+        user("Hi"),
+        tools=[EXEC],
+        tool_choice="required",
+        quirks=CONSTRAINED,
+    )
+    assert request == chat.Request(
+        model="m",
+        messages=[
+            chat.System(content=f"Base.\n\n{constrain.prompt([OFFERED])}"),
+            chat.User(content="Hi"),
+        ],
+        response_format={
+            "type": "json_schema",
+            "json_schema": {
+                "name": "reply",
+                "strict": True,
+                "schema": constrain.schema([OFFERED]),
+            },
+        },
+        stream=True,
+        stream_options=chat.StreamOptions(True),
+    )
+
+
+def test_a_model_without_tools_may_be_asked_for_an_answer_only() -> None:
+    request = translate(
+        user("Hi"), tools=[EXEC], tool_choice="none", quirks=CONSTRAINED
+    )
+    assert request.response_format == {
+        "type": "json_schema",
+        "json_schema": {
+            "name": "reply",
+            "strict": True,
+            "schema": constrain.schema([]),
+        },
+    }
+
+
+def test_a_model_without_tools_reads_calls_as_its_replies() -> None:
+    assert messages(
+        user("Hi"),
+        call("c1", '{"cmd": "ls"}'),
+        FunctionCallOutput(call_id="c1", output=[InputText(text="a b"), PNG]),
+        said("Done."),
+        quirks=CONSTRAINED,
+    ) == [
+        chat.User(content="Hi"),
+        chat.Assistant(content='{"tool":"exec_command","arguments":{"cmd":"ls"}}'),
+        chat.User(content=constrain.render_output("exec_command", "a b")),
+        chat.User(content=[chat.ImagePart(chat.ImageUrl(PNG.image_url, "high"))]),
+        chat.Assistant(content='{"answer":"Done."}'),
+    ]
+
+
+def test_a_model_without_tools_is_not_constrained_when_none_are_offered() -> None:
+    request = translate(user("Hi"), quirks=CONSTRAINED)
+    assert request == translate(user("Hi"))
+
+
 # --- stability ---------------------------------------------------------------------
 
 
@@ -499,17 +255,17 @@ def conversations(draw: st.DrawFn) -> tuple[list[Item], list[int]]:
     return items, places
 
 
-@given(conversations(), st.sampled_from(["llamacpp", "ollama", "openai", "unknown"]))
+@given(conversations(), st.sampled_from(["llamacpp", "ollama", "openai", "toolless"]))
 def test_a_longer_conversation_begins_with_the_same_bytes(
     drawn: tuple[list[Item], list[int]], server: str
 ) -> None:
     items, places = drawn
-    quirks = quirks_for(server, "m")
+    quirks = CONSTRAINED if server == "toolless" else quirks_for(server, "m")
     whole = chat.encode(translate(*items, tools=[EXEC, DEMO], quirks=quirks))
     assert whole == chat.encode(translate(*items, tools=[EXEC, DEMO], quirks=quirks))
     for place in places:
         part = translate(*items[:place], tools=[EXEC, DEMO], quirks=quirks)
-        head = chat.encode(part).partition(b'],"tools":')[0]
+        head = chat.encode(chat.Request(model="m", messages=part.messages))[:-2]
         assert whole.startswith(head)
 
 

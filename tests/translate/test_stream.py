@@ -269,7 +269,12 @@ def test_progress_of_the_prompt_keeps_the_stream_alive() -> None:
 
 # --- properties --------------------------------------------------------------------
 
-SPOKEN = ["a", " ", "\n", "<think>", "</think>", "<", "/", ">", "{", "}", "é", "😀"]
+CALL = '{"name": "exec_command", "arguments": {"cmd": "ls"}}'
+SPOKEN = [
+    *("a", " ", "\n", "<", "/", ">", "{", "}", "é", "😀", "`", "["),
+    *("<think>", "</think>", "<tool_call>", "</tool_call>", "[TOOL_CALLS]"),
+    *(CALL, "```json\n", "\n```"),
+]
 spoken = st.lists(st.sampled_from(SPOKEN), max_size=12).map("".join)
 call_pieces = st.builds(
     call,

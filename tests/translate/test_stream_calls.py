@@ -17,6 +17,7 @@ from chat_streams import (
 )
 from codex_oss.items import CustomToolCall, FunctionCall
 from codex_oss.translate import found
+from codex_oss.translate.quirks import Quirks
 from codex_oss.wire import chat, responses
 from response_grammar import DELTAS, items, last
 
@@ -313,3 +314,41 @@ def test_text_that_is_held_back_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> 
     said = '{"name": "exec_command", "arguments": {"cmd": "' + "x" * 2000
     events = run(*text(*said))
     assert items(events) == [message("msg_2", said)]
+
+
+# --- constrained replies -----------------------------------------------------------
+
+TOOLLESS = Quirks(tool_mode="constrained")
+
+
+def test_a_constrained_call_is_a_call() -> None:
+    said = '{"tool": "exec_command", "arguments": {"cmd": "ls"}}'
+    for pieces in ([said], list(said)):
+        events = run(*text(*pieces), quirks=TOOLLESS)
+        assert items(events) == [function_call(3, LS, "call_2")]
+
+
+def test_a_constrained_answer_is_told_as_it_comes() -> None:
+    events = run(*text('{"ans', 'wer": "He', "llo\\nyou", '"}'), quirks=TOOLLESS)
+    assert items(events) == [message("msg_2", "Hello\nyou")]
+    told = [e.delta for e in events if isinstance(e, responses.OutputTextDelta)]
+    assert "".join(told) == "Hello\nyou"
+    assert len(told) > 1
+
+
+def test_a_constrained_call_that_is_cut_is_none() -> None:
+    for said in ('{"tool": "exec_command"', '{"tool": "exec_command", "arguments": {"'):
+        assert items(run(*text(said), reason="length", quirks=TOOLLESS)) == []
+
+
+def test_a_server_that_ignores_the_schema_may_still_say_something() -> None:
+    assert items(run(*text("Hel", "lo"), quirks=TOOLLESS)) == [
+        message("msg_2", "Hello")
+    ]
+
+
+def test_without_tools_a_reply_is_not_constrained() -> None:
+    said = '{"answer": "Hi"}'
+    assert items(run(*text(said), quirks=TOOLLESS, tools=[])) == [
+        message("msg_2", said)
+    ]

@@ -161,6 +161,8 @@ def _first_of(text: str, tags: tuple[str, ...]) -> int:
 def _arg_keys(text: str) -> tuple[Written, str]:
     end = min(_first_of(text + _CLOSED, ("<", "\n")), len(text))
     name, rest = text[:end].strip(), text[end:].lstrip()
+    if not name:
+        raise UnreadableError("a call without a name")
     fields: dict[str, str] = {}
     while rest.startswith("<arg_key>"):
         key, rest = _enclosed(rest, "<arg_key>", "</arg_key>")

@@ -12,6 +12,7 @@ from codex_oss.translate.stream.answer import Answer
 from codex_oss.translate.stream.content import Content
 from codex_oss.translate.stream.items import OpenReasoning, OpenRefusal
 from codex_oss.translate.stream.output import Output
+from codex_oss.translate.stream.replies import Replies
 from codex_oss.translate.stream.usage import usage_from
 from codex_oss.translate.tools import ToolMap
 from codex_oss.wire import chat, responses
@@ -48,7 +49,9 @@ class Translator:
         self._output = Output(new_id)
         self._answer = Answer(self._output, tools, _call_ids(request))
         offered = tools.schemas if not _wants_json(request) else ToolMap().schemas
-        self._content = Content(self._answer, offered, opened=quirks.think_opened)
+        content = Content(self._answer, offered, opened=quirks.think_opened)
+        constrained = quirks.tool_mode == "constrained" and tools.schemas
+        self._content = Replies(self._answer, content) if constrained else content
         self._response = responses.Response(
             id=new_id("resp_"), created_at=created_at, model=request.model
         )

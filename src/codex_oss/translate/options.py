@@ -1,0 +1,92 @@
+"""A request's options, as Chat Completions and its servers have them."""
+
+from typing import Any, TypeVar
+
+from msgspec import UNSET, UnsetType
+
+from codex_oss.translate import constrain
+from codex_oss.translate.quirks import Quirks
+from codex_oss.translate.tools import ToolMap
+from codex_oss.wire import responses
+
+_NEAREST_EFFORT = {"minimal": "low", "xhigh": "high", "max": "high"}
+_T = TypeVar("_T")
+
+
+def given(value: _T | None | UnsetType) -> _T | None:
+    """Return ``value``, or None when the request does not have it."""
+    return None if value is UNSET else value
+
+
+def parallel_calls(request: responses.Request, quirks: Quirks) -> bool | None:
+    """Return whether several calls at once are fine; not all servers are told."""
+    return given(request.parallel_tool_calls) if quirks.parallel_tool_calls else None
+
+
+def effort(
+    params: responses.ReasoningParams | None | UnsetType, known: tuple[str, ...]
+) -> str | None:
+    """Return the asked-for effort, or the nearest that the server knows."""
+    asked = (params or responses.ReasoningParams()).effort
+    if not asked or asked in known:
+        return asked or None
+    nearest = _NEAREST_EFFORT.get(asked)
+    return nearest if nearest in known else None
+
+
+# --- the answer's form -------------------------------------------------------------
+
+
+def response_format(
+    request: responses.Request, tools: ToolMap, quirks: Quirks
+) -> dict[str, Any] | None:
+    """Return what the answer is held to; plain text is not sent."""
+    if quirks.tool_mode == "constrained" and (offered := offered_in(tools)):
+        allowed = [] if request.tool_choice == "none" else offered
+        reply = {"name": "reply", "strict": True, "schema": constrain.schema(allowed)}
+        return {"type": "json_schema", "json_schema": reply}
+    if not sends_form(tools, quirks):
+        return None
+    if form := answer_form(request):
+        return {"type": "json_schema", "json_schema": form}
+    match request.text and request.text.format:
+        case {"type": "json_object"}:
+            return {"type": "json_object"}
+        case _:
+            return None
+
+
+def sends_form(tools: ToolMap, quirks: Quirks) -> bool:
+    """Return whether a schema for the answer leaves the model free to call tools."""
+    return quirks.format_with_tools or not tools.chat_tools()
+
+
+def answer_form(request: responses.Request) -> dict[str, Any] | None:
+    """Return name and schema of the answer that is asked for; None for plain text."""
+    form = request.text.format if request.text else UNSET
+    if not form or form.get("type") != "json_schema":
+        return None
+    return {key: value for key, value in form.items() if key != "type"}
+
+
+def offered_in(tools: ToolMap) -> list[constrain.Offered]:
+    """Return the tools as ``constrain`` wants them."""
+    functions = [tool.function for tool in tools.chat_tools()]
+    return [
+        constrain.Offered(f.name, f.description or "", f.parameters) for f in functions
+    ]
+
+
+def tool_choice(
+    choice: str | dict[str, Any] | UnsetType, tools: ToolMap
+) -> str | dict[str, Any] | None:
+    """Return whether the model must call; "auto" is what servers do unasked."""
+    match choice:
+        case "none" | "required":
+            return choice
+        case {"type": "function" | "custom", "name": str(name)}:
+            return {"type": "function", "function": {"name": tools.chat_name(name)}}
+        case {"type": "allowed_tools", "mode": str(mode)}:
+            return tool_choice(mode, tools)
+        case _:
+            return None
