@@ -34,7 +34,7 @@ def server(*models: str) -> FakeServer:
     return FakeServer(get={"/api/tags": tags})
 
 
-@pytest.mark.parametrize("model", ["smollm2", "hf:o/r", "pypi:p", "./m.gguf"])
+@pytest.mark.parametrize("model", ["smollm2-135m", "hf:o/r", "pypi:p", "./m.gguf"])
 def test_names_of_gguf_models_choose_the_embedded_engine(model: str) -> None:
     with server("gpt-oss:20b") as ollama:
         choice = chosen(model, ollama.url)
@@ -65,7 +65,7 @@ def test_without_a_name_and_without_that_the_embedded_default_is_used() -> None:
     absent = chosen(None, ollama.url)
 
     for choice, start in ((lacking, "Ollama at"), (absent, "no Ollama server at")):
-        assert (choice.engine, choice.model) == ("llamacpp", "smollm2")
+        assert (choice.engine, choice.model) == ("llamacpp", "smollm2-135m")
         assert choice.why.startswith(start)
         assert choice.why.endswith(sources.DEFAULT_IS_A_TOY)
 

@@ -102,7 +102,7 @@ def test_without_a_server_both_ways_out_are_named() -> None:
 
     assert str(caught.value).startswith(f"No running Ollama server detected at {url}")
     assert "`ollama serve`" in caught.value.hint
-    assert "-m smollm2" in caught.value.hint
+    assert "-m smollm2-135m" in caught.value.hint
 
 
 @pytest.mark.parametrize(

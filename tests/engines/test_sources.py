@@ -21,7 +21,7 @@ from codex_oss.errors import EngineError
         ("./m.gguf", FileSource(Path("m.gguf"))),
         ("m.GGUF", FileSource(Path("m.GGUF"))),
         ("/models/dir", FileSource(Path("/models/dir"))),
-        ("smollm2", sources.ALIASES["smollm2"]),
+        ("smollm2-135m", sources.ALIASES["smollm2-135m"]),
     ],
 )  # fmt: skip
 def test_a_name_says_where_a_model_is(model: str, source: Source) -> None:

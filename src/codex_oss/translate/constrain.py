@@ -42,7 +42,7 @@ LIST_LENGTH = 16
 """Entries of a list that the schema lets through."""
 MAX_DEPTH = 3
 """Levels of nested objects and lists that the schema describes."""
-OPTIONAL_SHOWN = 1
+OPTIONAL_SHOWN = 0
 """Optional parameters of a tool that the model is told of: it fills in all it sees."""
 SENTENCE_LENGTH = 72
 """Characters of a tool's description that the model reads."""

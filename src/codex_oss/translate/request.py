@@ -9,6 +9,7 @@ from codex_oss.translate.options import (
     given,
     parallel_calls,
     response_format,
+    temperature,
     tool_choice,
 )
 from codex_oss.translate.quirks import Quirks
@@ -29,7 +30,7 @@ def to_chat(request: responses.Request, tools: ToolMap, quirks: Quirks) -> chat.
         parallel_tool_calls=parallel_calls(request, quirks) if native else None,
         response_format=response_format(request, tools, quirks),
         reasoning_effort=effort(request.reasoning, quirks.efforts),
-        temperature=given(request.temperature),
+        temperature=temperature(request, quirks),
         top_p=given(request.top_p),
         stream=True,
         stream_options=chat.StreamOptions(True) if quirks.stream_usage else None,

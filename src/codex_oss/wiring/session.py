@@ -101,16 +101,16 @@ async def _session(
 ) -> tuple[Session, list[str]]:
     config, clock = job.loaded.config, SystemClock()
     thread_id = uuid7(clock.now())
+    window = config.model_context_window or await model.window()
     profile = config.prompt_profile
     if profile == "auto":
-        window = config.model_context_window or await model.window()
         profile = context.choose_profile(name, window)
     tools = _tools(job, profile, thread_id, clock)
     journal: Journal = rollout.Ephemeral()
     if not job.ephemeral:
         journal = file = rollout.Rollout(job.loaded.home, thread_id, clock)
         end.append(file.close)
-    docs = _docs(job)
+    docs = _docs(job, name, window)
     parts = Parts(
         thread_id=thread_id,
         model=model,
@@ -188,16 +188,22 @@ def _surroundings(job: Job, docs: ProjectDocs) -> list[Item]:
     return items
 
 
-def _docs(job: Job) -> ProjectDocs:
+def _docs(job: Job, name: str, window: int | None) -> ProjectDocs:
     config = job.loaded.config
-    untrusted = load.trust_level(config, str(job.cwd)) == "untrusted"
-    return read_project_docs(
+    if load.trust_level(config, str(job.cwd)) == "untrusted":
+        return ProjectDocs("", [])
+    limit = config.project_doc_max_bytes
+    budget = context.docs_budget(name, window, limit)
+    docs = read_project_docs(
         job.cwd,
         job.loaded.home,
-        max_bytes=0 if untrusted else config.project_doc_max_bytes,
+        max_bytes=limit and max(budget, 1),
         fallback_names=config.project_doc_fallback_filenames,
         markers=config.project_root_markers,
     )
+    if budget or not docs.text:
+        return docs
+    return ProjectDocs("", [f"AGENTS.md is left out: {name} is too small a model."])
 
 
 def _meta(job: Job, thread_id: str, clock: SystemClock) -> dict[str, object]:
@@ -247,9 +253,9 @@ def _tools(
     sandbox = Sandbox(job.env, slash_tmp=False, tmpdir=False)
     commands = shell.Shell(allowed, nobody, sandbox, settings, clock=clock)
     tools: list[Tool] = [*commands.tools(), ApplyPatch(allowed, nobody, freeform=False)]
-    if config.tools.update_plan.enabled:
-        tools.append(UpdatePlan())
     if profile == "full":
+        if config.tools.update_plan.enabled:
+            tools.append(UpdatePlan())
         tools.append(ViewImage())
     return tools
 
