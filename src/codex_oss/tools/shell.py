@@ -6,8 +6,9 @@ Source of parameters, limits and texts: the Codex CLI 0.169.
 import asyncio
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, assert_never
+from typing import assert_never
 
 import msgspec
 
@@ -19,7 +20,14 @@ from codex_oss.policy import Permissions, RunCommand
 from codex_oss.ports import Approver, Clock, Output, Scope
 from codex_oss.sandbox.run import Prepared, Sandbox
 from codex_oss.tools.apply_patch import apply_text
+from codex_oss.tools.login import LOGIN, PLAIN, LoginEnvironments
 from codex_oss.tools.output import BYTES_PER_TOKEN, Budget, line, rejected, report
+from codex_oss.tools.parameters import (
+    RUN_PROPERTIES,
+    WRITE_PROPERTIES,
+    RunArguments,
+    WriteArguments,
+)
 from codex_oss.tools.sessions import Running, Sessions
 from codex_oss.tools.spec import arguments, function_tool
 from codex_oss.wire.responses import FunctionTool
@@ -59,27 +67,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The longest wait of a call that only waits, in milliseconds."""
 
 
-class RunArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """The arguments of ``exec_command``."""
-
-    cmd: str
-    workdir: str | None = None
-    shell: str | None = None
-    login: bool | None = None
-    tty: bool | None = None
-    yield_time_ms: float | None = None
-    max_output_tokens: float | None = None
-    sandbox_permissions: Literal["use_default", "require_escalated"] | None = None
-    justification: str | None = None
-
-
-class WriteArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """The arguments of ``write_stdin``."""
-
-    session_id: int
-    chars: str | None = None
-    yield_time_ms: float | None = None
-    max_output_tokens: float | None = None
+Argv = tuple[str, str, str]
+"""A shell, how it starts, and the script."""
 
 
 def random_below(limit: int) -> int:
@@ -112,6 +101,7 @@ class Shell:
         self._below = below
         self._sessions = Sessions(below)
         self._warned = False
+        self._logins = LoginEnvironments()
 
     def tools(self) -> "tuple[ExecCommand, WriteStdin]":
         """Return the tools; closing the first ends what still runs."""
@@ -135,10 +125,9 @@ class Shell:
         )
         sandboxed = await self._permit(action, line(argv))
         tty = bool(wanted.tty)
-        env = {**self._settings.env, "CODEX_TOOL_CALL_ID": call_id}
         try:
-            prepared = await self._sandbox.prepare(
-                argv, cwd, self.permissions, env, sandboxed=sandboxed, tty=tty
+            prepared = await self._prepare(
+                argv, cwd, call_id, sandboxed=sandboxed, tty=tty
             )
         except SandboxError as error:
             self._warn(error, scope)
@@ -195,14 +184,33 @@ class Shell:
             return done
         return Output(f"Wall time: 0.0000 seconds\nOutput:\n{done.content}")
 
-    def _argv(self, wanted: RunArguments) -> tuple[str, str, str]:
+    def _argv(self, wanted: RunArguments) -> Argv:
         allowed = self._settings.allow_login
         if wanted.login and not allowed:
             raise ToolError(_NO_LOGIN)
         login = allowed if wanted.login is None else wanted.login
         path = self._settings.env.get("PATH", "")
         shell = _program(wanted.shell or self._settings.shell, path)
-        return shell, "-lc" if login else "-c", wanted.cmd
+        return shell, LOGIN if login else PLAIN, wanted.cmd
+
+    async def _prepare(
+        self, argv: Argv, cwd: Path, call_id: str, *, sandboxed: bool, tty: bool
+    ) -> Prepared:
+        """Return what to start: a login shell gives its environment to a plain one."""
+        place = partial(
+            self._sandbox.prepare,
+            cwd=cwd,
+            permissions=self.permissions,
+            sandboxed=sandboxed,
+        )
+        env: Mapping[str, str] = self._settings.env
+        shell, how, command = argv
+        if how == LOGIN:
+            learned = await self._logins.of(shell, cwd, partial(place, env=env))
+            if learned is not None:
+                env, how = learned, PLAIN
+        env = {**env, "CODEX_TOOL_CALL_ID": call_id}
+        return await place((shell, how, command), env=env, tty=tty)
 
     async def _permit(self, action: RunCommand, shown: str) -> bool:
         """Return whether the command runs in the sandbox; ``ToolError`` if nowhere."""
@@ -275,7 +283,7 @@ class Shell:
             size=size,
             budget=_budget(self._settings.max_output_bytes, max_tokens),
         )
-        return Output(told, success=code in {None, 0})
+        return Output(told)
 
 
 async def _start(running: Running, prepared: Prepared, cwd: Path, *, tty: bool) -> None:
@@ -334,7 +342,7 @@ class ExecCommand:
     @property
     def spec(self) -> FunctionTool:
         """Name, description and parameters, as the model gets them."""
-        return function_tool("exec_command", _RUN_PROPERTIES, required=("cmd",))
+        return function_tool("exec_command", RUN_PROPERTIES, required=("cmd",))
 
     async def run(self, call: Call, scope: Scope) -> Output:
         """Run the command; cancelling ends it."""
@@ -358,7 +366,7 @@ class WriteStdin:
     @property
     def spec(self) -> FunctionTool:
         """Name, description and parameters, as the model gets them."""
-        return function_tool("write_stdin", _WRITE_PROPERTIES, required=("session_id",))
+        return function_tool("write_stdin", WRITE_PROPERTIES, required=("session_id",))
 
     async def run(self, call: Call, scope: Scope) -> Output:
         """Type and wait; cancelling leaves the command alone."""
@@ -369,31 +377,3 @@ class WriteStdin:
 
     async def close(self) -> None:
         """`ExecCommand` does it."""
-
-
-_Properties = dict[str, dict[str, Any]]
-_TEXT = {"type": "string"}
-_NUMBER = {"type": "number"}
-_FLAG = {"type": "boolean"}
-_RUN_PROPERTIES: _Properties = {
-    "cmd": _TEXT,
-    "workdir": {**_TEXT, "description": "Default: the current directory"},
-    "tty": {**_FLAG, "description": "Give it a terminal, to type with write_stdin"},
-    "yield_time_ms": {**_NUMBER, "description": "Default 10000, at most 30000"},
-    "max_output_tokens": _NUMBER,
-    "login": _FLAG,
-    "shell": _TEXT,
-    "sandbox_permissions": {
-        **_TEXT,
-        "enum": ["use_default", "require_escalated"],
-        "description": "require_escalated asks the user to run it unsandboxed",
-    },
-    "justification": {**_TEXT, "description": "The question to the user for that"},
-    "prefix_rule": {"type": "array", "items": _TEXT},
-}
-_WRITE_PROPERTIES: _Properties = {
-    "session_id": _NUMBER,
-    "chars": {**_TEXT, "description": "Such as y\\n; \\u0003 is Ctrl-C"},
-    "yield_time_ms": _NUMBER,
-    "max_output_tokens": _NUMBER,
-}
