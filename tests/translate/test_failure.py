@@ -7,7 +7,8 @@ OVERFLOWS: dict[str, tuple[int | None, str]] = {
         400,
         (
             '{"error":{"code":400,"message":"request (9000 tokens) exceeds the'
-            ' available context size (4096 tokens)","type":"exceed_context_size_error"}}'
+            ' available context size (4096 tokens)",'
+            '"type":"exceed_context_size_error"}}'
         ),
     ),
     "llama.cpp behind Ollama": (
