@@ -62,7 +62,7 @@ TEXT = {"type": "string", "maxLength": 1900}
 def test_the_model_reads_one_line_per_tool_and_how_to_reply() -> None:
     assert prompt([EXEC, PLAN]) == (
         "Tools:\n"
-        "exec_command(cmd: string, workdir?: string) - Runs a command in a shell.\n"
+        "exec_command(cmd: string) - Runs a command in a shell.\n"
         "update_plan(plan: array) - Shows the plan\n"
         "\n"
         "Reply with JSON only.\n"
@@ -103,7 +103,7 @@ def test_the_schema_allows_each_call_and_the_answer() -> None:
     step = {"step": TEXT, "status": {"enum": ["pending", "completed"]}}
     items = closed(step, "step", "status")
     plan = {"plan": {"type": "array", "items": items, "maxItems": 16}}
-    command = closed({"cmd": TEXT, "workdir": TEXT}, "cmd")
+    command = closed({"cmd": TEXT}, "cmd")
     answer = closed({"answer": TEXT}, "answer")
     assert schema([EXEC, PLAN]) == {
         "anyOf": [

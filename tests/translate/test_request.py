@@ -188,6 +188,7 @@ def test_a_model_without_tools_has_them_in_its_instructions() -> None:
                 "schema": constrain.schema([OFFERED]),
             },
         },
+        temperature=0.0,
         stream=True,
         stream_options=chat.StreamOptions(True),
     )

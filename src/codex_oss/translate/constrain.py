@@ -42,8 +42,6 @@ LIST_LENGTH = 16
 """Entries of a list that the schema lets through."""
 MAX_DEPTH = 3
 """Levels of nested objects and lists that the schema describes."""
-OPTIONAL_SHOWN = 0
-"""Optional parameters of a tool that the model is told of: it fills in all it sees."""
 SENTENCE_LENGTH = 72
 """Characters of a tool's description that the model reads."""
 LISTED_LINES = 50
@@ -125,10 +123,12 @@ def _required(tool: Offered) -> list[str]:
 
 
 def _shown(tool: Offered) -> dict[str, Any]:
-    """Return the parameters that the model is told of: required ones and few more."""
+    """Return the parameters that the model is told of: it fills in all that it sees.
+
+    So it sees the required ones; where none is, all.
+    """
     required, properties = _required(tool), _properties(tool)
-    optional = [key for key in properties if key not in required][:OPTIONAL_SHOWN]
-    return {k: v for k, v in properties.items() if k in required or k in optional}
+    return {k: v for k, v in properties.items() if k in required} or properties
 
 
 def _type(field: object) -> str:

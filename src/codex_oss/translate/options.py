@@ -34,14 +34,17 @@ def effort(
     return nearest if nearest in known else None
 
 
-def temperature(request: responses.Request, quirks: Quirks) -> float | None:
+def temperature(
+    request: responses.Request, tools: ToolMap, quirks: Quirks
+) -> float | None:
     """Return how freely the model picks its words.
 
     Between a call and an answer it is not to pick freely: held to a schema, models
     that know no tools call them best at 0 (``bench/constrained_calls.py``).
     """
     asked = given(request.temperature)
-    return 0.0 if asked is None and quirks.tool_mode == "constrained" else asked
+    chooses = quirks.tool_mode == "constrained" and tools.chat_tools()
+    return 0.0 if chooses and asked is None else asked
 
 
 # --- the answer's form -------------------------------------------------------------

@@ -30,7 +30,7 @@ def to_chat(request: responses.Request, tools: ToolMap, quirks: Quirks) -> chat.
         parallel_tool_calls=parallel_calls(request, quirks) if native else None,
         response_format=response_format(request, tools, quirks),
         reasoning_effort=effort(request.reasoning, quirks.efforts),
-        temperature=temperature(request, quirks),
+        temperature=temperature(request, tools, quirks),
         top_p=given(request.top_p),
         stream=True,
         stream_options=chat.StreamOptions(True) if quirks.stream_usage else None,
