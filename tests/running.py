@@ -10,39 +10,50 @@ ROOT = Path(__file__).parents[1]
 TIMEOUT_S = 60
 
 
+OURS = (sys.executable, "-m", "codex_oss")
+
+
 def run_exec(
     folder: Path,
     arguments: Sequence[str],
     *,
     prompt: str = "",
     env: Mapping[str, str] | None = None,
+    program: Sequence[str] = OURS,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `exec` in `folder/repo` with `folder` as home and `prompt` on stdin.
-
-    `folder/home` is `CODEX_HOME`; both folders are made when they are absent.
-    """
-    for name in ("home", "repo"):
-        (folder / name).mkdir(exist_ok=True)
-    if not (folder / "repo" / ".git").exists():
-        subprocess.run(["git", "init", "-q", folder / "repo"], check=True)
-    private = ("CODEX", "OPENAI", "OLLAMA", "HF_")
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(private)}
-    ours = {
-        "CODEX_HOME": str(folder / "home"),
-        "HOME": str(folder),
-        "PYTHONPATH": str(ROOT / "src"),
-        "SHELL": "/bin/bash",
-    }
+    """Run `exec` in `folder/repo` with `folder` as home and `prompt` on stdin."""
     return subprocess.run(
-        [sys.executable, "-m", "codex_oss", "exec", *arguments],
-        cwd=folder / "repo",
-        env=inherited | ours | dict(env or {}),
+        [*program, "exec", *arguments],
+        cwd=prepared(folder),
+        env=environment(folder) | dict(env or {}),
         input=prompt,
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
         check=False,
     )
+
+
+def prepared(folder: Path) -> Path:
+    """Make `folder/home`, which is `CODEX_HOME`, and return `folder/repo`."""
+    repo = folder / "repo"
+    for path in (folder / "home", repo):
+        path.mkdir(exist_ok=True)
+    if not (repo / ".git").exists():
+        subprocess.run(["git", "init", "-q", repo], check=True)
+    return repo
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return the environment of a user who has configured nothing."""
+    private = ("CODEX", "OPENAI", "OLLAMA", "HF_")
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(private)}
+    return inherited | {
+        "CODEX_HOME": str(folder / "home"),
+        "HOME": str(folder),
+        "PYTHONPATH": str(ROOT / "src"),
+        "SHELL": "/bin/bash",
+    }
 
 
 def provider(url: str, wire_api: str = "responses", more: str = "") -> list[str]:

@@ -5,14 +5,11 @@ of the real Codex CLI. The same answers must give the same events. What
 differs is taken out by `comparable`, and told in docs/compatibility.md.
 """
 
-import itertools
 import json
-import os
 import re
 import struct
-import subprocess
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +17,15 @@ import pytest
 
 from fake_events import completed, created, done
 from fake_server import FakeServer
-from running import provider, run_exec
+from journey_events import comparable
+from running import ROOT, prepared, provider, run_exec
 
-ROOT = Path(__file__).parents[2]
 CAPTURES = sorted((ROOT / "tests/captures/codex-0.169.0").glob("*.json"))
 FILES = {
     "a.py": 'print("hi")\n',
     "b.txt": "one\ntwo\n",
     "old.txt": "old\n",
 }
-FALLBACK_WARNING = "Model metadata for "
 
 
 def png() -> bytes:
@@ -47,20 +43,19 @@ def png() -> bytes:
     )
 
 
+NO_TMP = ("exclude_slash_tmp", "exclude_tmpdir_env_var")
+"""The folder of a test is below the temporary one, which commands may write."""
+
+
 @pytest.fixture
-def outside(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A folder that is not below the temporary one, which commands may write."""
-    name = re.sub(r"\W", "_", request.node.name)
-    folder = ROOT / ".cache" / "journeys" / f"{os.getpid()}-{name}"
-    repo = folder / "repo"
-    repo.mkdir(parents=True)
+def outside(tmp_path: Path) -> Path:
+    """A folder that commands may not write, with a repository in it."""
+    repo = prepared(tmp_path)
     for file, text in FILES.items():
         (repo / file).write_text(text)
-    (folder / "pic.png").write_bytes(png())
-    (folder / "schema.json").write_text('{"type": "object"}')
-    subprocess.run(["git", "init", "-q", repo], check=True)
-    yield folder
-    subprocess.run(["rm", "-r", folder], check=True)
+    (tmp_path / "pic.png").write_bytes(png())
+    (tmp_path / "schema.json").write_text('{"type": "object"}')
+    return tmp_path
 
 
 def write_stdin(seen: Any) -> list[dict[str, Any]]:
@@ -85,49 +80,14 @@ def scripted(model: list[Any]) -> list[Any]:
     return [computed if isinstance(reply, str) else reply for reply in model]
 
 
-def comparable(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Take out what differs from run to run, and the warning that only Codex gives.
-
-    The thread id; which of two commands that run side by side begins or ends first;
-    and so the numbers in ids, which then count from the first item that is left.
-    """
-    shown = [event for event in events if not is_fallback_warning(event)]
-    ordered = [
-        event
-        for _, run in itertools.groupby(shown, command_event)
-        for event in sorted(run, key=command_of)
-    ]
-    ids: dict[str, str] = {}
-    for event in ordered:
-        if "thread_id" in event:
-            event["thread_id"] = "T"
-        if item := event.get("item"):
-            item["id"] = ids.setdefault(item["id"], f"item_{len(ids)}")
-    return ordered
-
-
-def is_fallback_warning(event: dict[str, Any]) -> bool:
-    message = event.get("item", {}).get("message", "")
-    return message.startswith(FALLBACK_WARNING)
-
-
-def command_event(event: dict[str, Any]) -> tuple[str, int]:
-    """Give neighbours the same key if they are commands that begin, or that end."""
-    if event.get("item", {}).get("type") == "command_execution":
-        return event["type"], 0
-    return "", id(event)
-
-
-def command_of(event: dict[str, Any]) -> str:
-    return event.get("item", {}).get("command", "")
-
-
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
 def test_exec_prints_the_events_that_codex_prints(path: Path, outside: Path) -> None:
     text = path.read_text().replace("{repo}", str(outside / "repo"))
     capture = json.loads(text.replace("{outside}", str(outside)))
     arguments = capture["arguments"]
     prompt = "hello" if "-i" in arguments else ""
+    for key in NO_TMP:
+        arguments = ["-c", f"sandbox_workspace_write.{key}=true", *arguments]
     with FakeServer(scripted(capture["model"])) as server:
         done = run_exec(
             outside, [*provider(server.url), "--json", *arguments], prompt=prompt

@@ -39,6 +39,7 @@ class Human:
         self._clock = clock
         self._began: dict[str, float] = {}
         self._usage = events.TokenUsage()
+        self._last_fault = ""
 
     def feed(self, event: events.Event) -> None:
         """Print one event."""
@@ -52,10 +53,12 @@ class Human:
             case events.ItemCompleted(item=item):
                 self._completed(item)
             case events.Notice(message=message):
-                self._say(f"{self._style('ERROR:', 31)} {message}")
+                self._fault(message)
+            case events.TurnFailed(error=failure):
+                self._fault(failure.message)
             case events.TurnCompleted(usage=usage):
                 self._usage = usage
-            case events.TurnStarted() | events.TurnFailed():
+            case events.TurnStarted():
                 pass
             case events.TextDelta() | events.ReasoningDelta() | events.OutputDelta():
                 pass
@@ -70,6 +73,12 @@ class Human:
             self._say(f"{self._style('tokens used', 35)}\n{total:,}")
         if last_message is not None:
             print(last_message, file=self._out, flush=True)
+
+    def _fault(self, message: str) -> None:
+        """Print an error; a failed turn repeats the one that ended it."""
+        if message != self._last_fault:
+            self._say(f"{self._style('ERROR:', 31)} {message}")
+        self._last_fault = message
 
     def _greet(self, thread_id: str) -> None:
         self._say(f"{self._banner.title}\n--------")
