@@ -10,7 +10,7 @@ import pytest
 
 from fake_server import FakeServer, Reply, call, message, turn
 from journey_events import comparable
-from running import provider, run_exec
+from running import OURS, provider, run_exec
 
 CODEX = os.environ.get("CODEX_BIN", "")
 MODEL = os.environ.get("CODEX_OSS_TEST_MODEL", "")
@@ -52,14 +52,13 @@ SCRIPTS: dict[str, Callable[[], list[Any]]] = {
 def test_the_real_codex_and_we_tell_the_same(tmp_path: Path, name: str) -> None:
     told: list[list[dict[str, Any]]] = []
     codes: list[int] = []
-    for program in ((CODEX,), None):
+    for program in ((CODEX,), OURS):
         # Both work in a folder of the same name, so that paths are the same.
         folder = tmp_path / "one"
         folder.mkdir()
-        more = {} if program is None else {"program": program}
         with FakeServer(SCRIPTS[name]()) as server:
             arguments = [*provider(server.url), "--json", "-s", MODE, "go"]
-            done = run_exec(folder, arguments, **more)
+            done = run_exec(folder, arguments, program=program)
         told.append(comparable([json.loads(x) for x in done.stdout.splitlines()]))
         codes.append(done.returncode)
         folder.rename(tmp_path / f"done-{len(told)}")
