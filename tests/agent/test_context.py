@@ -30,6 +30,27 @@ def test_small_models_and_windows_get_the_lite_prompt(
 
 
 @pytest.mark.parametrize(
+    ("model", "size"),
+    [
+        ("gpt-oss:20b", 20.0),
+        ("qwen3.5:35b-a3b", 35.0),
+        ("SmolLM2-135M-Instruct.Q4_1.gguf", 0.135),
+        ("models/tiny-0.5b.gguf", 0.5),
+        ("gpt-5.5", None),
+        ("b", None),
+    ],
+)
+def test_a_model_s_size_is_read_from_its_name(model: str, size: float | None) -> None:
+    assert context.billions(model) == size
+
+
+def test_tiny_models_are_told_of_no_docs_and_others_by_their_window() -> None:
+    assert context.docs_budget("smollm2-135m", 8192, 32_768) == 0
+    assert context.docs_budget("gpt-oss:20b", 8192, 32_768) == 4096
+    assert context.docs_budget("gpt-oss:20b", None, 32_768) == 32_768
+
+
+@pytest.mark.parametrize(
     ("permissions", "text"),
     [
         (

@@ -20,7 +20,8 @@ LITE_WINDOW = 16_384
 LITE_PARAMETERS = 5.0
 """Models of fewer billion parameters get the lite prompt: they lose long ones."""
 TINY_PARAMETERS = 1.0
-"""Models of fewer billion parameters are told of no AGENTS.md: it is all they see."""
+"""Models of fewer billion parameters are told the task and nothing else: what stands
+beside it is all they see."""
 DOCS_SHARE = 8
 """AGENTS.md may fill this part of a window, if it is known; a token is 4 bytes."""
 
@@ -64,10 +65,15 @@ def choose_profile(model: str, window: int | None) -> PromptProfile:
 
 def docs_budget(model: str, window: int | None, limit: int) -> int:
     """Return how many bytes of AGENTS.md the model gets; ``limit`` at most."""
-    size = billions(model)
-    if size is not None and size < TINY_PARAMETERS:
+    if tiny(model):
         return 0
     return limit if window is None else min(limit, window * 4 // DOCS_SHARE)
+
+
+def tiny(model: str) -> bool:
+    """Return whether a model is so small that only its task should be in its prompt."""
+    size = billions(model)
+    return size is not None and size < TINY_PARAMETERS
 
 
 def billions(model: str) -> float | None:
@@ -76,7 +82,8 @@ def billions(model: str) -> float | None:
     The largest number counts (``35b-a3b`` is 35). None when the name states none.
     """
     sizes: list[float] = []
-    for word in model.lower().replace(":", "-").replace("_", "-").split("-"):
+    name = model.lower().removesuffix(".gguf")
+    for word in name.replace(":", "-").replace("_", "-").split("-"):
         scale = {"b": 1.0, "m": 0.001}.get(word[-1:])
         try:
             number = float(word[:-1])

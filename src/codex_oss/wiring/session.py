@@ -31,6 +31,8 @@ from codex_oss.wiring.world import Nobody, SystemClock, shell_path, uuid7
 
 TITLE = f"codex-oss v{__version__}"
 PROMPTS = Path(__file__).parent.parent / "prompts"
+PARTS_OF_LITE = ("lite", "patch")
+"""The lite prompt; tiny models, which cannot write patches, get the first part."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +118,7 @@ async def _session(
         model=model,
         tools={tool.spec.name: tool for tool in tools},
         frame=_frame(job, name, profile, tools, thread_id),
-        surroundings=_surroundings(job, docs),
+        surroundings=_surroundings(job, name, docs),
         cwd=job.cwd,
         journal=journal,
         clock=clock,
@@ -149,7 +151,7 @@ def _frame(
         text = responses.TextParams(format=form)
     return context.Frame(
         model=name,
-        instructions=_instructions(job, profile),
+        instructions=_instructions(job, name, profile),
         tools=[tool.spec for tool in tools],
         cache_key=thread_id,
         reasoning=responses.ReasoningParams(
@@ -160,10 +162,12 @@ def _frame(
     )
 
 
-def _instructions(job: Job, profile: context.PromptProfile) -> str:
+def _instructions(job: Job, model: str, profile: context.PromptProfile) -> str:
     config = job.loaded.config
     if config.model_instructions_file is None:
-        return config.instructions or (PROMPTS / f"{profile}.md").read_text("utf-8")
+        names = [profile] if profile == "full" or context.tiny(model) else PARTS_OF_LITE
+        texts = ((PROMPTS / f"{name}.md").read_text("utf-8") for name in names)
+        return config.instructions or "".join(texts)
     path = Path(config.model_instructions_file).expanduser()
     try:
         return path.read_text("utf-8")
@@ -174,7 +178,7 @@ def _instructions(job: Job, profile: context.PromptProfile) -> str:
         ) from error
 
 
-def _surroundings(job: Job, docs: ProjectDocs) -> list[Item]:
+def _surroundings(job: Job, model: str, docs: ProjectDocs) -> list[Item]:
     config = job.loaded.config
     items: list[Item] = []
     if config.developer_instructions:
@@ -182,7 +186,7 @@ def _surroundings(job: Job, docs: ProjectDocs) -> list[Item]:
         items.append(Message(role="developer", content=[part]))
     if docs.text:
         items.append(user(docs.text))
-    if config.include_environment_context:
+    if config.include_environment_context and not context.tiny(model):
         name = Path(shell_path(job.env)).name
         items.append(context.environment(str(job.cwd), name, permissions(job)))
     return items
