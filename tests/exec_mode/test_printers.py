@@ -84,6 +84,20 @@ def test_people_get_only_the_last_message_on_stdout() -> None:
     )
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_one_terminal_the_last_message_is_not_said_twice() -> None:
+    out, err = Terminal(), Terminal()
+    banner = Banner(title="codex-oss", rows=[], prompt="do it")
+    printer = Human(out, err, banner, color=False)
+    printer.feed(events.ItemCompleted(item=events.AgentMessage(id="item_0", text="ok")))
+    printer.finish("ok")
+    assert (out.getvalue(), err.getvalue()) == ("", "codex\nok\n")
+
+
 def test_without_an_answer_stdout_stays_empty() -> None:
     out, err = printed(events.Notice(message="no server"))
     assert out == ""

@@ -66,12 +66,14 @@ class Human:
                 assert_never(event)
 
     def finish(self, last_message: str | None) -> None:
-        """Print the tokens used, and on stdout the model's last message."""
+        """Print the tokens used, and the model's last message where it is not seen."""
         used = self._usage
         total = used.input_tokens + used.output_tokens - used.cached_input_tokens
         if total:
             self._say(f"{self._style('tokens used', 35)}\n{total:,}")
-        if last_message is not None:
+        # On one terminal the message has just been read.
+        seen = self._out.isatty() and self._err.isatty()
+        if last_message is not None and not seen:
             print(last_message, file=self._out, flush=True)
 
     def _fault(self, message: str) -> None:
