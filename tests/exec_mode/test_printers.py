@@ -84,6 +84,15 @@ def test_people_get_only_the_last_message_on_stdout() -> None:
     )
 
 
+def test_reasoning_is_shown_unless_it_is_hidden() -> None:
+    thought = events.ItemCompleted(item=events.ReasoningItem(id="item_0", text="hm"))
+    for shown, text in ((True, "thinking\nhm\n"), (False, "")):
+        err = io.StringIO()
+        banner = Banner(title="codex-oss", rows=[], prompt="do it")
+        Human(io.StringIO(), err, banner, color=False, reasoning=shown).feed(thought)
+        assert err.getvalue() == text
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

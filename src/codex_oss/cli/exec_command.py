@@ -58,7 +58,8 @@ async def _exec(
             and sys.stderr.isatty()
             and "NO_COLOR" not in os.environ
         )
-        printer = Human(sys.stdout, sys.stderr, banner, color=color)
+        shown = not job.loaded.config.hide_agent_reasoning
+        printer = Human(sys.stdout, sys.stderr, banner, color=color, reasoning=shown)
     last = options.output_last_message
     try:
         return await exec_run.run(

@@ -165,7 +165,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of the model's context. Unset: asked from the server."""
     model_auto_compact_token_limit: Count | None = None
     """Compact the conversation at this many tokens. Unset, or above it: 90 % of the
-    context window."""
+    context window. Has no effect yet."""
     model_reasoning_effort: str | None = None
     """How much the model thinks: ``none``, ``minimal``, ``low``, ``medium``, ``high``,
     ``xhigh`` or what else the model knows. Unset: the model decides."""
@@ -216,36 +216,37 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     project_root_markers: tuple[str, ...] = (".git",)
     """What a project's top directory contains."""
     include_environment_context: bool = True
-    """Tell the model the directory, the shell and the date."""
+    """Tell the model the directory, the shell and what the sandbox allows."""
     include_permissions_instructions: bool = True
-    """Tell the model what the sandbox and the approval policy allow."""
+    """Tell the model what sandbox and approval policy allow. Has no effect yet: the
+    environment says it."""
     hide_agent_reasoning: bool = False
     """Do not print summaries of the model's reasoning."""
     show_raw_agent_reasoning: bool = False
-    """Print the model's reasoning itself instead of its summary."""
+    """Print the model's reasoning itself instead of its summary. Has no effect yet."""
     notify: tuple[str, ...] | None = None
     """A program and its arguments, run after each turn with one more argument: a JSON
-    object that describes the turn."""
+    object that describes the turn. Has no effect yet."""
     history: History = History()
-    """The file of prompts typed in the terminal app."""
+    """The file of prompts typed in the terminal app. Has no effect yet."""
     file_opener: Literal["vscode", "vscode-insiders", "windsurf", "cursor", "none"] = (
         "vscode"
     )
-    """The editor that links to files open in."""
+    """The editor that links to files open in. Has no effect yet."""
     tools: Tools = Tools()
     """Which tools the model is offered."""
     features: dict[str, bool] = {}
     """Switches of single features; ``--enable NAME`` and ``--disable NAME`` set them
-    for one run."""
+    for one run. Has no effect yet."""
     projects: dict[str, Project] = {}
     """What is known about directories, by absolute path."""
     mcp_servers: dict[str, McpServer] = {}
-    """Servers of further tools, by name."""
+    """Servers of further tools, by name. Has no effect yet."""
     model_providers: dict[str, Provider] = {}
     """Where models are served, by id: the built-in providers and yours. A table with
     the id of a built-in one changes that one."""
     tui: dict[str, Any] = {}
-    """Settings of the terminal app."""
+    """Settings of the terminal app. Has no effect yet."""
 
 
 IGNORED: frozenset[str] = frozenset(

@@ -30,12 +30,14 @@ class Human:
         banner: Banner,
         *,
         color: bool,
+        reasoning: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._out = out
         self._err = err
         self._banner = banner
         self._color = color
+        self._reasoning = reasoning
         self._clock = clock
         self._began: dict[str, float] = {}
         self._usage = events.TokenUsage()
@@ -111,7 +113,8 @@ class Human:
             case events.AgentMessage(text=text):
                 self._say(f"{self._style('codex', 35)}\n{text}")
             case events.ReasoningItem(text=text):
-                self._say(self._style(f"thinking\n{text}", 2))
+                if self._reasoning:
+                    self._say(self._style(f"thinking\n{text}", 2))
             case events.CommandExecution():
                 self._ran(item)
             case events.FileChange(changes=changes, status=status):

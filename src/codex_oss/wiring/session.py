@@ -140,15 +140,7 @@ def _frame(
     tools: list[Tool],
     thread_id: str,
 ) -> context.Frame:
-    config, text = job.loaded.config, None
-    if job.output_schema is not None:
-        form = {
-            "type": "json_schema",
-            "strict": True,
-            "name": "codex_output_schema",
-            "schema": job.output_schema,
-        }
-        text = responses.TextParams(format=form)
+    config = job.loaded.config
     return context.Frame(
         model=name,
         instructions=_instructions(job, name, profile),
@@ -158,8 +150,21 @@ def _frame(
             effort=config.model_reasoning_effort or UNSET,
             summary=config.model_reasoning_summary or "auto",
         ),
-        text=text,
+        text=_answer_form(job),
     )
+
+
+def _answer_form(job: Job) -> responses.TextParams | None:
+    verbosity = job.loaded.config.model_verbosity or UNSET
+    if job.output_schema is None:
+        return responses.TextParams(verbosity=verbosity) if verbosity else None
+    form = {
+        "type": "json_schema",
+        "strict": True,
+        "name": "codex_output_schema",
+        "schema": job.output_schema,
+    }
+    return responses.TextParams(format=form, verbosity=verbosity)
 
 
 def _instructions(job: Job, model: str, profile: context.PromptProfile) -> str:
