@@ -70,7 +70,7 @@ async def ask(model: Model, request: responses.Request, turn: Listener) -> Answe
     """
     running: list[tuple[Call, asyncio.Task[Output]]] = []
     usage: responses.Usage | None = None
-    failure: errors.ModelError | None = None
+    failure: errors.CodexOssError | None = None
     try:
         async with asyncio.TaskGroup() as group:
 
@@ -79,7 +79,7 @@ async def ask(model: Model, request: responses.Request, turn: Listener) -> Answe
 
             try:
                 usage = await _listen(model, request, turn, start)
-            except errors.ModelError as error:
+            except errors.CodexOssError as error:
                 failure = error
     finally:
         outcomes = [_settle(call, task, turn) for call, task in running]
@@ -185,13 +185,11 @@ def failure_of(
 
 def delay_in(message: str) -> float | None:
     """Return the seconds in "try again in 1.5s", "… 500ms" or "… 2 seconds"."""
-    _, found, rest = message.partition("try again in ")
-    number = ""
-    for char in rest:
-        if not (char.isdigit() or char == "."):
-            break
-        number += char
-    if not found or not number.strip("."):
+    _, _, rest = message.partition("try again in ")
+    number = rest[: len(rest) - len(rest.lstrip("0123456789."))].rstrip(".")
+    try:
+        seconds = float(number)
+    except ValueError:
         return None
     unit = rest[len(number) :].lstrip()
-    return float(number) / 1000 if unit.startswith("ms") else float(number)
+    return seconds / 1000 if unit.startswith("ms") else seconds

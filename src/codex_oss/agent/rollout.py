@@ -6,8 +6,8 @@ read Codex's sessions read ours: ``{"timestamp", "ordinal", "type", "payload"}``
 """
 
 import time
+from io import FileIO
 from pathlib import Path
-from typing import IO
 
 from codex_oss.errors import SessionError
 from codex_oss.items import Item
@@ -24,7 +24,7 @@ class Rollout:
         stamp = time.strftime("%Y-%m-%dT%H-%M-%S", now)
         self.path = folder / f"rollout-{stamp}-{thread_id}.jsonl"
         self._clock = clock
-        self._file: IO[bytes] | None = None
+        self._file: FileIO | None = None
         self._ordinal = 0
 
     def append(self, item: Item) -> None:
@@ -42,8 +42,9 @@ class Rollout:
         self._ordinal += 1
         try:
             file = self._file or self._open()
-            file.write(encode(line) + b"\n")
-            file.flush()
+            data = encode(line) + b"\n"
+            while data:  # nothing is buffered, so that `close` has nothing to lose
+                data = data[file.write(data) :]
         except OSError as error:
             raise SessionError(
                 f"cannot write the session to {self.path}: {error.strerror}",
@@ -57,9 +58,9 @@ class Rollout:
             self._file.close()
             self._file = None
 
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> FileIO:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file = self.path.open("ab")
+        self._file = self.path.open("ab", buffering=0)
         self.path.chmod(0o600)
         return self._file
 

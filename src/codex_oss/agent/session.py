@@ -72,7 +72,6 @@ class Session:
                 await _stop(task)
                 self._turn = None
                 self._usage = turn.usage
-                self._parts.journal.note("event_msg", _token_count(turn.usage))
 
     def interrupt(self) -> None:
         """End the turn that runs, if any."""
@@ -93,6 +92,7 @@ class Session:
     async def _take(self, turn: Turn, told: asyncio.Queue[events.Event | None]) -> None:
         try:
             await turn.take()
+            self._parts.journal.note("event_msg", _token_count(turn.usage))
         except asyncio.CancelledError:
             failure = events.Failure(INTERRUPTED)
             told.put_nowait(events.TurnFailed(error=failure))

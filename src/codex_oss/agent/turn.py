@@ -48,7 +48,7 @@ class Turn:
         failure = ""
         try:
             await self._until_answered()
-        except errors.ModelError as error:
+        except errors.CodexOssError as error:
             failure = _message(error)
         finally:
             for tool in self._settings.tools.values():
@@ -144,6 +144,6 @@ class Turn:
         self._settings.keep(calls.output_item(call, output))
 
 
-def _message(error: errors.ModelError) -> str:
+def _message(error: errors.CodexOssError) -> str:
     """Return what people read: a cut says that it was one, the rest stands as it is."""
     return f"{CUT}{error}" if isinstance(error, errors.StreamCut) else error.report()

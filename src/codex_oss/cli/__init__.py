@@ -15,6 +15,19 @@ def main(argv: list[str] | None = None) -> int:
 
         sys.stdout.write(f"codex-oss {__version__}\n")
         return 0
+    for name in ("stdin", "stdout", "stderr"):
+        _open_stream(name)
     from codex_oss.cli.commands import run  # noqa: PLC0415  see above
 
     return run(arguments)
+
+
+def _open_stream(name: str) -> None:
+    """Make a standard stream usable: UTF-8 whatever the locale, nothing if closed."""
+    stream = getattr(sys, name)
+    if stream is None:
+        mode = "r" if name == "stdin" else "w"
+        setattr(sys, name, open("/dev/null", mode, encoding="utf-8"))  # noqa: SIM115, PTH123  for the whole run
+    elif hasattr(stream, "reconfigure"):
+        errors = "strict" if name == "stdin" else "replace"
+        stream.reconfigure(encoding="utf-8", errors=errors)

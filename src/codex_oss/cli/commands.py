@@ -1,5 +1,6 @@
 """Picks the command, and turns every error into a message and an exit code."""
 
+import os
 import sys
 
 from codex_oss.cli import arguments
@@ -17,7 +18,16 @@ def run(argv: list[str]) -> int:
         return error.exit_code
     except BrokenPipeError:
         # Who read our output has left; nothing is wrong, and nobody reads more.
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        sys.stderr.write(f"Error: cannot write the output: {error.strerror}\n")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
         return 1
 
 

@@ -77,8 +77,9 @@ def _folder(given: str | None) -> Path:
     path = Path(given or ".")
     try:
         resolved = path.resolve(strict=True)
-    except OSError as error:
-        raise CodexOssError(f"cannot use folder `{path}`: {error.strerror}") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise CodexOssError(f"cannot use folder `{path}`: {why}") from error
     if not resolved.is_dir():
         raise CodexOssError(f"cannot use folder `{path}`: it is not a folder")
     return resolved

@@ -12,6 +12,8 @@ def read_prompt(given: str | None, stdin: TextIO, err: TextIO = sys.stderr) -> s
     ``-`` and no argument read stdin. With an argument, piped stdin is read to its
     end and appended inside ``<stdin>``; a terminal is left alone.
     """
+    if given is not None and not _is_text(given):
+        raise CodexOssError("the prompt is not UTF-8 text")
     if given == "-":
         return _read(stdin)
     if given is None:
@@ -40,3 +42,11 @@ def _read(stdin: TextIO) -> str:
         return stdin.read().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise CodexOssError(f"stdin is not UTF-8 text: {error.reason}") from error
+
+
+def _is_text(given: str) -> bool:
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -2,11 +2,14 @@
 
 import asyncio
 import signal
+import sys
+from contextlib import aclosing
 from pathlib import Path
 from typing import Protocol
 
 from codex_oss import events
 from codex_oss.agent.session import Session
+from codex_oss.errors import CodexOssError
 from codex_oss.items import Item
 
 
@@ -42,15 +45,16 @@ async def run(
     printer.feed(events.ThreadStarted(thread_id=session.thread_id))
     for warning in warnings:
         printer.feed(session.warn(warning))
-    async for event in session.submit(prompt):
-        printer.feed(event)
-        match event:
-            case events.ItemCompleted(item=events.AgentMessage(text=text)):
-                last = text
-            case events.TurnCompleted():
-                code = 0
-            case _:
-                pass
+    async with aclosing(session.submit(prompt)) as happened:
+        async for event in happened:
+            printer.feed(event)
+            match event:
+                case events.ItemCompleted(item=events.AgentMessage(text=text)):
+                    last = text
+                case events.TurnCompleted():
+                    code = 0
+                case _:
+                    pass
     printer.finish(last)
     if last_message_file is not None:
         write_last_message(last_message_file, last)
@@ -59,4 +63,14 @@ async def run(
 
 def write_last_message(path: Path, text: str | None) -> None:
     """Write the model's last message, without a line end; empty if there was none."""
-    path.write_text(text or "", encoding="utf-8")
+    try:
+        path.write_text(text or "", encoding="utf-8")
+    except OSError as error:
+        raise CodexOssError(
+            f"cannot write the last message to {path}: {error.strerror}",
+            hint="It is in the session's file, and on stdout unless --json is used.",
+        ) from error
+    if text is None:
+        sys.stderr.write(
+            f"Warning: no last agent message; wrote empty content to {path}\n"
+        )

@@ -160,8 +160,9 @@ class Child:
     def _run(self, plan: spawn.Plan) -> None:
         try:
             popen, fd = spawn.spawn(plan)
-        except OSError as error:
-            self._post(self._started.set_exception, error)
+        except (OSError, ValueError) as error:  # ValueError: a null byte in a path
+            told = error if isinstance(error, OSError) else OSError(str(error))
+            self._post(self._started.set_exception, told)
             return
         guard = None if self._contained else spawn.guard(popen.pid)
         watch = _Watch(popen, fd, tty=plan.tty)

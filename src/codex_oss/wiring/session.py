@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -66,11 +67,20 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 async def end_all(end: list[Callable[[], Any]]) -> None:
-    """Call all of ``end``, last first, and await what they return."""
-    while end:
-        result = end.pop()()
-        if asyncio.iscoroutine(result):
-            await result
+    """Call all of ``end``, last first, and await what they return.
+
+    One that fails does not keep the others from being called.
+    """
+    async with AsyncExitStack() as stack:
+        for ending in end:
+            stack.push_async_callback(_call, ending)
+        end.clear()
+
+
+async def _call(ending: Callable[[], Any]) -> None:
+    result = ending()
+    if asyncio.iscoroutine(result):
+        await result
 
 
 async def open_session(job: Job, err: TextIO) -> Opened:
@@ -173,10 +183,10 @@ def _instructions(job: Job, model: str, profile: context.PromptProfile) -> str:
         names = [profile] if profile == "full" or context.tiny(model) else PARTS_OF_LITE
         texts = ((PROMPTS / f"{name}.md").read_text("utf-8") for name in names)
         return config.instructions or "".join(texts)
-    path = Path(config.model_instructions_file).expanduser()
+    path = config.model_instructions_file
     try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return Path(path).expanduser().read_text("utf-8")
+    except (OSError, ValueError, RuntimeError) as error:
         raise ConfigError(
             f"cannot read `model_instructions_file` {path}: {error}",
             hint="Name a text file in UTF-8, or remove the key.",
