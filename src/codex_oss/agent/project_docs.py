@@ -3,6 +3,7 @@
 Source of the rules: the Codex CLI 0.169 (which files, in which order, what budget).
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class ProjectDocs(msgspec.Struct, frozen=True):
 def project_root(cwd: Path, markers: Sequence[str] = (".git",)) -> Path | None:
     """Return the nearest folder at or above ``cwd`` that holds one of ``markers``."""
     for folder in (cwd, *cwd.parents):
-        if any((folder / marker).exists() for marker in markers):
+        if any(os.path.exists(folder / marker) for marker in markers):  # noqa: PTH110  False, not an error, for what may not be read
             return folder
     return None
 
@@ -78,7 +79,8 @@ def _read_first(folder: Path, names: Sequence[str]) -> tuple[Path, bytes] | None
     for name in names:
         path = folder / name
         try:
-            data = path.read_bytes()
+            # A pipe of that name would be waited for.
+            data = path.read_bytes() if path.is_file() else b""
         except OSError:
             continue
         if data.strip():

@@ -46,31 +46,44 @@ def run(options: argparse.Namespace) -> int:
 async def _exec(
     job: wiring.Job, options: argparse.Namespace, prompt: str, images: list[str]
 ) -> int:
-    opened = await wiring.open_session(job, sys.stderr)
-    if options.json:
-        printer: exec_run.Printer = JsonLines(sys.stdout.buffer)
-    else:
-        banner = Banner(
-            title=wiring.TITLE, rows=opened.description, prompt=prompt.rstrip("\n")
-        )
-        color = options.color == "always" or (
-            options.color == "auto"
-            and sys.stderr.isatty()
-            and "NO_COLOR" not in os.environ
-        )
-        shown = not job.loaded.config.hide_agent_reasoning
-        printer = Human(sys.stdout, sys.stderr, banner, color=color, reasoning=shown)
-    last = options.output_last_message
+    opened, last = await _open(job), options.output_last_message
     try:
         return await exec_run.run(
             opened.session,
             opened.prompt(prompt, images),
-            printer,
+            _printer(job, options, opened, prompt),
             warnings=opened.warnings,
             last_message_file=Path(last) if last else None,
         )
     finally:
         await opened.close()
+
+
+async def _open(job: wiring.Job) -> wiring.Opened:
+    """Open the session; Ctrl-C and SIGTERM end that too, and what it started."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in exec_run.SIGNALS:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await wiring.open_session(job, sys.stderr)
+    except asyncio.CancelledError as error:
+        raise CodexOssError("interrupted") from error
+
+
+def _printer(
+    job: wiring.Job, options: argparse.Namespace, opened: wiring.Opened, prompt: str
+) -> exec_run.Printer:
+    if options.json:
+        return JsonLines(sys.stdout.buffer)
+    banner = Banner(
+        title=wiring.TITLE, rows=opened.description, prompt=prompt.rstrip("\n")
+    )
+    color = options.color == "always" or (
+        options.color == "auto" and sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    )
+    shown = not job.loaded.config.hide_agent_reasoning
+    return Human(sys.stdout, sys.stderr, banner, color=color, reasoning=shown)
 
 
 def _folder(given: str | None) -> Path:
@@ -87,8 +100,9 @@ def _folder(given: str | None) -> Path:
 
 def _in_repository(cwd: Path) -> bool:
     """Tell whether git works here; an empty ``.git`` does not make a repository."""
-    marks = ((folder / ".git") for folder in (cwd, *cwd.parents))
-    return any(mark.is_file() or (mark / "HEAD").is_file() for mark in marks)
+    marks = [str(folder / ".git") for folder in (cwd, *cwd.parents)]
+    isfile = os.path.isfile  # unlike Path.is_file, False for what may not be read
+    return any(isfile(mark) or isfile(f"{mark}/HEAD") for mark in marks)
 
 
 def _schema(given: str | None) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from codex_oss.config import toml
 from codex_oss.config.builtin import OSS, environment_layer
 from codex_oss.config.decode import Unknown, decode, find_unknown
+from codex_oss.config.home import user_home
 from codex_oss.config.keys import dotted
 from codex_oss.config.legacy import modernize
 from codex_oss.config.oss import Layers, applies, merge_layers
@@ -52,8 +53,7 @@ def codex_home(env: Mapping[str, str]) -> Path:
     """Return ``$CODEX_HOME``, which must exist when it is set, or ``~/.codex``."""
     named = env.get("CODEX_HOME", "")
     if not named:
-        user_home = env.get("HOME")
-        return (Path(user_home) if user_home else Path.home()) / ".codex"
+        return user_home(env) / ".codex"
     home = Path(named)
     hint = "Create that directory, or unset CODEX_HOME to use ~/.codex"
     if not home.exists():

@@ -12,6 +12,9 @@ from codex_oss.agent.session import Session
 from codex_oss.errors import CodexOssError
 from codex_oss.items import Item
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""What ends the work early, in good order."""
+
 
 class Printer(Protocol):
     """Where the events go."""
@@ -38,7 +41,7 @@ async def run(
     Ctrl-C and SIGTERM end the turn: its commands are stopped and 1 is returned.
     """
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         loop.add_signal_handler(number, session.interrupt)
     last: str | None = None
     code = 1

@@ -306,6 +306,8 @@ async def _start(running: Running, prepared: Prepared, cwd: Path, *, tty: bool) 
 
 
 def _joined(cwd: Path, workdir: str | None) -> Path:
+    if workdir and "\0" in workdir:
+        raise ToolError("failed to parse function arguments: null byte in `workdir`")
     return Path(os.path.normpath(cwd / (workdir or "")))
 
 

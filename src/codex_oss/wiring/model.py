@@ -88,7 +88,12 @@ def _at(provider: Provider, base_url: str, key: str | None) -> Provider:
 def models_home(config: Config, env: Mapping[str, str]) -> Path:
     """Return the folder of downloaded models."""
     named = config.engine.models_dir
-    return Path(named).expanduser() if named else state_home(env) / "models"
+    if named is None:
+        return state_home(env) / "models"
+    try:
+        return Path(named).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"`engine.models_dir`: {error}") from error
 
 
 def secrets(config: Config) -> list[str]:

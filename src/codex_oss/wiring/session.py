@@ -14,7 +14,7 @@ from codex_oss.agent import context, rollout
 from codex_oss.agent.project_docs import ProjectDocs, read_project_docs
 from codex_oss.agent.session import Parts, Session
 from codex_oss.config import load
-from codex_oss.errors import ConfigError
+from codex_oss.errors import ConfigError, ToolError
 from codex_oss.items import InputText, Item, Message, user
 from codex_oss.net import Client
 from codex_oss.policy import Permissions
@@ -25,7 +25,7 @@ from codex_oss.tools.apply_patch import ApplyPatch
 from codex_oss.tools.environment import command_env
 from codex_oss.tools.output import BYTES_PER_TOKEN
 from codex_oss.tools.plan import UpdatePlan
-from codex_oss.tools.view_image import ViewImage
+from codex_oss.tools.view_image import ViewImage, data_url
 from codex_oss.wire import responses
 from codex_oss.wiring.model import open_model, secrets
 from codex_oss.wiring.world import Nobody, SystemClock, shell_path, uuid7
@@ -57,9 +57,15 @@ class Opened(msgspec.Struct, frozen=True):
 
     def prompt(self, text: str, images: list[str]) -> Message:
         """Return the user's message with the images at the given paths."""
-        if not images:
-            return context.prompt(text, [])
-        return context.prompt(text, [(path, _shown(path)) for path in images])
+        return context.prompt(text, [(path, self._shown(path)) for path in images])
+
+    def _shown(self, path: str) -> str:
+        """Return an image as a URL; an empty one, and a warning, if it is none."""
+        try:
+            return data_url(Path(path))
+        except ToolError as error:
+            self.warnings.append(f"image {path} is not shown to the model: {error}")
+            return ""
 
     async def close(self) -> None:
         """End everything that was started for the session, last first."""
@@ -235,16 +241,6 @@ def _meta(job: Job, thread_id: str, clock: SystemClock) -> dict[str, object]:
         "source": "exec",
         "model_provider": job.loaded.provider_id,
     }
-
-
-def _shown(path: str) -> str:
-    from codex_oss.errors import ToolError  # noqa: PLC0415  only for images
-    from codex_oss.tools.view_image import data_url  # noqa: PLC0415  only for images
-
-    try:
-        return data_url(Path(path))
-    except ToolError:
-        return ""
 
 
 # --- what the model may do -----------------------------------------------------------

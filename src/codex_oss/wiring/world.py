@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from codex_oss.config.home import user_home
 from codex_oss.policy import Action
 
 SHELLS = ("bash", "zsh", "sh", "dash", "ksh")
@@ -46,7 +47,7 @@ def uuid7(now: float) -> str:
 def state_home(env: Mapping[str, str]) -> Path:
     """Return the folder of models, logs and what was learned: ``~/.codex-oss``."""
     named = env.get("CODEX_OSS_HOME", "")
-    return Path(named) if named else Path.home() / ".codex-oss"
+    return Path(named).absolute() if named else user_home(env) / ".codex-oss"
 
 
 def shell_path(env: Mapping[str, str]) -> str:

@@ -334,7 +334,7 @@ def decode_event(data: bytes | str) -> Event:
         obj = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         text = data if isinstance(data, str) else data.decode("utf-8", "replace")
-        return _unknown(text)
+        obj = _loads_leniently(text)
     tag = _tag(obj)
     if kind := _LIFE.get(tag):
         return _life_event(kind, obj)
@@ -342,6 +342,20 @@ def decode_event(data: bytes | str) -> Event:
         return _item_event(tag, obj)
     except (msgspec.ValidationError, KeyError):
         return _unknown(obj)
+
+
+def _loads_leniently(text: str) -> Any:
+    """Return JSON whose strings hold halves of characters; the text if it is none.
+
+    Servers that cut a character in two write a lone surrogate, which is no text.
+    """
+    import json  # noqa: PLC0415  2 ms that only broken frames pay
+
+    try:
+        whole = json.dumps(json.loads(text), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
+    return msgspec.json.decode(whole.encode("utf-8", "replace"))
 
 
 def _item_event(tag: str, obj: Any) -> Event:
