@@ -189,3 +189,18 @@ def sleepers() -> list[str]:
         if line == b"sleep\x00600\x00":
             found.append(str(entry))
     return found
+
+
+def test_openai_is_offered_the_freeform_patch_tool_and_others_a_function(
+    tmp_path: Path,
+) -> None:
+    kinds: dict[str, str] = {}
+    for name in ("openai", "x"):
+        with FakeServer([turn(message("hi"))]) as server:
+            chosen = [*provider(server.url), "-c", f"model_provider={name}"]
+            env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": f"{server.url}/v1"}
+            done = run_exec(tmp_path, [*chosen, "hi"], env=env)
+            assert done.stdout == "hi\n", done.stderr
+            tools = server.posts[0].json["tools"]
+        kinds[name] = next(t["type"] for t in tools if t["name"] == "apply_patch")
+    assert kinds == {"openai": "custom", "x": "function"}

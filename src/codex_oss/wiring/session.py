@@ -267,7 +267,10 @@ def _tools(
     # The roots of `permissions` hold the temporary folders already.
     sandbox = Sandbox(job.env, slash_tmp=False, tmpdir=False)
     commands = shell.Shell(allowed, nobody, sandbox, settings, clock=clock)
-    tools: list[Tool] = [*commands.tools(), ApplyPatch(allowed, nobody, freeform=False)]
+    # OpenAI's models are trained on the freeform patch tool, all others on functions.
+    freeform = job.loaded.provider_id == "openai"
+    patches = ApplyPatch(allowed, nobody, freeform=freeform)
+    tools: list[Tool] = [*commands.tools(), patches]
     if profile == "full":
         if config.tools.update_plan.enabled:
             tools.append(UpdatePlan())
