@@ -2,12 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from pathlib import Path
 
-from codex_oss import events
 from codex_oss.errors import CodexOssError
 from codex_oss.items import Call, FunctionCall, Item, Message, OutputText
-from codex_oss.policy import Action
 from codex_oss.ports import Output, Scope
 from codex_oss.wire import responses
 
@@ -126,24 +123,6 @@ class FakeClock:
         self.slept.append(seconds)
         self._now += seconds
         await asyncio.sleep(0)
-
-
-class FakeApprover:
-    """A person who always gives the same answer, and keeps what was asked."""
-
-    def __init__(self, *, answer: bool = False) -> None:
-        self._answer = answer
-        self.asked: list[tuple[Action, str]] = []
-
-    async def ask(self, action: Action, reason: str) -> bool:
-        self.asked.append((action, reason))
-        return self._answer
-
-
-def scope_of(told: list[events.Event], cwd: Path) -> Scope:
-    """Return a scope whose events end up in `told` and whose ids count from 0."""
-    ids = iter(range(10_000))
-    return Scope(cwd=cwd, emit=told.append, new_item_id=lambda: f"item_{next(ids)}")
 
 
 def said(text: str) -> responses.Event:
