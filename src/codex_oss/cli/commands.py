@@ -21,9 +21,9 @@ def run(argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     except OSError as error:
-        if error.filename is not None:
-            raise
-        sys.stderr.write(f"Error: cannot write the output: {error.strerror}\n")
+        # Every file of ours is opened where its error is told; the rest is our output.
+        what = error.filename or "cannot write the output"
+        sys.stderr.write(f"Error: {what}: {error.strerror}\n")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     except KeyboardInterrupt:
