@@ -7,9 +7,26 @@ from typing import Protocol
 import msgspec
 
 from codex_oss import events
+from codex_oss.facts import Fact
 from codex_oss.items import Call, Item, Part
 from codex_oss.policy import Action
 from codex_oss.wire import responses
+
+
+class Outlet(Protocol):
+    """Where a model pours the events of an answer that somebody else reads."""
+
+    def put(self, events: list[responses.Event]) -> bool:
+        """Take the events of one read; False: wait for ``ready`` before the next."""
+        ...
+
+    async def ready(self) -> None:
+        """Wait until more events can be taken."""
+        ...
+
+    def note(self, fact: Fact) -> None:
+        """Take note of what happens to the request on its way."""
+        ...
 
 
 class Model(Protocol):
@@ -23,6 +40,13 @@ class Model(Protocol):
         The last event is ``Completed``, ``Failed`` or ``IncompleteResponse``. Raises
         ``errors.ModelError`` for everything the server or the way to it does wrong.
         Closing the generator closes the connection.
+        """
+        ...
+
+    async def pour(self, request: responses.Request, outlet: Outlet) -> None:
+        """Answer like ``stream``, but push: no task is switched for an event.
+
+        Returns after the last event. Cancelling closes the connection at once.
         """
         ...
 
