@@ -10,6 +10,7 @@
     │   ├── Unreachable           nothing listens, no such host            (retried)
     │   ├── StreamCut             the answer ended before its end          (retried)
     │   ├── Busy                  429 or 503, with the server's own delay  (retried)
+    │   │   └── Loading           the server still reads its model         (waited for)
     │   ├── ServerFault           5xx                                      (retried)
     │   ├── BadRequest            400, 413, 422: the same request fails again
     │   ├── Unauthorized          401, 403
@@ -99,6 +100,12 @@ class Busy(ModelError):
 
     retryable = True
     http_status = 429
+
+
+class Loading(Busy):
+    """The server is up and still reads its model from disk."""
+
+    http_status = 503
 
 
 class ServerFault(ModelError):

@@ -7,6 +7,7 @@ from codex_oss.errors import (
     BadRequest,
     Busy,
     ContextOverflow,
+    Loading,
     ModelError,
     NotFound,
     QuotaExceeded,
@@ -106,10 +107,10 @@ def test_a_redirect_says_where_it_leads() -> None:
     )
 
 
-def test_a_server_that_loads_its_model_is_busy_for_a_while() -> None:
+def test_a_server_that_loads_its_model_is_told_apart_from_a_busy_one() -> None:
     body = '{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}'
     assert told(503, body) == (
-        Busy,
+        Loading,
         "p is still loading its model (503)\nWait until it is loaded, then try again.",
         2.0,
     )

@@ -8,13 +8,14 @@ from asking import Pauses, events_of, responses_provider, use_model
 from codex_oss.errors import (
     BadRequest,
     Busy,
+    Loading,
     ModelError,
     NotFound,
     ServerFault,
     StreamCut,
     Unreachable,
 )
-from codex_oss.providers.retry import Pause, retrying
+from codex_oss.providers.retry import LOADING_LIMIT_S, Pause, retrying
 from codex_oss.wire import responses
 from fake_server import FakeServer, Reply, Scripted, closed_port, message, turn
 
@@ -103,3 +104,38 @@ def test_the_pause_varies_by_a_tenth(noise: float, pause: float) -> None:
     clock = Pauses()
     asyncio.run(Pause(clock, lambda: noise).before(0, ServerFault("x")))
     assert clock.slept == [pytest.approx(pause)]
+
+
+def test_a_server_that_loads_its_model_is_waited_for_and_that_costs_no_retry() -> None:
+    clock, tries = Pauses(), 0
+
+    async def ask() -> str:
+        nonlocal tries
+        tries += 1
+        if tries < 100:
+            raise Loading("loading", delay_s=2)
+        return "ready"
+
+    told: list[str] = []
+    got = asyncio.run(
+        retrying(
+            ask,
+            limit=0,
+            nearby=True,
+            pause=Pause(clock, lambda: 0.5),
+            failed=lambda error: told.append(str(error)),
+        )
+    )
+    assert (got, clock.slept, told) == ("ready", [2.0] * 99, ["loading"] * 99)
+
+
+def test_a_server_that_loads_for_ten_minutes_is_given_up() -> None:
+    clock = Pauses()
+
+    async def ask() -> None:
+        raise Loading("loading", delay_s=2)
+
+    with pytest.raises(Loading):
+        pause = Pause(clock, lambda: 0.5)
+        asyncio.run(retrying(ask, limit=4, nearby=True, pause=pause))
+    assert sum(clock.slept) == LOADING_LIMIT_S

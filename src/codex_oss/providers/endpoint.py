@@ -1,12 +1,13 @@
 """A provider made ready to be asked: its URLs, its headers, its key, its retries."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 import msgspec
 
 from codex_oss.config.provider import Provider
-from codex_oss.errors import ConfigError
+from codex_oss.errors import ConfigError, ModelError
+from codex_oss.facts import Fact, Retried
 from codex_oss.net import Client, Reply
 from codex_oss.net import url as urls
 from codex_oss.providers.failure import Asked, refusal
@@ -128,17 +129,24 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             verbatim=self.site.provider.wire_api == "responses",
         )
 
-    async def ask(self, model: str, body: bytes) -> Reply:
+    async def ask(
+        self, model: str, body: bytes, note: Callable[[Fact], None] = lambda _: None
+    ) -> Reply:
         """Return the 200 that answers ``body``; its stream has yet to be read.
 
         Retries what may be retried before an answer; raises ``ModelError`` for the
         rest.
         """
+
+        def failed(error: ModelError) -> None:
+            note(Retried(reason=str(error), delay_s=error.delay_s or 0))
+
         return await retrying(
             lambda: self._ask(model, body),
             limit=self.site.provider.request_max_retries,
             nearby=urls.is_loopback(self.site.host),
             pause=self.pause,
+            failed=failed,
         )
 
     async def _ask(self, model: str, body: bytes) -> Reply:

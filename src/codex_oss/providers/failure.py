@@ -6,6 +6,7 @@ from codex_oss.errors import (
     BadRequest,
     Busy,
     ContextOverflow,
+    Loading,
     ModelError,
     NotFound,
     QuotaExceeded,
@@ -123,7 +124,7 @@ def _url_hint(asked: Asked) -> str:
 def _fault(asked: Asked, status: int, said: str, delay: float | None) -> ModelError:
     lower = said.lower()
     if _LOADING in lower:
-        return Busy(
+        return Loading(
             f"{asked.provider} is still loading its model ({status})",
             hint="Wait until it is loaded, then try again.",
             delay_s=LOADING_DELAY_S if delay is None else delay,

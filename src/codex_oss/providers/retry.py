@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from codex_oss.errors import ModelError, StreamCut
+from codex_oss.errors import Loading, ModelError, StreamCut
 from codex_oss.ports import Clock
 
 FIRST_DELAY_S = 0.2
@@ -22,6 +22,8 @@ MAX_DELAY_S = 60.0
 """A server that asks for a longer wait is not waited for."""
 REFUSED_RETRIES = 1
 """When nothing listens on this machine: a server that just restarts, no more."""
+LOADING_LIMIT_S = 600.0
+"""How long a server may read its model; a large one on a slow disk takes minutes."""
 
 _JITTER = 0.1
 _T = TypeVar("_T")
@@ -33,13 +35,17 @@ class Pause(msgspec.Struct, frozen=True):
     clock: Clock
     jitter: Callable[[], float]
 
-    async def before(self, retry: int, error: ModelError) -> None:
-        """Wait before retry number ``retry`` (from 0) of what failed with ``error``."""
-        if error.delay_s is not None:
-            await self.clock.sleep(error.delay_s)
-            return
-        spread = 1 + _JITTER * (2 * self.jitter() - 1)
-        await self.clock.sleep(FIRST_DELAY_S * 2**retry * spread)
+    async def before(self, retry: int, error: ModelError) -> float:
+        """Wait before retry number ``retry`` (from 0) of what failed with ``error``.
+
+        Returns the seconds that were waited.
+        """
+        seconds = error.delay_s
+        if seconds is None:
+            spread = 1 + _JITTER * (2 * self.jitter() - 1)
+            seconds = FIRST_DELAY_S * 2**retry * spread
+        await self.clock.sleep(seconds)
+        return seconds
 
 
 class WallClock:
@@ -60,21 +66,34 @@ def noise() -> float:
 
 
 async def retrying(
-    ask: Callable[[], Awaitable[_T]], *, limit: int, nearby: bool, pause: Pause
+    ask: Callable[[], Awaitable[_T]],
+    *,
+    limit: int,
+    nearby: bool,
+    pause: Pause,
+    failed: Callable[[ModelError], None] = lambda _: None,
 ) -> _T:
     """Return what ``ask`` returns; ask again, at most ``limit`` times, if it may help.
 
-    ``nearby``: the server is on this machine. Raises the last error.
+    A server that loads its model is waited for. ``nearby``: the server is on this
+    machine. ``failed`` is told of every failure that is not the last; that one is
+    raised.
     """
-    retry = 0
+    retry, loading_s = 0, 0.0
     while True:
         try:
             return await ask()
+        except Loading as error:
+            if loading_s >= LOADING_LIMIT_S:
+                raise
+            failed(error)
+            loading_s += await pause.before(retry, error)
         except ModelError as error:
             if not _may_help(error) or retry >= _allowed(error, limit, nearby=nearby):
                 raise
+            failed(error)
             await pause.before(retry, error)
-        retry += 1
+            retry += 1
 
 
 def _may_help(error: ModelError) -> bool:
