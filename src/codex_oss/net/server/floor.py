@@ -1,0 +1,95 @@
+"""What the connections of a listener share: limits, handler, and who is there."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Protocol
+
+from codex_oss.net.server.answer import HeadWriter
+from codex_oss.net.server.exchange import Exchange
+from codex_oss.net.server.request import Limits
+
+SPARE_CONNECTIONS = 64
+"""Above the limit: these get a 503 before they are closed; those above nothing."""
+
+
+class Guest(Protocol):
+    """A connection, as seen from the floor."""
+
+    deadline: float
+
+    def expire(self) -> None:
+        """End what took the client too long."""
+        ...
+
+    def close(self) -> None:
+        """Hang up as soon as nothing is owed."""
+        ...
+
+    def abort(self) -> None:
+        """Close the socket now."""
+        ...
+
+
+class Floor:
+    """The connections of a listener and the tasks that run for them."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        handle: Callable[[Exchange], Awaitable[None]],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.limits = limits
+        self.handle = handle
+        self.loop = loop
+        self.now = loop.time
+        self.heads = HeadWriter()
+        self.closing = False
+        self._guests: set[Guest] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def enter(self, guest: Guest) -> bool | None:
+        """Let a connection in; False: no room, None: not even for saying so."""
+        limit = self.limits.connections
+        if len(self._guests) >= limit + SPARE_CONNECTIONS or self.closing:
+            return None
+        self._guests.add(guest)
+        return len(self._guests) <= limit
+
+    def leave(self, guest: Guest) -> None:
+        """Forget a connection."""
+        self._guests.discard(guest)
+
+    def start(self, running: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Start the task of an exchange."""
+        task = self.loop.create_task(running)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def sweep(self) -> None:
+        """End what took a client too long."""
+        now = self.now()
+        for guest in [guest for guest in self._guests if guest.deadline < now]:
+            guest.expire()
+
+    def close(self) -> None:
+        """Hang up wherever nothing is owed, then wherever an answer ends."""
+        self.closing = True
+        for guest in list(self._guests):
+            guest.close()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for the tasks of all exchanges, but not longer than this."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
+    def cancel(self) -> None:
+        """Cancel the tasks of all exchanges."""
+        for task in self._tasks:
+            task.cancel()
+
+    def abort(self) -> None:
+        """Close all sockets now."""
+        for guest in list(self._guests):
+            guest.abort()
