@@ -1,0 +1,231 @@
+"""Whole response objects: every field that strict clients demand.
+
+Source: the ``ResponseResource`` of the Open Responses spec (openresponses.org,
+``schema/components/schemas``) and ``Response`` of openai-python 3. Where they differ,
+both are met: the two penalties are Open Responses', ``cache_write_tokens`` is
+openai-python's.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET
+
+from codex_oss.bridge.full.frames import LifeEvent, encode_life_event
+from codex_oss.bridge.full.whole import whole_item
+from codex_oss.errors import BadRequest
+from codex_oss.wire import responses
+
+T = TypeVar("T")
+
+# --- what a response repeats of its request -------------------------------------------
+
+
+class Extras(msgspec.Struct, frozen=True, kw_only=True):
+    """Fields of a request's body that no model sees: kept to be repeated.
+
+    ``conversation`` and ``prompt`` name objects that only OpenAI's servers have.
+    """
+
+    background: bool | None = None
+    conversation: Any = None
+    frequency_penalty: float | None = None
+    max_tool_calls: int | None = None
+    presence_penalty: float | None = None
+    prompt: Any = None
+    safety_identifier: str | None = None
+    truncation: str | None = None
+    user: str | None = None
+
+
+def decode_extras(body: bytes) -> Extras:
+    """Return the extras of a request's body. Raises ``BadRequest`` naming the path."""
+    try:
+        return msgspec.json.decode(body, type=Extras)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(str(error)) from error
+
+
+class _Text(msgspec.Struct, kw_only=True):
+    format: dict[str, Any]
+    verbosity: str
+
+
+class _Reasoning(msgspec.Struct, kw_only=True):
+    effort: str | None
+    summary: str | None
+
+
+class _Constant(msgspec.Struct, kw_only=True):
+    """What stays the same from the first event of a response to the last."""
+
+    id: str
+    object: str = "response"
+    created_at: int
+    model: str
+    previous_response_id: str | None
+    instructions: str | None
+    tools: list[Any]
+    tool_choice: str | dict[str, Any]
+    truncation: str
+    parallel_tool_calls: bool
+    text: _Text
+    top_p: float
+    presence_penalty: float
+    frequency_penalty: float
+    # Neither the probabilities of tokens nor tiers of service are to be had here.
+    top_logprobs: int = 0
+    temperature: float
+    reasoning: _Reasoning
+    user: str | None
+    max_output_tokens: int | None
+    max_tool_calls: int | None
+    store: bool
+    background: bool
+    service_tier: str = "default"
+    metadata: dict[str, Any]
+    safety_identifier: str | None
+    prompt_cache_key: str | None
+
+
+class _CachedTokens(msgspec.Struct):
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int
+    input_tokens_details: _CachedTokens
+    output_tokens: int
+    output_tokens_details: responses.OutputTokensDetails
+    total_tokens: int
+
+
+class _Varying(msgspec.Struct):
+    status: str
+    completed_at: int | None
+    error: responses.ResponseError | None
+    incomplete_details: responses.IncompleteDetails | None
+    output: list[Any]
+    usage: _Usage | None
+
+
+class Frame:
+    """The response objects of one request; what they share is written once.
+
+    ``now`` returns seconds since the epoch. ``store``: whether the response is kept.
+    ``lean``: for the Codex CLI, which reads neither tools nor instructions back; they
+    are most of its request, and would come back with each event.
+    """
+
+    def __init__(
+        self,
+        request: responses.Request,
+        extras: Extras,
+        *,
+        response_id: str,
+        now: Callable[[], float],
+        store: bool,
+        lean: bool = False,
+    ) -> None:
+        created_at = int(now())
+        self.blank = responses.Response(
+            id=response_id, created_at=created_at, model=request.model
+        )
+        """The response before anything was said, in progress."""
+        self._now = now
+        self._completed_at: int | None = None
+        constant = _constant(request, extras, self.blank, store=store, lean=lean)
+        self._tail = b"," + responses.encode(constant)[1:]
+        self._opening = self.encode(self.blank)
+
+    def encode(self, response: responses.Response) -> bytes:
+        """Return a response as JSON. Its id, time and model are the frame's."""
+        if response.status == "completed" and self._completed_at is None:
+            self._completed_at = int(self._now())
+        varying = _Varying(
+            response.status or "in_progress",
+            self._completed_at if response.status == "completed" else None,
+            response.error,
+            response.incomplete_details,
+            [whole_item(item) for item in response.output],
+            _usage(response.usage),
+        )
+        return responses.encode(varying)[:-1] + self._tail
+
+    def life_event(self, event: LifeEvent, number: int) -> bytes:
+        """Return an event that holds a response, as a frame of the stream."""
+        response = event.response
+        opening = response is self.blank
+        body = self._opening if opening else self.encode(response)
+        return encode_life_event(event, number, body)
+
+
+def _constant(
+    request: responses.Request,
+    extras: Extras,
+    blank: responses.Response,
+    *,
+    store: bool,
+    lean: bool,
+) -> _Constant:
+    return _Constant(
+        id=blank.id,
+        created_at=int(blank.created_at),
+        model=request.model,
+        previous_response_id=request.previous_response_id or None,
+        instructions=None if lean else request.instructions or None,
+        tools=[] if lean else [_tool(tool) for tool in request.tools or ()],
+        tool_choice=request.tool_choice or "auto",
+        truncation=extras.truncation or "disabled",
+        parallel_tool_calls=_given(request.parallel_tool_calls, True),
+        text=_text(request.text or responses.TextParams()),
+        top_p=_given(request.top_p, 1.0),
+        presence_penalty=_given(extras.presence_penalty, 0.0),
+        frequency_penalty=_given(extras.frequency_penalty, 0.0),
+        temperature=_given(request.temperature, 1.0),
+        reasoning=_reasoning(request.reasoning or responses.ReasoningParams()),
+        user=extras.user,
+        max_output_tokens=request.max_output_tokens or None,
+        max_tool_calls=extras.max_tool_calls,
+        store=store,
+        background=bool(extras.background),
+        metadata=request.metadata or {},
+        safety_identifier=extras.safety_identifier,
+        prompt_cache_key=request.prompt_cache_key or None,
+    )
+
+
+def _given(value: T | None | msgspec.UnsetType, default: T) -> T:
+    return default if value is None or value is UNSET else value
+
+
+def _text(given: responses.TextParams) -> _Text:
+    form = given.format or {"type": "text"}
+    if form.get("type") == "json_schema":
+        form = {"description": None, "strict": False, **form}
+    return _Text(format=form, verbosity=given.verbosity or "medium")
+
+
+def _reasoning(given: responses.ReasoningParams) -> _Reasoning:
+    return _Reasoning(effort=given.effort or None, summary=given.summary or None)
+
+
+def _tool(tool: responses.Tool) -> responses.Tool:
+    if isinstance(tool, responses.FunctionTool) and tool.strict is UNSET:
+        return msgspec.structs.replace(tool, strict=None)
+    return tool
+
+
+def _usage(usage: responses.Usage | None) -> _Usage | None:
+    if usage is None:
+        return None
+    cached = usage.input_tokens_details or responses.InputTokensDetails()
+    return _Usage(
+        usage.input_tokens,
+        _CachedTokens(cached.cached_tokens),
+        usage.output_tokens,
+        usage.output_tokens_details or responses.OutputTokensDetails(),
+        usage.total_tokens,
+    )
