@@ -53,7 +53,8 @@ _TAGGED: dict[str, written.Form] = {
 }
 """What opens calls anywhere in an answer, and how to read on from there."""
 
-_FIRST_CHARACTERS = {tag[0] for tag in _TAGGED}
+FIRST_CHARACTERS = frozenset(tag[0] for tag in _TAGGED)
+"""Text without any of them opens no calls."""
 _LONGEST = max(map(len, _TAGGED))
 _FENCES = {
     "": written.json_calls,
@@ -177,7 +178,7 @@ def tail_may_open(text: str) -> int:
 
     All behind a tag count, for they may be calls until the answer ends.
     """
-    if _FIRST_CHARACTERS.isdisjoint(text):  # nearly every piece of an answer
+    if FIRST_CHARACTERS.isdisjoint(text):  # nearly every piece of an answer
         return 0
     start, tag = _first_tag(text)
     if tag:

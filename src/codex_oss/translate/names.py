@@ -45,6 +45,11 @@ def mend_name(name: str, offered: Collection[str]) -> str | None:
     return next((tool for tool in meant if tool in offered), None)
 
 
+def plain_key(name: str) -> str:
+    """Return the small letters and digits of a name, without a template's markup."""
+    return _key(_plain(name))
+
+
 def _plain(name: str) -> str:
     """Return ``name`` without the markup and prefixes of chat templates."""
     words = name.partition("<|")[0].strip(" \t\r\n\"'`()").split()

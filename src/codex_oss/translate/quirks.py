@@ -9,6 +9,19 @@ from typing import Any, Literal
 import msgspec
 
 
+class Mending(msgspec.Struct, frozen=True, kw_only=True):
+    """What is done about calls that are not as their tools want them."""
+
+    repair: bool = True
+    """Names and arguments are mended where only one thing can be meant."""
+    text_calls: bool = True
+    """A text that is a call is made one."""
+    emulate: bool = False
+    """Well-known tools that are not offered are played by ``exec_command``."""
+    ask_again: bool = False
+    """A call beyond mending is kept back: the model is to be asked once more."""
+
+
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     """What one server with one model needs; the defaults suit a server we know not."""
 
@@ -45,6 +58,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     """Lengths and patterns in tools' schemas are sent."""
     extra: dict[str, Any] = {}
     """Fields of the server's own."""
+    mending: Mending = Mending()
+    """How far calls are mended; no row changes it, the person may."""
 
 
 Row = tuple[str, str, dict[str, Any]]

@@ -3,6 +3,7 @@
 ``messages`` writes the conversation, ``options`` everything else.
 """
 
+from codex_oss.translate.again import asked_again
 from codex_oss.translate.messages import messages_of
 from codex_oss.translate.options import (
     effort,
@@ -15,6 +16,8 @@ from codex_oss.translate.options import (
 from codex_oss.translate.quirks import Quirks
 from codex_oss.translate.tools import ToolMap
 from codex_oss.wire import chat, responses
+
+__all__ = ["asked_again", "to_chat"]
 
 
 def to_chat(request: responses.Request, tools: ToolMap, quirks: Quirks) -> chat.Request:

@@ -1,9 +1,11 @@
 """Chat chunks as Responses events.
 
 ``translator`` reads chunks; ``content`` takes thinking and calls out of text; ``calls``
-puts calls together; ``items`` and ``output`` write the events.
+puts calls together, ``mend`` finds what they mean, ``desk`` hands them out; ``items``
+and ``output`` write the events.
 """
 
+from codex_oss.translate.again import Rejected
 from codex_oss.translate.stream.translator import Translator
 
-__all__ = ["Translator"]
+__all__ = ["Rejected", "Translator"]

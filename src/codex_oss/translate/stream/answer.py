@@ -1,12 +1,14 @@
-"""The items of one answer: one is open at a time, and the next closes it."""
+"""The items of one response: one is open at a time, and the next closes it."""
 
 from collections.abc import Iterable
 
+from codex_oss.items import Message, Reasoning, text_of
 from codex_oss.translate.found import FoundCall
 from codex_oss.translate.stream.calls import Calls
+from codex_oss.translate.stream.desk import Desk
 from codex_oss.translate.stream.items import OpenMessage, OpenReasoning, OpenRefusal
 from codex_oss.translate.stream.output import Output
-from codex_oss.translate.tools import ToolMap
+from codex_oss.wire import chat
 from codex_oss.wire.chat import CallDelta, FunctionDelta
 
 OpenText = OpenMessage | OpenReasoning | OpenRefusal
@@ -15,14 +17,14 @@ OpenText = OpenMessage | OpenReasoning | OpenRefusal
 class Answer:
     """Opens and closes items as text and calls come.
 
-    ``taken`` holds the call ids of the conversation so far.
+    Without a ``desk`` the model may not call, and its calls are dropped.
     """
 
-    def __init__(self, output: Output, tools: ToolMap, taken: set[str]) -> None:
+    def __init__(self, output: Output, desk: Desk | None) -> None:
         self._output = output
-        self._tools = tools
-        self._taken = taken
+        self._desk = desk
         self._open: OpenText | Calls | None = None
+        self._late: list[tuple[type[OpenText], str]] = []
 
     def write(self, kind: type[OpenText], text: str) -> None:
         """Add text to the open item, or to a new one when that is of another kind.
@@ -31,18 +33,27 @@ class Answer:
         """
         item = self._open
         if not isinstance(item, kind):
+            if self._desk and self._desk.stuck:
+                self._desk.nudge()
+                self._late.append((kind, text))
+                return
             if not text.strip():
                 return
             self.close()
+            if self._desk and self._desk.stuck:
+                self._late.append((kind, text))
+                return
             item = self._open = kind(self._output)
         item.write(text)
 
     def add_call(self, delta: CallDelta) -> None:
         """Add a piece of a call."""
+        if self._desk is None:
+            return
         run = self._open
         if not isinstance(run, Calls):
             self.close()
-            run = self._open = Calls(self._output, self._tools, self._taken)
+            run = self._open = Calls(self._desk)
         run.write(delta)
 
     def add_calls(self, calls: Iterable[FoundCall]) -> None:
@@ -60,3 +71,39 @@ class Answer:
                 item.close(cut=cut)
             case _:
                 item.close("incomplete" if cut else "completed")
+
+    def set_aside(self) -> None:
+        """Close the open message as one that does not answer."""
+        item, self._open = self._open, None
+        if isinstance(item, OpenMessage):
+            item.close("completed", phase="commentary")
+
+    # --- the second answer -------------------------------------------------------
+
+    def said(self) -> chat.Assistant:
+        """Return what the model said and called in its first answer."""
+        done = self._output.items
+        texts = [text_of(item.content) for item in done if isinstance(item, Message)]
+        texts += [text for kind, text in self._late if kind is OpenMessage]
+        return chat.Assistant(
+            content="\n".join(texts),
+            tool_calls=[*self._desk.said] if self._desk else [],
+        )
+
+    def thought(self) -> str:
+        """Return what the model thought in its first answer."""
+        done = [item for item in self._output.items if isinstance(item, Reasoning)]
+        return "\n".join(part.text for item in done for part in item.summary)
+
+    def resolve(self, *, cut: bool) -> None:
+        """End the second answer: close and hand out what waited for it."""
+        if self._desk is None:
+            return
+        silent = not any(text.strip() for _, text in self._late)
+        self._desk.resolve(silent=silent, cut=cut)
+        if self._desk.stuck:
+            return
+        late, self._late = self._late, []
+        for kind, text in late:
+            self.write(kind, text)
+        self.close(cut=cut)

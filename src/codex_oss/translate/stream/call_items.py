@@ -1,9 +1,9 @@
 """Calls while they are written: of functions (JSON) and freeform tools (text)."""
 
-import msgspec
 from msgspec import UNSET
 
 from codex_oss.items import CustomToolCall, FunctionCall
+from codex_oss.translate.stream.mend import Meant
 from codex_oss.translate.stream.output import Output
 from codex_oss.translate.tools import Target
 from codex_oss.wire import responses
@@ -27,8 +27,9 @@ class OpenFunctionCall:
             )
         )
 
-    def close(self, arguments: str) -> None:
+    def close(self, meant: Meant) -> None:
         """End the item. Mended arguments are not what the deltas add up to."""
+        self._target, arguments = meant.target, meant.text
         self._output.emit(
             responses.FunctionCallArgumentsDone(
                 item_id=self._id,
@@ -68,9 +69,9 @@ class OpenCustomCall:
         """Note that there is more JSON text."""
         self._delta("")
 
-    def close(self, arguments: str) -> None:
-        """End the item with the input that ``arguments`` wrap."""
-        text = freeform_input(arguments)
+    def close(self, meant: Meant) -> None:
+        """End the item with its input."""
+        self._target, text = meant.target, meant.text
         self._delta(text)
         self._output.emit(
             responses.CustomToolCallInputDone(
@@ -97,15 +98,10 @@ class OpenCustomCall:
         )
 
 
-def freeform_input(arguments: str) -> str:
-    """Return the text in a function's arguments that is a freeform tool's input.
+OpenCall = OpenFunctionCall | OpenCustomCall
 
-    That is ``input``, or the only text there is, or what was no JSON as it stands.
-    """
-    try:
-        fields = msgspec.json.decode(arguments, type=dict[str, object])
-    except (msgspec.DecodeError, RecursionError):
-        return arguments
-    texts = [text for text in fields.values() if isinstance(text, str)]
-    given = fields.get("input", texts[0] if len(texts) == 1 else None)
-    return given if isinstance(given, str) else arguments
+
+def open_call(output: Output, target: Target, call_id: str) -> OpenCall:
+    """Announce a call of ``target``."""
+    kind = OpenCustomCall if target.custom else OpenFunctionCall
+    return kind(output, target, call_id)

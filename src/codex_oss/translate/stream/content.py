@@ -11,6 +11,7 @@ from typing import Any
 from codex_oss.translate import found
 from codex_oss.translate.stream.answer import Answer
 from codex_oss.translate.stream.items import OpenMessage, OpenReasoning
+from codex_oss.translate.stream.mend import Mender
 
 THINK_TAGS = {
     "<think>": "</think>",  # DeepSeek, Qwen and most others
@@ -18,6 +19,9 @@ THINK_TAGS = {
     "[THINK]": "[/THINK]",  # Mistral
     "<seed:think>": "</seed:think>",  # Seed-OSS
 }
+OPENING, CLOSING = "<think>", "</think>"
+_QUOTES = ("`", '"', "'")
+_MARKS = frozenset((CLOSING[0], *found.FIRST_CHARACTERS))
 DECIDED = 64
 """Characters after which ``found`` no longer changes its mind about a beginning."""
 
@@ -27,23 +31,36 @@ class Content:
 
     ``offered`` are the tools that may be called in text, with their schemas; none:
     calls are not looked for. ``opened``: the text begins inside of thinking.
+
+    Thinking that has an end and no beginning was told as words before that was known.
+    They cannot be taken back: they become a message of their own, as a commentary, and
+    the answer is another message.
     """
 
     def __init__(
         self,
         answer: Answer,
         offered: Mapping[str, dict[str, Any] | None],
+        mender: Mender,
         *,
         opened: bool = False,
     ) -> None:
+        self.thought_unopened = False
         self._answer = answer
         self._offered = offered
-        self._closing = "</think>"
-        self._thought = False
+        self._mender = mender
+        self._opened = opened
         self._told: list[str] = []
         self._held: list[str] = []
         self._held_size = 0
-        self.feed: Callable[[str], None] = self._think if opened else self._begin
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin another answer."""
+        self._closing = CLOSING
+        self._thought = False
+        self._unsure: list[str] | None = [] if self._opened else None
+        self.feed: Callable[[str], None] = self._think if self._opened else self._begin
 
     def finish(self, *, cut: bool = False) -> None:
         """Let go of what is held back: the text, or this run of it, is over.
@@ -54,12 +71,22 @@ class Content:
         told = "".join(self._told)
         self._told.clear()
         self.feed = self._begin
-        if not held:
-            return
         if state == self._think:
-            self._answer.write(OpenReasoning, held)
+            self._end_thinking(held, cut=cut)
+        elif not held:
+            pass
+        elif not told and self._ends_thinking(held):
+            self.finish(cut=cut)
         elif not (self._offered and not cut and self._call(told, held)):
             self._answer.write(OpenMessage, held if told else _from_first_word(held))
+
+    def _end_thinking(self, held: str, *, cut: bool) -> None:
+        """End thinking that has no end: perhaps the template opened none."""
+        if held:
+            self._answer.write(OpenReasoning, held)
+        unsure, self._unsure = self._unsure, None
+        if unsure is not None and not cut:
+            self._answer.write(OpenMessage, "".join([*unsure, held]))
 
     def _call(self, told: str, held: str) -> bool:
         """Make the calls that the text is; return whether it is any."""
@@ -68,6 +95,8 @@ class Content:
             return False
         if meant.text and not told:
             self._answer.write(OpenMessage, meant.text)
+        now = "; ".join(f"{call.name} {call.arguments}" for call in meant.calls)
+        self._mender.tell("text", held, now)
         self._answer.add_calls(meant.calls)
         return True
 
@@ -81,8 +110,11 @@ class Content:
         if tag:
             self._closing = THINK_TAGS[tag]
             self._thought = False
+            self._unsure = None
             self.feed = self._think
             self._think(start.removeprefix(tag))
+        elif CLOSING in held and self._ends_thinking(held):
+            pass
         elif any(tag.startswith(start) for tag in THINK_TAGS):
             self._hold(held)
         elif self._offered and found.may_be_call(start):
@@ -90,8 +122,8 @@ class Content:
             if len(start) >= DECIDED:
                 self.feed = self._hold
         else:
-            self.feed = self._search if self._offered else self._tell
-            self.feed(_from_first_word(held))
+            self.feed = self._search
+            self._search(_from_first_word(held))
 
     def _think(self, text: str) -> None:
         held = self._release() + text
@@ -104,25 +136,57 @@ class Content:
         if thought:
             self._thought = True
             self._answer.write(OpenReasoning, thought)
+            if self._unsure is not None:
+                self._unsure.append(thought)
         if tag:
+            self._unsure = None
             self.feed = self._begin
             self._begin(rest)
         else:
             self._hold(rest)
 
     def _search(self, text: str) -> None:
-        """Tell words, except for what may be a call behind them."""
+        """Tell words, except for what may be a call or an end of thinking."""
         if self._held:
             text = self._release() + text
-        size = found.tail_may_open(text)
-        if size:
-            self._hold(text[len(text) - size :])
-            text = text[: len(text) - size]
-            if size >= DECIDED:
-                self.feed = self._hold
+        if not _MARKS.isdisjoint(text):  # few pieces of an answer
+            text = self._before_marks(text)
         if text:
             self._told.append(text)
             self._answer.write(OpenMessage, text)
+
+    def _before_marks(self, text: str) -> str:
+        """Return what is surely words, hold back the rest."""
+        if CLOSING in text and self._ends_thinking(text):
+            return ""
+        size = found.tail_may_open(text) if self._offered else 0
+        if size >= DECIDED:
+            self.feed = self._hold
+        size = max(size, _overlap(text, CLOSING))
+        self._hold(text[len(text) - size :] if size else "")
+        return text[: len(text) - size]
+
+    def _ends_thinking(self, text: str) -> bool:
+        """Take the words so far as thinking, when the tag in ``text`` can only end it.
+
+        Words that explain the tag name the opening one, or put both in quotes.
+        """
+        before, tag, rest = text.partition(CLOSING)
+        told = "".join(self._told)
+        words = told + before
+        quoted = words.endswith(_QUOTES) or words.count("```") % 2
+        if not tag or quoted or OPENING in words or self._thought:
+            return False
+        self.thought_unopened = self._thought = True
+        self._told.clear()
+        if told:
+            self._answer.write(OpenMessage, before)
+            self._answer.set_aside()
+        else:
+            self._answer.write(OpenReasoning, before.lstrip())
+        self.feed = self._begin
+        self._begin(rest)
+        return True
 
     def _tell(self, text: str) -> None:
         self._answer.write(OpenMessage, text)

@@ -5,6 +5,9 @@ Source of the order of events: OpenAI's Responses API reference.
 
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
 from codex_oss.items import (
     Message,
     OutputText,
@@ -46,8 +49,8 @@ class OpenMessage:
             )
         )
 
-    def close(self, status: Status) -> None:
-        """End the item."""
+    def close(self, status: Status, *, phase: str | UnsetType = UNSET) -> None:
+        """End the item. Of phase ``commentary`` it is not the answer (Codex)."""
         text = "".join(self._texts)
         part = OutputText(text=text)
         self._output.emit(
@@ -56,7 +59,8 @@ class OpenMessage:
             )
         )
         _close_part(self._output, self._id, self._index, part)
-        self._output.finish_item(self._index, _message(self._id, status, part))
+        done = _message(self._id, status, part)
+        self._output.finish_item(self._index, replace(done, phase=phase))
 
 
 class OpenRefusal:

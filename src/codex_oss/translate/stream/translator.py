@@ -1,19 +1,23 @@
 """Chat chunks to Responses events, one response at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
 from codex_oss.errors import StreamCut
 from codex_oss.items import CustomToolCall, FunctionCall
+from codex_oss.translate.again import Rejected
 from codex_oss.translate.failure import classify
+from codex_oss.translate.options import tool_choice
 from codex_oss.translate.quirks import Quirks
 from codex_oss.translate.stream.answer import Answer
 from codex_oss.translate.stream.content import Content
+from codex_oss.translate.stream.desk import Desk
 from codex_oss.translate.stream.items import OpenReasoning, OpenRefusal
+from codex_oss.translate.stream.mend import Mender, Note, ignore
 from codex_oss.translate.stream.output import Output
 from codex_oss.translate.stream.replies import Replies
-from codex_oss.translate.stream.usage import usage_from
+from codex_oss.translate.stream.usage import summed, usage_from
 from codex_oss.translate.tools import ToolMap
 from codex_oss.wire import chat, responses
 
@@ -45,21 +49,66 @@ class Translator:
         *,
         new_id: Callable[[str], str],
         created_at: float = 0,
+        note: Note = ignore,
     ) -> None:
         self._output = Output(new_id)
-        self._answer = Answer(self._output, tools, _call_ids(request))
-        offered = tools.schemas if not _wants_json(request) else ToolMap().schemas
-        content = Content(self._answer, offered, opened=quirks.think_opened)
+        self._quirks = quirks
+        mending = quirks.mending
+        mender = Mender(tools, mending, note)
+        called = _call_ids(request)
+        desk = Desk(self._output, mender, called, asks=mending.ask_again)
+        callable_ = tool_choice(request.tool_choice, tools) != "none"
+        self._desk = desk
+        self._answer = Answer(self._output, desk if callable_ else None)
+        searched = callable_ and mending.text_calls and not _wants_json(request)
+        offered = tools.schemas if searched else ToolMap().schemas
+        self._text = Content(self._answer, offered, mender, opened=quirks.think_opened)
         constrained = quirks.tool_mode == "constrained" and tools.schemas
-        self._content = Replies(self._answer, content) if constrained else content
+        self._content = Replies(self._answer, self._text) if constrained else self._text
         self._response = responses.Response(
             id=new_id("resp_"), created_at=created_at, model=request.model
         )
         self._usage: chat.Usage | None = None
         self._timings: chat.Timings | None = None
+        self._spent: responses.Usage | None = None
         self._reason: str | None = None
+        self._second = False
         self._started = False
         self._ended = False
+
+    @property
+    def rejected(self) -> list[Rejected]:
+        """The calls that the model must be asked for again; none: go on.
+
+        They are known when ``finish`` has returned. The response is not over then:
+        the driver asks (``asked_again`` with ``said``), calls ``again``, and feeds the
+        second answer. Without one, ``again`` and ``finish`` hand out what there is.
+        """
+        over = self._ended or self._second or self._cut
+        return [] if over else self._desk.rejected
+
+    @property
+    def said(self) -> chat.Assistant:
+        """What the model said and called in its first answer, to show it again."""
+        said = self._answer.said()
+        field, thought = self._quirks.reasoning_back, self._answer.thought()
+        return replace(said, **{field: thought}) if field and thought else said
+
+    @property
+    def thought_unopened(self) -> bool:
+        """Whether the text ended thinking that it never began.
+
+        Then the template opens it: ``Quirks.think_opened`` suits the model.
+        """
+        return self._text.thought_unopened
+
+    def again(self) -> None:
+        """Begin the second answer of the same response. There is no third."""
+        self._second = True
+        self._desk.again()
+        self._text.restart()
+        self._spent = summed(self._spent, usage_from(self._usage, self._timings))
+        self._usage = self._timings = self._reason = None
 
     def start(self) -> list[responses.Event]:
         """Return the first events, once; ``feed`` does it otherwise."""
@@ -78,8 +127,32 @@ class Translator:
             self._fail(classify(chunk.status, said), chunk.message)
         return self._output.take()
 
+    def feed_all(
+        self, chunks: Iterable[chat.Chunk | chat.ChunkError]
+    ) -> list[responses.Event]:
+        """Return the events that follow from chunks which came at once.
+
+        Neighbouring pieces of text are one event.
+        """
+        self._start()
+        events: list[responses.Event] = []
+        texts: list[str] = []
+        for chunk in chunks:
+            if text := _only_text(chunk):
+                texts.append(text)
+                continue
+            if texts and not self._ended:
+                self._content.feed("".join(texts))
+                texts.clear()
+            events += self.feed(chunk)
+        if texts and not self._ended:
+            self._content.feed("".join(texts))
+        return events + self._output.take() if events else self._output.take()
+
     def finish(self, *, clean: bool) -> list[responses.Event]:
         """Return the last events; the stream is over.
+
+        With ``rejected`` calls these are not the last: see there.
 
         ``clean``: the server said so, by ``[DONE]`` or by an answer that was not
         streamed. Without that, and without a finish reason before, the stream broke:
@@ -91,7 +164,10 @@ class Translator:
             raise StreamCut("stream closed before response.completed")
         self._start()
         self._settle()
-        self._end(self._reason or "stop")
+        if self._second:
+            self._answer.resolve(cut=self._cut)
+        if not self.rejected:
+            self._end(self._reason or "stop")
         return self._output.take()
 
     # --- chunks ------------------------------------------------------------------
@@ -132,11 +208,14 @@ class Translator:
 
     # --- endings -----------------------------------------------------------------
 
+    @property
+    def _cut(self) -> bool:
+        return self._reason in CUTS or self._reason in FAULTS
+
     def _settle(self) -> None:
         """Close what is open: all was said, only token counts may follow."""
-        cut = self._reason in CUTS or self._reason in FAULTS
-        self._content.finish(cut=cut)
-        self._answer.close(cut=cut)
+        self._content.finish(cut=self._cut)
+        self._answer.close(cut=self._cut)
 
     def _end(self, reason: str) -> None:
         if reason in FAULTS:
@@ -160,9 +239,29 @@ class Translator:
             self._response,
             status=status,
             output=self._output.items,
-            usage=usage_from(self._usage, self._timings),
+            usage=summed(self._spent, usage_from(self._usage, self._timings)),
             **why,
         )
+
+
+def _only_text(chunk: chat.Chunk | chat.ChunkError) -> str:
+    """Return the text of a chunk that is nothing else; "" of any other."""
+    if not isinstance(chunk, chat.Chunk) or len(chunk.choices) != 1:
+        return ""
+    [choice] = chunk.choices
+    said = choice.delta
+    if (
+        choice.finish_reason
+        or said.tool_calls
+        or said.reasoning_content
+        or said.reasoning
+        or said.refusal
+        or chunk.usage
+        or chunk.timings
+        or chunk.prompt_progress
+    ):
+        return ""
+    return said.content or ""
 
 
 def _call_ids(request: responses.Request) -> set[str]:

@@ -32,3 +32,28 @@ def usage_from(
         ),
         total_tokens=counted.total_tokens or prompt + answer,
     )
+
+
+def summed(
+    one: responses.Usage | None, two: responses.Usage | None
+) -> responses.Usage | None:
+    """Return the counts of two answers together."""
+    if one is None or two is None:
+        return one or two
+    cached = [(each.input_tokens_details or _NONE_CACHED) for each in (one, two)]
+    thought = [(each.output_tokens_details or _NO_REASONING) for each in (one, two)]
+    return responses.Usage(
+        input_tokens=one.input_tokens + two.input_tokens,
+        input_tokens_details=responses.InputTokensDetails(
+            sum(each.cached_tokens for each in cached)
+        ),
+        output_tokens=one.output_tokens + two.output_tokens,
+        output_tokens_details=responses.OutputTokensDetails(
+            sum(each.reasoning_tokens for each in thought)
+        ),
+        total_tokens=one.total_tokens + two.total_tokens,
+    )
+
+
+_NONE_CACHED = responses.InputTokensDetails()
+_NO_REASONING = responses.OutputTokensDetails()

@@ -1,0 +1,76 @@
+"""Asking a model once more, when a call of its answer is beyond mending.
+
+The new request begins with the one that was sent, so that the server reads on where it
+stopped. The first answer is never part of the client's conversation.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from codex_oss.translate import constrain
+from codex_oss.wire import chat
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A call that was kept back. ``reason`` tells the model what to send instead."""
+
+    call_id: str
+    name: str
+    arguments: str
+    reason: str
+
+
+def asked_again(
+    sent: chat.Request, said: chat.Assistant, rejected: Sequence[Rejected]
+) -> chat.Request:
+    """Return the request that shows the model its own answer and what is wrong in it.
+
+    ``said`` holds all calls of the answer; those that are not rejected are told to be
+    fine. Without tools in ``sent`` (constrained mode), calls and reasons are text.
+    """
+    wrong, fine = _texts()
+    reasons = {each.call_id: each.reason for each in rejected}
+    told = [
+        wrong.replace("{reason}", reasons[call.id]) if call.id in reasons else fine
+        for call in said.tool_calls
+    ]
+    if sent.tools:
+        shown = [_shown(call) for call in said.tool_calls]
+        answers = [
+            chat.Tool(tool_call_id=call.id, content=text)
+            for call, text in zip(said.tool_calls, told, strict=True)
+        ]
+        more = [msgspec.structs.replace(said, tool_calls=shown), *answers]
+    else:
+        more = [_as_text(said), chat.User(content="\n\n".join(told))]
+    return msgspec.structs.replace(sent, messages=[*sent.messages, *more])
+
+
+def _shown(call: chat.ToolCall) -> chat.ToolCall:
+    """Return the call with a JSON object as arguments: templates refuse others."""
+    name, arguments = call.function.name, call.function.arguments or "{}"
+    try:
+        if isinstance(arguments, str):
+            msgspec.json.decode(arguments, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        arguments = msgspec.json.encode({"arguments": arguments}).decode()
+    return chat.ToolCall(call.id, chat.ToolFunction(name, arguments))
+
+
+def _as_text(said: chat.Assistant) -> chat.Assistant:
+    lines = [said.content] if said.content else []
+    lines += [
+        constrain.render_call(call.function.name, str(call.function.arguments))
+        for call in said.tool_calls
+    ]
+    return chat.Assistant(content="\n".join(lines))
+
+
+def _texts() -> tuple[str, str]:
+    """Return what is said of a wrong call and of a right one, from ``again.md``."""
+    loader: Any = __loader__
+    text = loader.get_data(__file__.removesuffix("py") + "md").decode()
+    wrong, _, fine = text.partition("\n---\n")
+    return wrong.strip(), fine.strip()
