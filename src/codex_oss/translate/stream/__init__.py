@@ -6,6 +6,7 @@ and ``output`` write the events.
 """
 
 from codex_oss.translate.again import Rejected
+from codex_oss.translate.stream.mend import Note, ignore
 from codex_oss.translate.stream.translator import Translator
 
-__all__ = ["Rejected", "Translator"]
+__all__ = ["Note", "Rejected", "Translator", "ignore"]
