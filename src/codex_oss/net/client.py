@@ -41,8 +41,10 @@ MAX_JSON_BYTES = 16 * 1024 * 1024
 """Of the answer to such a question."""
 KEEP_IDLE_S = 60.0
 """How long an unused connection is kept."""
-KEEP_PER_ROUTE = 8
-"""How many of them."""
+KEEP_PER_ROUTE = 64
+"""How many of them: there are as many as requests were running at the same time."""
+MAX_URLS = 64
+"""Whose parts are remembered."""
 LINGER_S = 1.0
 """How long the rest of an answer may take for its connection to be kept."""
 
@@ -76,6 +78,7 @@ class Client:
         env = os.environ if env is None else env
         self._dialer = Dialer(env)
         self._proxies = proxies.from_env(env)
+        self._urls: dict[str, Url] = {}
         self._idle: dict[_Route, list[Connection]] = {}
         self._lingering: set[Connection] = set()
 
@@ -100,7 +103,7 @@ class Client:
         """
         ask = _Ask(
             method=method,
-            url=urls.parse(url),
+            url=self._parse(url),
             headers=tuple(headers),
             body=body,
             idle_s=idle_s,
@@ -159,6 +162,14 @@ class Client:
         return sum(len(kept) for kept in self._idle.values())
 
     # --- one exchange ------------------------------------------------------------
+
+    def _parse(self, text: str) -> Url:
+        url = self._urls.get(text)
+        if url is None:
+            if len(self._urls) >= MAX_URLS:
+                self._urls.clear()
+            url = self._urls[text] = urls.parse(text)
+        return url
 
     async def _exchange(self, ask: _Ask) -> Reply:
         proxy = self._proxies.find(ask.url)
@@ -245,25 +256,30 @@ class Client:
 def _encode(ask: _Ask, proxy: Proxy | None) -> bytes:
     target = str(ask.url) if proxy else ask.url.target
     lines = [f"{ask.method} {target} HTTP/1.1", f"host: {ask.url.authority}"]
-    if not any(name.lower() == "accept-encoding" for name, _ in ask.headers):
+    plain = True
+    for name, value in ask.headers:
+        line = f"{name}: {value}"
+        if not (line.isascii() and line.isprintable()):
+            _check(name, line)
+        plain = plain and name.lower() != "accept-encoding"
+        lines.append(line)
+    if plain:
         lines.append("accept-encoding: identity")
     if proxy and proxy.authorization:
         lines.append(f"proxy-authorization: {proxy.authorization}")
     if ask.body or ask.method not in ("GET", "HEAD", "DELETE"):
         lines.append(f"content-length: {len(ask.body)}")
-    lines += [_header(name, value) for name, value in ask.headers]
-    return "\r\n".join([*lines, "\r\n"]).encode("latin-1") + ask.body
+    lines.append("\r\n")
+    return "\r\n".join(lines).encode("latin-1") + ask.body
 
 
-def _header(name: str, value: str) -> str:
-    line = f"{name}: {value}"
+def _check(name: str, line: str) -> None:
     # The value may be a key, so it is not shown.
     if not line.isascii() or not line.replace("\t", " ").isprintable():
         raise ConfigError(
             f"the header {name!r} has characters that HTTP cannot carry",
             hint="Look for a line break or a quotation mark that was copied along.",
         )
-    return line
 
 
 def _redirected(ask: _Ask, status: int, url: Url) -> _Ask:

@@ -1,17 +1,18 @@
 """One connection: bytes from the transport, through llhttp, to whoever waits.
 
 A connection carries one exchange at a time: ``send``, ``head``, then ``next`` until
-it returns ``b""``. It pauses its transport when nobody takes what it holds.
+it returns ``b""``, or ``pour``. It pauses its transport when nobody takes what it
+holds.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Awaitable, Callable
+from typing import Literal, NoReturn, Self
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from codex_oss.errors import ServerFault, StreamCut
+from codex_oss.net.deadline import Deadline
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of all headers (or trailers) of one answer together."""
@@ -20,6 +21,9 @@ HIGH_WATER = 512 * 1024
 
 _NO_BODY_METHODS = ("HEAD",)
 _INFORMATIONAL = range(100, 200)
+
+_Word = Literal["news", "late", "ended"]
+"""Why a wait is over: something came, nothing came, or nobody wants it any more."""
 
 
 class Connection(asyncio.Protocol):
@@ -33,9 +37,11 @@ class Connection(asyncio.Protocol):
         """Whether a byte of the running exchange's answer has come."""
         self.closed_by_peer = False
         """Whether it was the other side that ended the connection."""
-        self._expiry: asyncio.TimerHandle | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._deadline = Deadline(self._expire)
+        self._waiter: asyncio.Future[_Word] | None = None
         self._idle = True
+        self._turn = 0
         self._begin("")
 
     def _begin(self, method: str) -> None:
@@ -48,8 +54,12 @@ class Connection(asyncio.Protocol):
         self.reusable = False
         self._on_rest: Callable[[Self], None] | None = None
         self._fault: StreamCut | ServerFault | None = None
-        self._body: deque[bytes] = deque()
+        self._body: list[bytes] = []
         self._held = 0
+        self._put: Callable[[bytes], bool] | None = None
+        self._raised: BaseException | None = None
+        self._idle_s = 0.0
+        self._full = False
         self._paused = False
         self._head_bytes = 0
         self._has_head = False
@@ -73,7 +83,7 @@ class Connection(asyncio.Protocol):
         """
         while not self._has_head:
             self._raise_if_over()
-            if not await self._wait(first_byte_s):
+            if await self._wait(first_byte_s) == "late":
                 self.abort()
                 raise StreamCut(f"no answer from {self.place} in {first_byte_s:g} s")
 
@@ -87,14 +97,45 @@ class Connection(asyncio.Protocol):
             if self.complete:
                 return b""
             self._raise_if_over()
-            if not await self._wait(idle_s):
-                self.abort()
-                raise StreamCut("idle timeout waiting for SSE")
-        data = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        self._body.clear()
-        self._held = 0
+            if await self._wait(idle_s) == "late":
+                self._go_silent()
+        data = self._drain()
         self._resume()
         return data
+
+    async def pour(
+        self,
+        put: Callable[[bytes], bool],
+        ready: Callable[[], Awaitable[None]],
+        idle_s: float,
+    ) -> None:
+        """Hand all of the body to ``put`` as it comes; return at its end.
+
+        ``put`` is called where the bytes are read, once for all that came together.
+        When it returns False, nothing is read until ``ready`` has returned; what it
+        raises is raised here. It may end the exchange. Raises as ``next`` does.
+        """
+        self._idle_s = idle_s
+        turn = self._turn
+        self._full = bool(self._body) and not put(self._drain())
+        while self._turn == turn:
+            if self._full and not self.complete:
+                self._full = False
+                await ready()
+                continue
+            if self.complete:
+                return
+            self._raise_if_over()
+            self._put = put
+            self._resume()
+            word = await self._wait(idle_s)
+            if self._turn != turn:
+                return
+            self._put = None
+            if self._raised is not None:
+                raise self._raised
+            if word == "late":
+                self._go_silent()
 
     def end(self) -> bool:
         """End the exchange; return whether the connection can carry another one.
@@ -102,8 +143,12 @@ class Connection(asyncio.Protocol):
         A connection that cannot is closed.
         """
         self._on_rest = None
+        self._dismiss()
         if self.complete and self.reusable and not self.lost:
             self._idle = True
+            self._body.clear()
+            self._deadline.clear()
+            self._resume()
             return True
         self.abort()
         return False
@@ -115,6 +160,7 @@ class Connection(asyncio.Protocol):
         """
         self._body.clear()
         self._held = 0
+        self._dismiss()
         self._on_rest = on_rest
         self.expire_in(seconds)
         self._resume()
@@ -123,39 +169,85 @@ class Connection(asyncio.Protocol):
 
     def expire_in(self, seconds: float | None) -> None:
         """Close the connection after ``seconds``; None: keep it."""
-        if self._expiry is not None:
-            self._expiry.cancel()
-            self._expiry = None
-        if seconds is not None:
-            loop = asyncio.get_running_loop()
-            self._expiry = loop.call_later(seconds, self.abort)
+        if seconds is None:
+            self._deadline.clear()
+        else:
+            self._deadline.set(seconds)
 
     def abort(self) -> None:
         """Close the socket now."""
-        self.expire_in(None)
+        self._deadline.close()
         self.lost = True
         if self.transport is not None:
             self.transport.abort()
 
-    async def _wait(self, seconds: float | None) -> bool:
-        self._waiter = asyncio.get_running_loop().create_future()
+    async def _wait(self, seconds: float | None) -> _Word:
+        waiter: asyncio.Future[_Word] = self._loop.create_future()
+        self._waiter = waiter
+        if seconds is not None:
+            self._deadline.set(seconds)
         try:
-            async with asyncio.timeout(seconds):
-                await self._waiter
-        except TimeoutError:
-            return False
+            return await waiter
         finally:
-            self._waiter = None
-        return True
+            # After "ended" the connection may serve somebody else already.
+            if self._waiter is waiter:
+                self._waiter = None
+                self._deadline.clear()
+
+    def _expire(self) -> None:
+        if self._waiter is None:
+            self.abort()
+        else:
+            self._wake("late")
+
+    def _go_silent(self) -> NoReturn:
+        self.abort()
+        raise StreamCut("idle timeout waiting for SSE")
+
+    def _drain(self) -> bytes:
+        held = self._body
+        data = held[0] if len(held) == 1 else b"".join(held)
+        held.clear()
+        self._held = 0
+        return data
+
+    def _pour_on(self, put: Callable[[bytes], bool]) -> None:
+        self._deadline.set(self._idle_s)
+        turn = self._turn
+        if self._body:
+            try:
+                more = put(self._drain())
+            except BaseException as error:  # noqa: BLE001  raised again by `pour`
+                self._raised, more = error, False
+            if self._turn != turn:
+                return
+            if not more:
+                self._full, self._put = True, None
+                self._pause()
+                self._wake()
+                return
+        if self.complete or self.lost:
+            self._wake()
+
+    def _dismiss(self) -> None:
+        self._turn += 1
+        self._put = None
+        self._wake("ended")
+        self._waiter = None
+
+    def _pause(self) -> None:
+        if not self._paused and self.transport is not None and not self.lost:
+            self._paused = True
+            self.transport.pause_reading()
 
     def _resume(self) -> None:
         if self._paused and self.transport is not None:
             self._paused = False
             self.transport.resume_reading()
 
-    def _wake(self) -> None:
+    def _wake(self, word: _Word = "news") -> None:
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+            self._waiter.set_result(word)
 
     def _raise_if_over(self) -> None:
         if self._fault is not None:
@@ -185,7 +277,10 @@ class Connection(asyncio.Protocol):
             self._fail("switched to another protocol")
         except HttpParserError as error:
             self._fail(f"sent what is not HTTP: {error.__context__ or error}")
-        self._wake()
+        if self._put is None:
+            self._wake()
+        else:
+            self._pour_on(self._put)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note the end, which is also the end of a body without a length."""
@@ -193,7 +288,7 @@ class Connection(asyncio.Protocol):
             self.complete = True
         self.closed_by_peer = not self.lost
         self.lost = True
-        self.expire_in(None)
+        self._deadline.close()
         if self._on_rest is not None:
             self._on_rest(self)
         self._wake()
@@ -248,9 +343,8 @@ class Connection(asyncio.Protocol):
             return
         self._body.append(data)
         self._held += len(data)
-        if self._held > HIGH_WATER and not self._paused and self.transport is not None:
-            self._paused = True
-            self.transport.pause_reading()
+        if self._held > HIGH_WATER:
+            self._pause()
 
     def on_message_complete(self) -> None:
         """End the answer, unless it was an informational one."""

@@ -1,6 +1,6 @@
 """An answer whose head is here and whose body is still coming."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
@@ -57,6 +57,29 @@ class Reply:
                     self._inflater.finish()
                     return b""
                 self._inflater.feed(data)
+        except BaseException:
+            self._abort()
+            raise
+
+    async def pour(
+        self,
+        put: Callable[[bytes], bool],
+        ready: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Hand the rest of the body to ``put`` as it comes; return at its end.
+
+        ``put`` runs where the bytes are read: no task is switched for them, and what
+        came together is one call. When it returns False, no more is read until
+        ``ready`` has returned; what it raises is raised here. It may ``release`` or
+        ``close`` this reply, which ends the pouring. Raises as ``receive`` does.
+        """
+        try:
+            if self._inflater is None and self._connection is not None:
+                await self._connection.pour(put, ready, self._idle_s)
+                return
+            while data := await self.receive():
+                if not put(data):
+                    await ready()
         except BaseException:
             self._abort()
             raise
