@@ -5,29 +5,31 @@ as the model lives.
 """
 
 import os
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
 
 import msgspec
 
 from codex_oss.config.provider import ToolMode
-from codex_oss.errors import BadRequest, NotFound, ServerFault
+from codex_oss.errors import BadRequest, ModelError, NotFound, StreamCut
+from codex_oss.facts import AskedAgain, Fact, Retried, Sent
 from codex_oss.net import Reply
-from codex_oss.providers.body import Frames, kind_of, read_json
+from codex_oss.ports import Outlet
+from codex_oss.providers.dialect import ChatDialect, Decoder, Dialect
 from codex_oss.providers.endpoint import Endpoint
 from codex_oss.providers.probe import Probe
-from codex_oss.translate.quirks import Quirks, quirks_for
+from codex_oss.providers.tap import BrokenError, Tap
+from codex_oss.translate.again import asked_again
+from codex_oss.translate.counts import truncated
+from codex_oss.translate.quirks import Mending, Quirks, quirks_for
 from codex_oss.translate.request import to_chat
 from codex_oss.translate.stream import Translator
+from codex_oss.translate.stream.mend import ignore
 from codex_oss.translate.tools import ToolMap
 from codex_oss.wire import chat, responses
 
-OPTIONAL = (
-    "stream_options",
-    "parallel_tool_calls",
-    "reasoning_effort",
-    "response_format",
-)
-"""Fields that are left out when the server complains of them by name."""
+Note = Callable[[Fact], None]
+
 NO_TOOLS = (
     "does not support tool",  # Ollama: "does not support tools"
     "tools are not supported",
@@ -44,45 +46,70 @@ _ID_BYTES = 12
 
 
 class ChatModel:
-    """A model behind ``POST /chat/completions`` (``ports.Model``)."""
+    """A model behind a chat API (``ports.Model``)."""
 
-    def __init__(self, endpoint: Endpoint, probe: Probe) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        probe: Probe,
+        dialect: Dialect | None = None,
+        mending: Mending | None = None,
+    ) -> None:
         self._endpoint = endpoint
         self._probe = probe
+        self._dialect = dialect or ChatDialect()
+        self._mending = mending or Mending()
         self._tool_mode: ToolMode = endpoint.site.provider.tool_mode
         self._left_out: set[str] = set()
+        self._thinks = False
+        """Whether an answer ended thinking that the template had begun."""
 
     async def stream(
         self, request: responses.Request
     ) -> AsyncGenerator[responses.Event, None]:
         """Yield the events that the answer's chunks stand for."""
-        tools = ToolMap(request.tools)
-        reply, quirks = await self._open(request, tools)
-        with reply:
-            translator = Translator(
-                request,
-                tools,
-                quirks,
-                new_id=new_id,
-                created_at=int(self._endpoint.pause.clock.now()),
-            )
-            asked = self._endpoint.asked(request.model)
-            if kind_of(reply, asked) == "json":
-                answer = chat.decode_completion(await read_json(reply, asked))
-                if answer is None:
-                    raise ServerFault(f"{asked.url} answered no chat completion")
-                for event in (*translator.feed(answer), *translator.finish(clean=True)):
+        asked = await self._ask(request, ignore)
+        with asked.reply as reply:
+            answer = _Answer(asked.decoder, self._translator(request, asked, ignore))
+            while data := await reply.receive():
+                for event in answer.feed(data):
                     yield event
-                return
-            frames = Frames(reply)
-            while (batch := await frames.next()) is not None:
-                for event in _translated(translator, batch):
-                    yield event
-                    if isinstance(event, _END):
-                        reply.release()
-                        return
-        for event in translator.finish(clean=False):
-            yield event
+                if answer.ended:
+                    reply.release()
+                    return
+            for event in answer.finish():
+                yield event
+
+    async def pour(self, request: responses.Request, outlet: Outlet) -> None:
+        """Push the events that the answer's chunks stand for.
+
+        An answer that breaks before anything of it was shown is asked for once more.
+        """
+        tap = Tap(outlet, forgiving=True)
+        try:
+            await self._pour(request, tap)
+        except (StreamCut, BrokenError) as error:
+            if tap.shown:
+                raise
+            outlet.note(Retried(reason=str(error)))
+            tap.forgiving = False
+            await self._pour(request, tap)
+
+    async def _pour(self, request: responses.Request, tap: Tap) -> None:
+        note = tap.outlet.note
+        asked = await self._ask(request, note)
+        translator = self._translator(request, asked, note)
+        await _drain(asked.reply, _Answer(asked.decoder, translator), tap)
+        if translator.rejected:
+            said = [call.reason for call in translator.rejected]
+            note(AskedAgain(reason="\n".join(said)))
+            sent = asked_again(asked.sent, translator.said, translator.rejected)
+            translator.again()
+            reply, decoder = await self._send(request.model, sent, note)
+            await _drain(reply, _Answer(decoder, translator), tap)
+        self._thinks = self._thinks or translator.thought_unopened
+        if tap.usage and (cut := truncated(asked.sent, tap.usage)):
+            note(cut)
 
     async def window(self) -> int | None:
         """Return the context window that the server says it gives."""
@@ -94,17 +121,16 @@ class ChatModel:
 
     # --- asking, and asking differently ------------------------------------------
 
-    async def _open(
-        self, request: responses.Request, tools: ToolMap
-    ) -> tuple[Reply, Quirks]:
+    async def _ask(self, request: responses.Request, note: Note) -> "_Asked":
         """Ask, each time without what the server has just refused."""
+        tools = ToolMap(request.tools)
         while True:
-            quirks = await self._quirks(request)
+            quirks = self._dialect.quirks(await self._quirks(request))
             sent = to_chat(request, tools, quirks)
             leave = dict.fromkeys(self._left_out)
             sent = msgspec.structs.replace(sent, **leave)
             try:
-                reply = await self._endpoint.ask(request.model, chat.encode(sent))
+                reply, decoder = await self._send(request.model, sent, note)
             except (BadRequest, NotFound) as error:
                 said = str(error).lower()
                 if self._adapt(sent, quirks, said):
@@ -112,7 +138,35 @@ class ChatModel:
                 if sent.tools and _refuses_tools(said):
                     raise self._toolless(str(error)) from error
                 raise
-            return reply, quirks
+            return _Asked(reply, decoder, sent, quirks, tools)
+
+    async def _send(
+        self, model: str, sent: chat.Request, note: Note
+    ) -> tuple[Reply, Decoder]:
+        body = self._dialect.encode(sent)
+        asked = self._endpoint.asked(model)
+        note(Sent(url=asked.url, body=body))
+        try:
+            reply = await self._endpoint.ask(model, body, note)
+        except ModelError as error:
+            raise self._dialect.explain(error) from error
+        try:
+            return reply, self._dialect.decoder(reply, asked)
+        except BaseException:
+            reply.close()
+            raise
+
+    def _translator(
+        self, request: responses.Request, asked: "_Asked", note: Note
+    ) -> Translator:
+        return Translator(
+            request,
+            asked.tools,
+            asked.quirks,
+            new_id=new_id,
+            created_at=int(self._endpoint.pause.clock.now()),
+            note=note,
+        )
 
     async def _quirks(self, request: responses.Request) -> Quirks:
         server = await self._probe.server()
@@ -120,9 +174,14 @@ class ChatModel:
         constrained = self._tool_mode == "constrained"
         if self._tool_mode == "auto" and request.tools:
             constrained = await self._probe.tools() is False
+        changes: dict[str, Any] = {"mending": self._mending}
+        if self._thinks:
+            changes["think_opened"] = True
         if constrained:
-            return msgspec.structs.replace(quirks, tool_mode="constrained")
-        return quirks
+            changes["tool_mode"] = "constrained"
+        if server.vision is False:
+            changes["images"] = False
+        return msgspec.structs.replace(quirks, **changes)
 
     def _adapt(self, sent: chat.Request, quirks: Quirks, said: str) -> bool:
         """Take note of what was refused; return whether to ask again without it."""
@@ -131,11 +190,11 @@ class ChatModel:
         if switchable and _refuses_tools(said):
             self._probe.refused()
             return True
-        for name in OPTIONAL:
+        for word, field in self._dialect.optional:
             # In constrained mode the form of the answer is how calls come.
-            needed = constrained and name == "response_format"
-            if name in said and getattr(sent, name) is not None and not needed:
-                self._left_out.add(name)
+            needed = constrained and field == "response_format"
+            if word in said and getattr(sent, field) is not None and not needed:
+                self._left_out.add(field)
                 return True
         return False
 
@@ -155,11 +214,48 @@ def new_id(prefix: str) -> str:
     return f"{prefix}{os.urandom(_ID_BYTES).hex()}"
 
 
-def _translated(translator: Translator, batch: list[str]) -> Iterator[responses.Event]:
-    for data in batch:
-        if data.strip() == chat.DONE:
-            yield from translator.finish(clean=True)
-            return
-        chunk = chat.decode_chunk(data)
-        if chunk is not None:
-            yield from translator.feed(chunk)
+class _Asked(msgspec.Struct, frozen=True):
+    """A request that was answered with 200, and its answer to be read."""
+
+    reply: Reply
+    decoder: Decoder
+    sent: chat.Request
+    quirks: Quirks
+    tools: ToolMap
+
+
+class _Answer:
+    """Bytes of one answer in, events out. ``ended``: no more bytes are needed."""
+
+    def __init__(self, decoder: Decoder, translator: Translator) -> None:
+        self._decoder = decoder
+        self._translator = translator
+        self.ended = False
+
+    def feed(self, data: bytes) -> list[responses.Event]:
+        events = self._translator.feed_all(self._decoder.feed(data))
+        if self._decoder.ended:
+            events += self._translator.finish(clean=True)
+            self.ended = True
+        elif events and isinstance(events[-1], _END):
+            self.ended = True
+        return events
+
+    def finish(self) -> list[responses.Event]:
+        events = self._translator.feed_all(self._decoder.finish())
+        return events + self._translator.finish(clean=self._decoder.ended)
+
+
+async def _drain(reply: Reply, answer: _Answer, tap: Tap) -> None:
+    """Push one answer of the server to its end."""
+    with reply:
+
+        def put(data: bytes) -> bool:
+            more = tap.put(answer.feed(data))
+            if answer.ended:
+                reply.release()
+            return more
+
+        await reply.pour(put, tap.outlet.ready)
+        if not answer.ended:
+            tap.put(answer.finish())

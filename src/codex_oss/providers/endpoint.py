@@ -110,6 +110,18 @@ def _key_hint(provider_id: str, provider: Provider) -> str:
     )
 
 
+def endpoint(site: Site, path: str, client: Client, pause: Pause) -> "Endpoint":
+    """Return the URL of ``path`` at a site, ready to be asked."""
+    return Endpoint(
+        site=site,
+        path=path,
+        client=client,
+        pause=pause,
+        url=site.url(path),
+        headers=tuple((_JSON_TO_EVENTS | dict(site.headers)).items()),
+    )
+
+
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One URL of a site that models are asked at."""
 
@@ -117,6 +129,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     client: Client
     pause: Pause
+    url: str
+    """Query and all."""
+    headers: tuple[tuple[str, str], ...]
 
     def asked(self, model: str) -> Asked:
         """Return what messages say of a request for ``model``."""
@@ -152,8 +167,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     async def _ask(self, model: str, body: bytes) -> Reply:
         reply = await self.client.open(
             "POST",
-            self.site.url(self.path),
-            headers=(_JSON_TO_EVENTS | dict(self.site.headers)).items(),
+            self.url,
+            headers=self.headers,
             body=body,
             idle_s=self.site.provider.stream_idle_timeout_ms / 1000,
         )

@@ -63,12 +63,14 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     """What a server says of itself and a model; None where it does not say.
 
     ``server`` is a kind that ``translate.quirks`` knows. ``tools`` tells whether
-    tools reach the model, ``context_window`` the tokens of one conversation.
+    tools reach the model, ``vision`` whether it can see images, ``context_window``
+    the tokens of one conversation.
     """
 
     server: str
     version: str = ""
     tools: bool | None = None
+    vision: bool | None = None
     context_window: int | None = None
 
 
@@ -226,9 +228,14 @@ class _Settings(msgspec.Struct, frozen=True):
     n_ctx: int | None = None
 
 
+class _Modalities(msgspec.Struct, frozen=True):
+    vision: bool | None = None
+
+
 class _Props(msgspec.Struct, frozen=True):
     default_generation_settings: _Settings
     chat_template_caps: dict[str, Any] | None = None
+    modalities: _Modalities = _Modalities()
     build_info: str = ""
 
 
@@ -239,6 +246,7 @@ def _llamacpp(answer: Any, model: str) -> Probed | None:  # noqa: ARG001  it has
         server="llamacpp",
         version=props.build_info,
         tools=tools if isinstance(tools, bool) else None,
+        vision=props.modalities.vision,
         context_window=props.default_generation_settings.n_ctx or None,
     )
 

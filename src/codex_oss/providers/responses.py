@@ -5,11 +5,14 @@ from collections.abc import AsyncGenerator, Iterator
 import msgspec
 
 from codex_oss.errors import BadRequest, ServerFault, StreamCut
+from codex_oss.facts import Sent
+from codex_oss.ports import Outlet
 from codex_oss.providers.body import Frames, kind_of, read_json
 from codex_oss.providers.endpoint import Endpoint
 from codex_oss.providers.failure import Asked, refusal
 from codex_oss.providers.probe import Probe
 from codex_oss.wire import responses
+from codex_oss.wire.framing import SseDecoder
 
 _END = (responses.Completed, responses.Failed, responses.IncompleteResponse)
 _DONE = "[DONE]"
@@ -46,6 +49,29 @@ class ResponsesModel:
                     if isinstance(event, responses.ErrorEvent):
                         reported = f": {event.message or event.code}"
             raise StreamCut(f"stream closed before response.completed{reported}")
+
+    async def pour(self, request: responses.Request, outlet: Outlet) -> None:
+        """Push the events of the answer, up to the one that ends it."""
+        asked = self._endpoint.asked(request.model)
+        body = responses.encode(request)
+        outlet.note(Sent(url=asked.url, body=body))
+        with await self._endpoint.ask(request.model, body, outlet.note) as reply:
+            if kind_of(reply, asked) == "json":
+                outlet.put(_whole(asked, await read_json(reply, asked)))
+                return
+            decoder, ended = SseDecoder(), False
+
+            def put(data: bytes) -> bool:
+                nonlocal ended
+                events = list(_decoded([frame.data for frame in decoder.feed(data)]))
+                if any(isinstance(event, _END) for event in events):
+                    ended = True
+                    reply.release()
+                return outlet.put(events)
+
+            await reply.pour(put, outlet.ready)
+            if not ended:
+                raise StreamCut("stream closed before response.completed")
 
     async def window(self) -> int | None:
         """Return the context window that the server says it gives."""

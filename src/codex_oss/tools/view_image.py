@@ -66,7 +66,12 @@ def data_url(path: Path) -> str:
 
     Raises ``ToolError`` for what is no file, no image, or too large.
     """
-    mime_type, data = _fitting(_read(path))
+    return fitting_url(_read(path))
+
+
+def fitting_url(data: bytes) -> str:
+    """Return an image file's bytes as such a URL; raises ``ToolError`` as well."""
+    mime_type, data = _fitting(data)
     return f"data:{mime_type};base64,{b64encode(data).decode()}"
 
 

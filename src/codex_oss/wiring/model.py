@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+import msgspec
 from msgspec.structs import replace
 
 from codex_oss import __version__, providers
@@ -29,7 +30,10 @@ async def open_model(
     """
     provider, name = loaded.provider, loaded.config.model
     if provider.base_url is None:
-        provider, name = await _engine(loaded, env, client, err, end)
+        served = Served(loaded.provider_id, provider, name)
+        provider, name = await start_engine(
+            served, loaded.config, env, client, err, end
+        )
     if name is None:
         raise ConfigError(
             f"no model is set for provider `{loaded.provider_id}`",
@@ -47,26 +51,40 @@ async def open_model(
     return model, name
 
 
-async def _engine(
-    loaded: Loaded, env: Mapping[str, str], client: Client, err: TextIO, end: Endings
+class Served(msgspec.Struct, frozen=True):
+    """A provider whose engine is to be started, and the model it shall serve."""
+
+    provider_id: str
+    provider: Provider
+    model: str | None
+
+
+async def start_engine(
+    served: Served,
+    config: Config,
+    env: Mapping[str, str],
+    client: Client,
+    err: TextIO,
+    end: Endings,
 ) -> tuple[Provider, str]:
+    """Return the provider at the engine's URL, and the model's name there."""
     # Only who has no server of their own pays for the engines' imports.
     from codex_oss.engines import ENGINES, base, choose  # noqa: PLC0415
     from codex_oss.engines.sources import DEFAULT_MODEL  # noqa: PLC0415
     from codex_oss.exec_mode.progress import Progress  # noqa: PLC0415
 
-    settings, wanted = loaded.config.engine, loaded.config.model
+    settings, wanted = config.engine, served.model
     options = base.Options(
-        models=models_home(loaded.config, env),
+        models=models_home(config, env),
         logs=state_home(env) / "logs",
         env=env,
         context_length=settings.context_length,
         threads=settings.threads,
     )
-    if loaded.provider_id == "llamacpp":
+    if served.provider_id == "llamacpp":
         wanted = wanted or DEFAULT_MODEL
     choice = await choose.choose(wanted, options, client)
-    if loaded.config.model is None:
+    if served.model is None:
         err.write(f"{choice.why}\n")
     engine = ENGINES[choice.engine](options, client)
     end.append(engine.close)
@@ -75,7 +93,7 @@ async def _engine(
         async for event in engine.ensure(choice.model):
             progress.feed(event)
             if isinstance(event, base.Ready):
-                return _at(loaded.provider, event.base_url, event.api_key), event.model
+                return _at(served.provider, event.base_url, event.api_key), event.model
     finally:
         progress.close()
     raise EngineError(f"{choice.engine} ended without being ready")

@@ -1,0 +1,87 @@
+"""Who may ask: the key, and the names by which a browser may reach the bridge.
+
+A page in a browser can send requests to servers on its user's machine. It cannot
+choose the ``Host`` of a name that was pointed here (DNS rebinding), nor hide its
+``Origin``; both are looked at.
+"""
+
+import hmac
+from collections.abc import Mapping
+
+import msgspec
+
+from codex_oss.bridge.failures import Refusal, error_body
+from codex_oss.net import url as urls
+
+COOKIE = "codex_oss_bridge"
+"""The inspector's cookie, which holds the key."""
+
+_FORBIDDEN = 403
+_UNAUTHORIZED = 401
+
+
+class Guard(msgspec.Struct, frozen=True, kw_only=True):
+    """``key`` is what clients must send, if anything; ``loopback``: bound to it."""
+
+    key: str
+    loopback: bool
+
+    def refuse(self, headers: Mapping[str, str]) -> Refusal | None:
+        """Return why a request is not answered, or None."""
+        host = headers.get("host", "")
+        if self.loopback and not _is_here(host):
+            return _forbidden(
+                f"the bridge answers on this machine's own names only, not `{host}`"
+            )
+        origin = headers.get("origin", "")
+        if origin and not self._may_come_from(origin, host):
+            return _forbidden(f"the bridge does not answer to pages of `{origin}`")
+        return None
+
+    def knows(self, headers: Mapping[str, str]) -> bool:
+        """Return whether the request has the key, or needs none."""
+        if not self.key:
+            return True
+        given = headers.get("authorization", "").removeprefix("Bearer ").strip()
+        given = given or headers.get("api-key", "") or _cookie(headers)
+        return hmac.compare_digest(given.encode(), self.key.encode())
+
+    def _may_come_from(self, origin: str, host: str) -> bool:
+        authority = origin.partition("://")[2]
+        return authority == host or (self.loopback and _is_here(authority))
+
+
+def unauthorized() -> Refusal:
+    """Return the answer to a request without the key."""
+    return Refusal(
+        status=_UNAUTHORIZED,
+        body=error_body(
+            "the bridge asks for a key: send it as `Authorization: Bearer KEY`",
+            "authentication_error",
+            code="invalid_api_key",
+        ),
+        headers=(("www-authenticate", "Bearer"),),
+    )
+
+
+def _cookie(headers: Mapping[str, str]) -> str:
+    for pair in headers.get("cookie", "").split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name == COOKIE:
+            return value
+    return ""
+
+
+def _is_here(authority: str) -> bool:
+    host = authority.rpartition(":")[0] if _has_port(authority) else authority
+    host = host.strip("[]").lower().rstrip(".")
+    return not host or host.endswith(".localhost") or urls.is_loopback(host)
+
+
+def _has_port(authority: str) -> bool:
+    return authority.rpartition(":")[2].isdecimal() and not authority.endswith("]")
+
+
+def _forbidden(message: str) -> Refusal:
+    body = error_body(message, "invalid_request_error", code="forbidden_origin")
+    return Refusal(status=_FORBIDDEN, body=body)

@@ -1,0 +1,200 @@
+"""Where the events of an answer go: to the client as they come, or into one object."""
+
+import asyncio
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from codex_oss.bridge.full import Frame, encode_event
+from codex_oss.bridge.ledger import Entry
+from codex_oss.facts import Fact
+from codex_oss.items import Item
+from codex_oss.net.server import Exchange
+from codex_oss.wire import responses
+
+_LIFE = responses.Created | responses.InProgress
+_END = responses.Completed | responses.Failed | responses.IncompleteResponse
+_DELTAS = (
+    responses.OutputTextDelta
+    | responses.ReasoningTextDelta
+    | responses.ReasoningSummaryTextDelta
+    | responses.FunctionCallArgumentsDelta
+    | responses.CustomToolCallInputDelta
+)
+
+
+class Whole:
+    """Keeps the last event (``ports.Outlet``)."""
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+        self._first = True
+        self.note: Callable[[Fact], None] = entry.note
+        self.response: responses.Response | None = None
+
+    def put(self, events: list[responses.Event]) -> bool:
+        """Take the last event, drop the others."""
+        for event in events:
+            if isinstance(event, _END):
+                self.response = event.response
+            elif self._first and not isinstance(event, _LIFE):
+                self._first = False
+                self._entry.first()
+        return True
+
+    async def ready(self) -> None:
+        """Return: nobody is slow here."""
+
+
+class Streamed:
+    """Sends events to the client (``ports.Outlet``), and keeps the stream alive.
+
+    The stream begins with the first event of the answer, or after ``patience_s``; a
+    request that fails before gets a status that says so. From then on no
+    ``keep_alive_s`` seconds pass without an event.
+    """
+
+    def __init__(
+        self, exchange: Exchange, frame: Frame, entry: Entry, *, keep_alive_s: float
+    ) -> None:
+        self._exchange = exchange
+        self._frame = frame
+        self._entry = entry
+        self._number = 0
+        self._quiet = False
+        self._keep_alive_s = keep_alive_s
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._waits_for_token = True
+        self.note: Callable[[Fact], None] = entry.note
+        self.begun = False
+        self.done: list[Item] = []
+        """The items that the client has whole."""
+        self.response: responses.Response | None = None
+        """The response, once it has ended."""
+
+    # --- ports.Outlet --------------------------------------------------------------
+
+    def put(self, events: list[responses.Event]) -> bool:
+        """Send events, all in one write."""
+        out: list[bytes] = []
+        for event in events:
+            if isinstance(event, _DELTAS):
+                out.append(encode_event(event, self._number))
+                self._number += 1
+                if self._waits_for_token:
+                    self._waits_for_token = False
+                    self._entry.first()
+            elif self.response is None:
+                self._put_other(event, out)
+        if not out:
+            return True
+        self._quiet = False
+        return self._write(b"".join(out))
+
+    async def ready(self) -> None:
+        """Wait until the client has read more."""
+        await self._exchange.ready()
+
+    # --- what is not an event of the model --------------------------------------------
+
+    def expect(self, patience_s: float) -> None:
+        """Begin the stream after ``patience_s``, if nothing has begun it."""
+        self._timer = self._loop.call_later(patience_s, self._tick)
+
+    def fail(self, error: responses.ResponseError) -> None:
+        """End a stream that has begun with what went wrong."""
+        response = replace(
+            self._frame.blank, status="failed", error=error, output=self.done
+        )
+        self.put([responses.Failed(response=response)])
+
+    def close(self) -> None:
+        """End the stream; no event follows."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.begun:
+            self._exchange.finish()
+
+    # --- inside --------------------------------------------------------------------
+
+    def _put_other(self, event: responses.Event, out: list[bytes]) -> None:
+        self._begin(out)
+        match event:
+            case responses.Created():
+                pass
+            case responses.InProgress():
+                if self._quiet:
+                    self._life(responses.InProgress(response=self._frame.blank), out)
+            case (
+                responses.Completed()
+                | responses.Failed()
+                | responses.IncompleteResponse()
+            ):
+                self._end(event, out)
+            case _:
+                if isinstance(event, responses.OutputItemDone):
+                    self.done.append(event.item)
+                out.append(encode_event(event, self._number))
+                self._number += 1
+
+    def _begin(self, out: list[bytes]) -> None:
+        if self.begun:
+            return
+        self.begun = True
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._keep_alive_s / 2, self._tick)
+        self._exchange.start(
+            200, content_type="text/event-stream", headers=_STREAM_HEADERS
+        )
+        blank = self._frame.blank
+        self._life(responses.Created(response=blank), out)
+        self._life(responses.InProgress(response=blank), out)
+
+    def _end(
+        self,
+        event: responses.Completed | responses.Failed | responses.IncompleteResponse,
+        out: list[bytes],
+    ) -> None:
+        ended = replace(
+            event.response,
+            id=self._frame.blank.id,
+            created_at=self._frame.blank.created_at,
+            model=self._frame.blank.model,
+        )
+        self.response = ended
+        self._life(type(event)(response=ended), out)
+
+    def _life(
+        self,
+        event: responses.Created
+        | responses.InProgress
+        | responses.Completed
+        | responses.Failed
+        | responses.IncompleteResponse,
+        out: list[bytes],
+    ) -> None:
+        out.append(self._frame.life_event(event, self._number))
+        self._number += 1
+
+    def _tick(self) -> None:
+        """Send an event if half the time has passed without one, and once more."""
+        if self.response is not None or self._exchange.gone:
+            return
+        out: list[bytes] = []
+        if not self.begun:
+            self._begin(out)
+        elif self._quiet:
+            self._life(responses.InProgress(response=self._frame.blank), out)
+        self._quiet = True
+        if out:
+            self._write(b"".join(out))
+        self._timer = self._loop.call_later(self._keep_alive_s / 2, self._tick)
+
+    def _write(self, data: bytes) -> bool:
+        self._entry.wrote(data)
+        return self._exchange.write(data)
+
+
+_STREAM_HEADERS = (("cache-control", "no-store"), ("x-accel-buffering", "no"))

@@ -1,0 +1,34 @@
+"""What people and their tools look at: health, metrics and the inspector."""
+
+from codex_oss.bridge.failures import error_body
+from codex_oss.bridge.guard import Guard, unauthorized
+from codex_oss.bridge.health import Checker, health
+from codex_oss.bridge.metrics import Metrics, metrics
+from codex_oss.net.server import Exchange
+
+
+class Seen:
+    """Answers ``/__health``, ``/metrics`` and ``/__inspect``.
+
+    Only ``/__health`` is told to who has no key.
+    """
+
+    def __init__(self, guard: Guard, checker: Checker, counted: Metrics) -> None:
+        self._guard = guard
+        self._checker = checker
+        self._counted = counted
+
+    async def handle(self, exchange: Exchange, segments: list[str]) -> None:
+        """Answer one request to such a path."""
+        known = self._guard.knows(exchange.request.headers)
+        match segments:
+            case ["__health"]:
+                await health(exchange, self._checker)
+            case ["metrics"] if known:
+                await metrics(exchange, self._counted)
+            case _ if not known:
+                refusal = unauthorized()
+                exchange.respond(refusal.status, refusal.body, headers=refusal.headers)
+            case _:
+                body = error_body("there is no such page", "invalid_request_error")
+                exchange.respond(404, body)

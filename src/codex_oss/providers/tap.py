@@ -1,0 +1,46 @@
+"""What passes from a model to its outlet: whether something was shown, and its end."""
+
+from codex_oss.ports import Outlet
+from codex_oss.wire import responses
+
+_LIFE = (responses.Created, responses.InProgress)
+_END = (responses.Completed, responses.Failed, responses.IncompleteResponse)
+
+
+class BrokenError(Exception):
+    """The answer failed before any of it was shown, and may be asked for again."""
+
+
+class Tap:
+    """Passes events on. ``shown``: the client has seen more than life signs.
+
+    ``forgiving``: a server's fault before that is raised as ``BrokenError`` instead
+    of told to the client. ``usage`` is that of the whole response, at its end.
+    """
+
+    def __init__(self, outlet: Outlet, *, forgiving: bool) -> None:
+        self.outlet = outlet
+        self.forgiving = forgiving
+        self.shown = False
+        self.usage: responses.Usage | None = None
+
+    def put(self, events: list[responses.Event]) -> bool:
+        """Hand events on."""
+        if not events:
+            return True
+        last = events[-1]
+        if not self.shown:
+            self._watch(events)
+        if isinstance(last, _END):
+            self.usage = last.response.usage
+        return self.outlet.put(events)
+
+    def _watch(self, events: list[responses.Event]) -> None:
+        for event in events:
+            if isinstance(event, _LIFE):
+                continue
+            if self.forgiving and isinstance(event, responses.Failed):
+                error = event.response.error
+                if error and error.code == "server_error":
+                    raise BrokenError(error.message)
+            self.shown = True

@@ -1,0 +1,185 @@
+"""A bridge from its settings: the port first, then the server behind it."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Mapping
+from typing import TextIO
+
+from msgspec.structs import replace
+
+from codex_oss import __version__, providers
+from codex_oss.bridge.app import App
+from codex_oss.bridge.guard import Guard
+from codex_oss.bridge.health import Checker
+from codex_oss.bridge.images import Images
+from codex_oss.bridge.ledger import Ledger
+from codex_oss.bridge.log import Log
+from codex_oss.bridge.metrics import Metrics
+from codex_oss.bridge.parts import Parts
+from codex_oss.bridge.seen import Seen
+from codex_oss.bridge.settings import BridgeSettings
+from codex_oss.bridge.store import open_store
+from codex_oss.bridge.threads import Threads
+from codex_oss.bridge.upstream import Upstream
+from codex_oss.config.load import Loaded
+from codex_oss.config.provider import Provider, WireApi
+from codex_oss.net import Client
+from codex_oss.net.server import Limits, Listener
+from codex_oss.ports import Model
+from codex_oss.providers.chat import new_id
+from codex_oss.providers.endpoint import site
+from codex_oss.providers.probe import Probe
+from codex_oss.translate.quirks import Mending
+from codex_oss.wiring.model import Endings, Served, start_engine
+from codex_oss.wiring.session import end_all
+from codex_oss.wiring.world import state_home
+
+RETRIES = 1
+"""Of a request that failed before anything was shown: clients ask again themselves."""
+SILENCE_MS = 3_600_000
+"""Silence of the server that counts as a cut: a long prompt is read in silence."""
+GRACE_S = 5.0
+"""For answers that run when the bridge is told to end."""
+_WIRES: dict[str, WireApi] = {
+    "native": "ollama",
+    "chat": "chat",
+    "responses": "responses",
+}
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+async def serve(
+    settings: BridgeSettings,
+    loaded: Loaded,
+    env: Mapping[str, str],
+    err: TextIO,
+    listening: Callable[[Listener], None] = lambda _: None,
+) -> int:
+    """Run a bridge until it is told to end; return the exit code.
+
+    ``listening`` is told when it answers. Raises ``ConfigError`` or ``EngineError``
+    for what keeps it from starting; nothing is left running then.
+    """
+    limits = Limits(body_bytes=settings.max_body_size)
+    listener = Listener(settings.listen, settings.port, limits)
+    client = Client(env)
+    end: Endings = [client.close]
+    try:
+        provider, only = settings.provider, None
+        if settings.engine:
+            served = Served(settings.provider_id, provider, settings.model)
+            provider, only = await start_engine(
+                served, loaded.config, env, client, err, end
+            )
+        upstream = _upstream(settings, provider, only, env, client)
+        app = _app(settings, upstream, env, end, err)
+        ending = _end_on_signals(listener)
+        listening(listener)
+        await listener.serve(app.handle)
+        await ending.wait()
+    finally:
+        await listener.close(0)
+        await end_all(end)
+    return 0
+
+
+def _app(
+    settings: BridgeSettings,
+    upstream: Upstream,
+    env: Mapping[str, str],
+    end: Endings,
+    err: TextIO,
+) -> App:
+    store = open_store(settings.store, default=state_home(env) / "responses.db")
+    end.append(store.close)
+    metrics = Metrics()
+    level = "debug" if settings.debug else "quiet" if settings.quiet else "normal"
+    log = Log(_writer(err), level)
+    ledger = Ledger(watchers=[metrics, log])
+    guard = Guard(key=settings.key, loopback=settings.loopback)
+    checker = Checker(
+        upstream.names,
+        lambda: ledger.in_flight,
+        upstream=upstream.root,
+        store=settings.store.partition(":")[0],
+    )
+    parts = Parts(
+        settings=settings,
+        upstream=upstream,
+        store=store,
+        ledger=ledger,
+        guard=guard,
+        threads=Threads(),
+        images=Images(),
+        now=time.time,
+        new_id=new_id,
+    )
+    return App(parts, Seen(guard, checker, metrics))
+
+
+def _upstream(
+    settings: BridgeSettings,
+    provider: Provider,
+    only: str | None,
+    env: Mapping[str, str],
+    client: Client,
+) -> Upstream:
+    patient = replace(
+        provider,
+        request_max_retries=min(provider.request_max_retries, RETRIES),
+        stream_idle_timeout_ms=max(provider.stream_idle_timeout_ms, SILENCE_MS),
+    )
+    memory = providers.ProbeMemory(state_home(env) / "probes.json")
+    mending = Mending(
+        repair=settings.repair,
+        text_calls=settings.text_calls,
+        emulate=settings.repair,
+        ask_again=settings.ask_again,
+    )
+    where = site(settings.provider_id, patient, env, __version__)
+
+    async def connect(name: str) -> Model:
+        wire = settings.wire
+        if wire == "auto":
+            probed = await Probe(where, name, client, memory).server()
+            wire = "native" if probed.server == "ollama" else "chat"
+        spoken = replace(patient, wire_api=_WIRES[wire])
+        return providers.connect(
+            settings.provider_id,
+            spoken,
+            name,
+            env=env,
+            client=client,
+            memory=memory,
+            version=__version__,
+            mending=mending,
+        )
+
+    return Upstream(connect, client, root=where.root, headers=where.headers, only=only)
+
+
+def _end_on_signals(listener: Listener) -> asyncio.Event:
+    """Close the listener when the process is told to end; return what is set then."""
+    loop, closed = asyncio.get_running_loop(), asyncio.Event()
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def close() -> None:
+        await listener.close(GRACE_S)
+        closed.set()
+
+    def begin() -> None:
+        if not tasks:
+            tasks.add(loop.create_task(close()))
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, begin)
+    return closed
+
+
+def _writer(err: TextIO) -> Callable[[str], None]:
+    def write(line: str) -> None:
+        err.write(line)
+        err.flush()
+
+    return write
