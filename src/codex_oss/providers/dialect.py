@@ -10,6 +10,7 @@ from codex_oss.errors import ModelError, ServerFault
 from codex_oss.net import Reply
 from codex_oss.providers.body import MAX_JSON_BYTES, kind_of
 from codex_oss.providers.failure import Asked
+from codex_oss.providers.probe import Probed
 from codex_oss.translate.quirks import Quirks
 from codex_oss.wire import chat
 from codex_oss.wire.framing import SseDecoder
@@ -69,6 +70,22 @@ class Dialect(Protocol):
 
     def explain(self, error: ModelError) -> ModelError:
         """Return ``error``, or one that says better what to do next."""
+        ...
+
+
+class Prober(Protocol):
+    """What is known of the server and the model before a request is written."""
+
+    async def server(self) -> Probed:
+        """Return what the server says of itself and the model."""
+        ...
+
+    async def tools(self) -> bool | None:
+        """Return whether tools reach the model; None when that cannot be told."""
+        ...
+
+    def refused(self) -> None:
+        """Note that the server has just refused tools for this model."""
         ...
 
 
