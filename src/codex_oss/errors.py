@@ -6,6 +6,7 @@
     ├── UsageError                the command line is wrong                     exit 2
     ├── ConfigError               a key, a profile or a file of the configuration
     ├── SessionError              a conversation that cannot be found or written
+    ├── StoreError                where the bridge keeps responses cannot be used
     ├── ModelError                what the model's server did
     │   ├── Unreachable           nothing listens, no such host            (retried)
     │   ├── StreamCut             the answer ended before its end          (retried)
@@ -13,6 +14,7 @@
     │   │   └── Loading           the server still reads its model         (waited for)
     │   ├── ServerFault           5xx                                      (retried)
     │   ├── BadRequest            400, 413, 422: the same request fails again
+    │   │   └── PreviousNotFound  the response to go on from is not kept
     │   ├── Unauthorized          401, 403
     │   ├── NotFound              404: wrong URL or unknown model
     │   ├── ContextOverflow       the prompt does not fit the window
@@ -64,6 +66,10 @@ class SessionError(CodexOssError):
     """A conversation cannot be found, read or written."""
 
     http_status = 404
+
+
+class StoreError(CodexOssError):
+    """Responses cannot be kept, or kept ones cannot be read."""
 
 
 class ModelError(CodexOssError):
@@ -118,6 +124,20 @@ class BadRequest(ModelError):
     """The server refused the request; sending it again would fail again."""
 
     http_status = 400
+
+
+class PreviousNotFound(BadRequest):
+    """The response to go on from is not kept; in OpenAI's words."""
+
+    code: ClassVar[str] = "previous_response_not_found"
+    param: ClassVar[str] = "previous_response_id"
+
+    def __init__(self, response_id: str) -> None:
+        super().__init__(
+            f"Previous response with id '{response_id}' not found.",
+            hint="It was not kept, was deleted or is too old: send all items as "
+            "`input`.",
+        )
 
 
 class Unauthorized(ModelError):

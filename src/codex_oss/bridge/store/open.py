@@ -1,0 +1,45 @@
+"""A store from its name in the configuration."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from codex_oss.bridge.store.base import Bounds, Store
+from codex_oss.bridge.store.memory import MemoryStore, NoStore
+from codex_oss.errors import ConfigError
+
+FILE_NAME = "responses.sqlite"
+_REDIS = ("redis://", "rediss://", "unix://")
+
+
+def open_store(
+    spec: str, *, folder: Path, now: Callable[[], float], bounds: Bounds | None = None
+) -> Store:
+    """Return the store that ``spec`` names.
+
+    ``memory``, ``none``, ``sqlite`` (a file in ``folder``), ``sqlite:PATH`` or a URL
+    of Redis. ``now`` returns seconds since the epoch. Raises ``ConfigError`` for
+    other names, and ``StoreError`` for a file that cannot be used.
+    """
+    bounds = bounds or Bounds()
+    kind, _, path = spec.partition(":")
+    if spec == "memory":
+        return MemoryStore(bounds, now)
+    if spec == "none":
+        return NoStore()
+    if kind == "sqlite":
+        from codex_oss.bridge.store.sqlite import (  # noqa: PLC0415  5 ms
+            SqliteStore,
+        )
+
+        file = Path(path).expanduser() if path else folder / FILE_NAME
+        return SqliteStore(file, bounds, now)
+    if spec.startswith(_REDIS):
+        from codex_oss.bridge.store.redis import (  # noqa: PLC0415  an optional extra
+            RedisStore,
+        )
+
+        return RedisStore(spec, bounds)
+    raise ConfigError(
+        f"`bridge.store`: `{spec}` is no place to keep responses",
+        hint="Use memory, none, sqlite, sqlite:PATH or redis://HOST:PORT/DB.",
+    )
