@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from any_chunks import any_chunks, reasons, spoken
+from any_chunks import CALL, any_chunks, reasons, spoken
 from chat_streams import (
     LS,
     call,
@@ -132,6 +132,71 @@ def test_an_empty_thought_is_none() -> None:
 
 def test_thinking_that_never_ends_is_reasoning() -> None:
     assert items(run(*text("<think>Hm</th"))) == [reasoning("rs_2", "Hm</th")]
+
+
+COMMENTARY = Message(
+    role="assistant",
+    content=[OutputText(text="Let me see\n")],
+    id="msg_2",
+    status="completed",
+    phase="commentary",
+)
+
+
+def test_thinking_without_a_beginning_is_no_part_of_the_answer() -> None:
+    said = "Let me see\n</think>\n\nHi"
+    subject = run(*text(*said))
+    assert items(subject) == [COMMENTARY, message("msg_3", "Hi")]
+    assert items(run(*text(said))) == [
+        reasoning("rs_2", "Let me see\n"),
+        message("msg_3", "Hi"),
+    ]
+
+
+def test_a_call_may_follow_thinking_without_a_beginning() -> None:
+    found = items(run(*text("Let me see\n", "</th", f"ink>{CALL}")))
+    assert found[0] == COMMENTARY
+    assert meaning(found[1:]) == [("exec_command", '{"cmd":"ls"}')]
+
+
+@pytest.mark.parametrize("said", ["Let `me`</think>Hi", "```\nLet\n```\n</think>Hi"])
+def test_thinking_may_end_with_a_quote(said: str) -> None:
+    for pieces in ([said], list(said)):
+        found = meaning(items(run(*text(*pieces))))
+        assert found == [
+            ("thought", said.partition("</think>")[0].strip()),
+            ("said", "Hi"),
+        ]
+
+
+def test_who_thinks_without_a_beginning_is_told() -> None:
+    subject = translator()
+    for body in text("Hm", "</think>", "Hi"):
+        chunk = chat.decode_chunk(json.dumps(body))
+        assert chunk
+        subject.feed(chunk)
+    assert subject.thought_unopened
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The tag `</think>` ends it.",
+        'Send "</think>" last.',
+        "It is <think>…</think>.",
+        "```\n</think>\n```",
+    ],
+)
+def test_words_about_the_tag_are_words(said: str) -> None:
+    for pieces in ([said], list(said)):
+        assert items(run(*text(*pieces))) == [message("msg_2", said)]
+
+
+def test_an_answer_without_the_thinking_that_was_expected_is_told() -> None:
+    events = run(*text("H", "i"), quirks=Quirks(think_opened=True))
+    assert items(events) == [reasoning("rs_2", "Hi"), message("msg_3", "Hi")]
+    cut = run(*text("Hi"), reason="length", quirks=Quirks(think_opened=True))
+    assert meaning(items(cut)) == [("thought", "Hi")]
 
 
 def test_a_text_that_only_resembles_a_tag_is_text() -> None:

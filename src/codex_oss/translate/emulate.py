@@ -148,7 +148,8 @@ def _glob(fields: Fields) -> str | None:
     path = _text(fields, "path") or "."
     name = pattern.removeprefix("./").removeprefix("**/")
     if "/" in name:
-        test = f"-path {quoted('*/' + name.replace('**/', '*'))}"
+        wide = name.replace("**/", "*").replace("**", "*")  # its `*` takes slashes too
+        test = f"-path {quoted('*/' + wide)}"
     else:
         test = f"-name {quoted(name)}"
     found = f"find {_operand(path)} -name .git -prune -o {test} -print"

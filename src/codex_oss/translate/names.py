@@ -52,6 +52,7 @@ def plain_key(name: str) -> str:
 
 def _plain(name: str) -> str:
     """Return ``name`` without the markup and prefixes of chat templates."""
+    name = name.rpartition("to=")[2]  # a whole Harmony header
     words = name.partition("<|")[0].strip(" \t\r\n\"'`()").split()
     while len(words) > 1 and words[-1].lower() in _CHANNELS:
         words.pop()

@@ -68,16 +68,15 @@ class Content:
         Of a cut text no calls are taken.
         """
         held, state = self._release(), self.feed
+        if state != self._think and self._ends_thinking(held, last=True):
+            self.finish(cut=cut)
+            return
         told = "".join(self._told)
         self._told.clear()
         self.feed = self._begin
         if state == self._think:
             self._end_thinking(held, cut=cut)
-        elif not held:
-            pass
-        elif not told and self._ends_thinking(held):
-            self.finish(cut=cut)
-        elif not (self._offered and not cut and self._call(told, held)):
+        elif held and not (self._offered and not cut and self._call(told, held)):
             self._answer.write(OpenMessage, held if told else _from_first_word(held))
 
     def _end_thinking(self, held: str, *, cut: bool) -> None:
@@ -163,19 +162,25 @@ class Content:
         if size >= DECIDED:
             self.feed = self._hold
         size = max(size, _overlap(text, CLOSING))
+        if text.endswith(CLOSING):
+            size = max(size, len(CLOSING))
         self._hold(text[len(text) - size :] if size else "")
         return text[: len(text) - size]
 
-    def _ends_thinking(self, text: str) -> bool:
+    def _ends_thinking(self, text: str, *, last: bool = False) -> bool:
         """Take the words so far as thinking, when the tag in ``text`` can only end it.
 
-        Words that explain the tag name the opening one, or put both in quotes.
+        Words that explain the tag name the opening one, or put it in quotes: then it
+        takes another character to know, unless it is the ``last`` text.
         """
         before, tag, rest = text.partition(CLOSING)
+        if not tag or self._thought:
+            return False
         told = "".join(self._told)
         words = told + before
-        quoted = words.endswith(_QUOTES) or words.count("```") % 2
-        if not tag or quoted or OPENING in words or self._thought:
+        mark = words[-1:] if words.endswith(_QUOTES) else ""
+        quoted = mark and (rest.startswith(mark) if rest else not last)
+        if quoted or OPENING in words or words.count("```") % 2:
             return False
         self.thought_unopened = self._thought = True
         self._told.clear()
