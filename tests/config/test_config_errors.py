@@ -82,8 +82,8 @@ IN_FILE = "~/.codex/config.toml"
         (
             "[model_providers.x]\nwire_api = 'websocket'",
             (
-                f'{IN_FILE}:2: `model_providers.x.wire_api`: expected "responses" or '
-                '"chat", got "websocket"'
+                f'{IN_FILE}:2: `model_providers.x.wire_api`: expected "responses", '
+                '"chat" or "ollama", got "websocket"'
             ),
         ),
         (

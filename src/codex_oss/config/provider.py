@@ -1,14 +1,15 @@
 """A model provider: where a model's server is and how to speak to it.
 
 Source of the keys: ``[model_providers.<id>]`` of the Codex CLI; ``wire_api = "chat"``
-is what it had until 2026 and local servers still need; ``tool_mode`` is ours.
+is what it had until 2026 and local servers still need; ``wire_api = "ollama"`` and
+``tool_mode`` are ours.
 """
 
 from typing import Literal
 
 import msgspec
 
-WireApi = Literal["responses", "chat"]
+WireApi = Literal["responses", "chat", "ollama"]
 ToolMode = Literal["auto", "native", "constrained"]
 
 
@@ -21,7 +22,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """URL before ``/responses`` or ``/chat/completions``, such as
     ``http://localhost:11434/v1``. None: the provider's engine decides."""
     wire_api: WireApi = "responses"
-    """Which API the server speaks."""
+    """Which API the server speaks: ``responses`` is OpenAI's own, ``chat`` is Chat
+    Completions, ``ollama`` is Ollama's ``/api/chat``, where the context can be chosen
+    and is never cut in silence."""
     env_key: str | None = None
     """Environment variable that holds the key for the ``Authorization`` header."""
     env_key_instructions: str | None = None

@@ -2,35 +2,71 @@
 
 from collections.abc import Callable, Mapping
 
+import msgspec
+
 from codex_oss.config.provider import Provider
 from codex_oss.net import Client
 from codex_oss.ports import Clock, Model
-from codex_oss.providers.endpoint import Endpoint, endpoint, site
+from codex_oss.providers.endpoint import Site, endpoint, site
 from codex_oss.providers.memory import ProbeMemory
 from codex_oss.providers.probe import Probe
 from codex_oss.providers.retry import Pause, WallClock, noise
 from codex_oss.translate.quirks import Mending
 
-__all__ = ["WIRE_APIS", "ProbeMemory", "connect"]
+__all__ = ["WIRE_APIS", "ProbeMemory", "Wanted", "connect"]
 
 
-def _responses(at: Endpoint, probe: Probe, mending: Mending | None) -> Model:  # noqa: ARG001  a server that speaks it mends itself
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A model of a site, and what it needs from outside."""
+
+    site: Site
+    model: str
+    client: Client
+    memory: ProbeMemory
+    pause: Pause
+    env: Mapping[str, str]
+    mending: Mending | None
+    context_length: int | None
+
+    def probe(self) -> Probe:
+        """Return what asks the server about itself and the model."""
+        return Probe(self.site, self.model, self.client, self.memory)
+
+
+def _responses(wanted: Wanted) -> Model:
     from codex_oss.providers.responses import ResponsesModel  # noqa: PLC0415  see below
 
-    return ResponsesModel(at, probe)
+    at = endpoint(wanted.site, "/responses", wanted.client, wanted.pause)
+    return ResponsesModel(at, wanted.probe())
 
 
-def _chat(at: Endpoint, probe: Probe, mending: Mending | None) -> Model:
+def _chat(wanted: Wanted) -> Model:
     from codex_oss.providers.chat import ChatModel  # noqa: PLC0415  see below
 
-    return ChatModel(at, probe, mending=mending)
+    at = endpoint(wanted.site, "/chat/completions", wanted.client, wanted.pause)
+    return ChatModel(at, wanted.probe(), mending=wanted.mending)
 
 
-WIRE_APIS: dict[str, tuple[str, Callable[[Endpoint, Probe, Mending | None], Model]]] = {
-    "responses": ("/responses", _responses),
-    "chat": ("/chat/completions", _chat),
+def _ollama(wanted: Wanted) -> Model:
+    from codex_oss.providers.ollama import open_ollama  # noqa: PLC0415  see below
+
+    return open_ollama(
+        wanted.site,
+        wanted.client,
+        wanted.pause,
+        wanted.model,
+        env=wanted.env,
+        num_ctx=wanted.context_length,
+        mending=wanted.mending,
+    )
+
+
+WIRE_APIS: dict[str, Callable[[Wanted], Model]] = {
+    "responses": _responses,
+    "chat": _chat,
+    "ollama": _ollama,
 }
-"""``wire_api`` to the path below ``base_url`` and the model that is asked there.
+"""``wire_api`` to the model that speaks it.
 
 A model is imported when it is asked for: the translators of the one wire are 13 ms of
 every start that speaks the other.
@@ -48,14 +84,23 @@ def connect(  # noqa: PLR0913  all that a model needs from outside
     version: str,
     clock: Clock | None = None,
     mending: Mending | None = None,
+    context_length: int | None = None,
 ) -> Model:
     """Return a model of a provider; nothing is asked until it is.
 
     ``version`` is codex-oss's own; ``mending`` says what is done about calls that are
-    not as their tools want them. Raises ``ConfigError`` when the provider lacks its
-    ``base_url`` or its key.
+    not as their tools want them; ``context_length`` is the context to ask for, in
+    tokens, where the server lets one ask. Raises ``ConfigError`` when the provider
+    lacks its ``base_url`` or its key.
     """
-    where = site(provider_id, provider, env, version)
-    path, build = WIRE_APIS[provider.wire_api]
-    at = endpoint(where, path, client, Pause(clock or WallClock(), noise))
-    return build(at, Probe(where, model, client, memory), mending)
+    wanted = Wanted(
+        site=site(provider_id, provider, env, version),
+        model=model,
+        client=client,
+        memory=memory,
+        pause=Pause(clock or WallClock(), noise),
+        env=env,
+        mending=mending,
+        context_length=context_length,
+    )
+    return WIRE_APIS[provider.wire_api](wanted)

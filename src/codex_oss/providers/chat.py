@@ -15,9 +15,8 @@ from codex_oss.errors import BadRequest, ModelError, NotFound, StreamCut
 from codex_oss.facts import AskedAgain, Fact, Retried, Sent
 from codex_oss.net import Reply
 from codex_oss.ports import Outlet
-from codex_oss.providers.dialect import ChatDialect, Decoder, Dialect
+from codex_oss.providers.dialect import ChatDialect, Decoder, Dialect, Prober
 from codex_oss.providers.endpoint import Endpoint
-from codex_oss.providers.probe import Probe
 from codex_oss.providers.tap import BrokenError, Tap
 from codex_oss.translate.again import asked_again
 from codex_oss.translate.counts import truncated
@@ -51,7 +50,7 @@ class ChatModel:
     def __init__(
         self,
         endpoint: Endpoint,
-        probe: Probe,
+        probe: Prober,
         dialect: Dialect | None = None,
         mending: Mending | None = None,
     ) -> None:

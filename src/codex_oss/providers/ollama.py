@@ -1,0 +1,201 @@
+"""A model over Ollama's own chat API: its context is chosen, and nothing is cut.
+
+``facts`` are learned before the first request and stay: a request with another context
+length than the one before makes the server load the model anew, which takes from
+seconds to minutes.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+
+import msgspec
+
+from codex_oss.errors import BadRequest, Busy, ModelError, NotFound, ServerFault
+from codex_oss.net import Client, Reply
+from codex_oss.ports import Outlet
+from codex_oss.providers.chat import ChatModel
+from codex_oss.providers.dialect import Decoder, Piece
+from codex_oss.providers.endpoint import Site, endpoint
+from codex_oss.providers.failure import Asked, not_an_api
+from codex_oss.providers.ollama_facts import Granted, OllamaFacts
+from codex_oss.providers.retry import Pause
+from codex_oss.translate.ollama import chunk_from, to_ollama
+from codex_oss.translate.quirks import Mending, Quirks
+from codex_oss.wire import chat, ollama, responses
+from codex_oss.wire.framing import LineDecoder
+
+PATH = "/api/chat"
+KEEP_ALIVE = "30m"
+"""How long the model stays loaded after an answer; Ollama's own 5 minutes are less
+than a person thinks, and loading is slow. Unless the person has set
+``OLLAMA_KEEP_ALIVE``, which then counts."""
+
+_LINES = (
+    "application/x-ndjson",
+    "application/json",
+    "application/octet-stream",
+    "text/plain",
+    "",
+)
+_MODEL_MISSING = "' not found"  # of: model 'name' not found
+_HINTS = (
+    ("newer version of ollama", "Update Ollama, then try again."),
+    ("requires more system memory", "Take a smaller model or a smaller context."),
+    (
+        "unexpectedly stopped",
+        "Its log says more; often memory is short: take a smaller context or model.",
+    ),
+    (
+        "tool call",  # "error parsing tool call: raw=…", "invalid tool call arguments"
+        "The model wrote a call that Ollama cannot read: ask again.",
+    ),
+)
+"""Words of a failure, and what to do about it."""
+
+
+class OllamaModel:
+    """A model behind ``POST /api/chat`` (``ports.Model``)."""
+
+    def __init__(self, chat_model: ChatModel, facts: OllamaFacts) -> None:
+        self._model = chat_model
+        self._facts = facts
+
+    @property
+    def granted(self) -> Granted | None:
+        """What the server gave to the model; None before the first answer."""
+        return self._facts.granted
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of how the server runs the model."""
+        return self._facts.notes()
+
+    async def stream(
+        self, request: responses.Request
+    ) -> AsyncGenerator[responses.Event, None]:
+        """Yield the events that the answer's lines stand for."""
+        async for event in self._model.stream(request):
+            yield event
+        await self._facts.check()
+
+    async def pour(self, request: responses.Request, outlet: Outlet) -> None:
+        """Push the events that the answer's lines stand for."""
+        await self._model.pour(request, outlet)
+        await self._facts.check()
+
+    async def window(self) -> int | None:
+        """Return the context that is asked for; after an answer, that is given."""
+        return await self._model.window()
+
+    async def close(self) -> None:
+        """Close the client's unused connections."""
+        await self._model.close()
+
+
+def open_ollama(  # noqa: PLR0913  all that such a model needs
+    site: Site,
+    client: Client,
+    pause: Pause,
+    model: str,
+    *,
+    env: Mapping[str, str],
+    num_ctx: int | None = None,
+    mending: Mending | None = None,
+) -> OllamaModel:
+    """Return a model of an Ollama server; nothing is asked until it is.
+
+    The base URL may end in ``/v1`` or not. ``num_ctx`` is the context that the person
+    wants, in tokens; ``env`` is asked for ``OLLAMA_CONTEXT_LENGTH`` and
+    ``OLLAMA_KEEP_ALIVE``.
+    """
+    above = msgspec.structs.replace(site, base_url=site.root)
+    facts = OllamaFacts(above, model, client, num_ctx=num_ctx, env=env)
+    keep_alive = None if env.get("OLLAMA_KEEP_ALIVE", "").strip() else KEEP_ALIVE
+    dialect = OllamaDialect(facts, keep_alive)
+    at = endpoint(above, PATH, client, pause)
+    return OllamaModel(ChatModel(at, facts, dialect, mending), facts)
+
+
+class OllamaDialect:
+    """``POST /api/chat``: JSON lines (``providers.dialect.Dialect``)."""
+
+    optional = (
+        ("does not support thinking", "reasoning_effort"),
+        ("think value", "reasoning_effort"),
+        ("chatrequest.think", "reasoning_effort"),  # before levels: a bool only
+        ("invalid format", "response_format"),
+    )
+
+    def __init__(self, facts: OllamaFacts, keep_alive: str | None) -> None:
+        self._facts = facts
+        self._keep_alive = keep_alive
+
+    def quirks(self, quirks: Quirks) -> Quirks:
+        """Return Ollama's flags as this API needs them, and no thinking where none."""
+        native = msgspec.structs.replace(
+            quirks,
+            arguments_as_object=True,
+            reasoning_back="reasoning",
+            stream_usage=False,
+        )
+        if self._facts.thinks is False:
+            return msgspec.structs.replace(native, efforts=())
+        return native
+
+    def encode(self, request: chat.Request) -> bytes:
+        """Return the body, always with the same context length."""
+        return ollama.encode(
+            to_ollama(request, num_ctx=self._facts.num_ctx, keep_alive=self._keep_alive)
+        )
+
+    def decoder(self, reply: Reply, asked: Asked) -> Decoder:
+        """Return what reads the lines; raises ``NotFound`` for web pages and such."""
+        kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in _LINES:
+            raise not_an_api(asked, kind)
+        return LinesDecoder()
+
+    def explain(self, error: ModelError) -> ModelError:
+        """Return ``error`` with what to do about it, where Ollama's words tell."""
+        said = str(error).lower()
+        if isinstance(error, NotFound):
+            return self._not_found(str(error))
+        if "server busy" in said or "maximum pending requests" in said:
+            return Busy(str(error), hint="Other clients use it; try again later.")
+        hint = next((hint for words, hint in _HINTS if words in said), "")
+        if hint and isinstance(error, BadRequest | ServerFault):
+            return type(error)(str(error), hint=hint, delay_s=error.delay_s)
+        return error
+
+    def _not_found(self, said: str) -> NotFound:
+        root, name = self._facts.root, self._facts.model
+        if _MODEL_MISSING in said:
+            message = f"Ollama at {root} has no model {name!r}"
+            return NotFound(message, hint=f"ollama pull {name}")
+        return NotFound(said, hint=f"Is the server at {root} an Ollama server?")
+
+
+class LinesDecoder:
+    """Reads chunks from JSON lines; the line with ``done`` is the end."""
+
+    def __init__(self) -> None:
+        self._lines = LineDecoder()
+        self.ended = False
+
+    def feed(self, data: bytes) -> list[Piece]:
+        """Return the chunks of the lines that are whole now."""
+        return self._read(self._lines.feed(data))
+
+    def finish(self) -> list[Piece]:
+        """Return the chunk of a last line that no newline ended."""
+        return self._read(self._lines.finish())
+
+    def _read(self, lines: list[bytes]) -> list[Piece]:
+        pieces: list[Piece] = []
+        for data in lines:
+            line = ollama.decode_line(data)
+            if line is None or self.ended:
+                continue
+            if piece := chunk_from(line):
+                pieces.append(piece)
+            self.ended = isinstance(line, ollama.Line) and line.done
+        return pieces

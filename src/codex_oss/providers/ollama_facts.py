@@ -1,0 +1,305 @@
+"""What an Ollama server says of itself and one model, and the context that follows.
+
+Source: Ollama 0.33, ``GET /api/version``, ``POST /api/show`` and ``GET /api/ps``; what
+older ones do not say is taken as unknown.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from codex_oss.errors import ModelError
+from codex_oss.net import Client
+from codex_oss.providers.endpoint import Site
+from codex_oss.providers.probe import ASK_S, Probed
+
+LEAST_CONTEXT = 16 * 1024
+"""Tokens. The Codex CLI's instructions and tools are 8 to 10 thousand of them: with
+less, a conversation ends after a few files."""
+DEFAULT_CONTEXT = 32 * 1024
+"""Tokens that are asked for when nobody says otherwise. Ollama's own default is 4096 on
+machines with less than 23 GiB of video memory; twice this is better where it fits."""
+REFUSES_TRUNCATION = (0, 12, 6)
+"""The first version that does not cut a prompt when it is told not to."""
+
+_T = TypeVar("_T")
+
+
+class Granted(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server gave to the model that it has loaded.
+
+    ``asked`` and ``given`` are tokens of context, ``size`` and ``size_vram`` bytes:
+    the second is the part in video memory.
+    """
+
+    asked: int | None
+    given: int
+    size: int = 0
+    size_vram: int = 0
+
+
+class OllamaFacts:
+    """Asks one server about one model, each question once.
+
+    It is a ``providers.dialect.Prober``. ``num_ctx`` is fixed with the first answer:
+    the person's own; else that of the model if it is loaded with enough; else the
+    larger of 32768, ``OLLAMA_CONTEXT_LENGTH`` and what the model's file says, but not
+    more than the model was trained for.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        model: str,
+        client: Client,
+        *,
+        num_ctx: int | None,
+        env: Mapping[str, str],
+    ) -> None:
+        self.model = model
+        self.root = site.root
+        self.granted: Granted | None = None
+        self._headers = site.headers
+        self._client = client
+        self._wanted = num_ctx
+        self._default = max(DEFAULT_CONTEXT, _tokens(env.get(CONTEXT_VARIABLE, "")))
+        self._known: _Known | None = None
+        self._refused = False
+        self._lock = asyncio.Lock()
+
+    @property
+    def num_ctx(self) -> int | None:
+        """The context to ask for, in tokens; None for models that run elsewhere."""
+        if self._known is None:
+            return self._wanted or self._default
+        return self._known.num_ctx
+
+    @property
+    def thinks(self) -> bool | None:
+        """Whether the model can think; None when that is not known."""
+        return self._known.can("thinking") if self._known else None
+
+    async def server(self) -> Probed:
+        """Return what the server says; one that cannot be reached is asked again."""
+        async with self._lock:
+            if self._known is None:
+                self._known = await self._ask()
+        known = self._known
+        if known is None:
+            return Probed(server="ollama")
+        return Probed(
+            server="ollama",
+            version=known.version,
+            tools=known.can("tools"),
+            vision=known.can("vision"),
+            context_window=self.granted.given if self.granted else known.window,
+        )
+
+    async def tools(self) -> bool | None:
+        """Return whether the model's template knows tools."""
+        return False if self._refused else (await self.server()).tools
+
+    def refused(self) -> None:
+        """Note that the server has just refused tools for this model."""
+        self._refused = True
+
+    async def check(self) -> None:
+        """Look, once and after an answer, at what the server really gave."""
+        known = self._known
+        if self.granted or known is None or known.num_ctx is None:
+            return
+        try:
+            loaded = await self._loaded()
+        except ModelError:
+            return
+        if loaded and loaded.context_length:
+            self.granted = Granted(
+                asked=known.num_ctx,
+                given=loaded.context_length,
+                size=loaded.size,
+                size_vram=loaded.size_vram,
+            )
+
+    def notes(self) -> list[str]:
+        """Return what a person should know, a sentence or two each."""
+        notes = _notes_on(self.model, self.granted) if self.granted else []
+        version = self._known.version if self._known else ""
+        if _older(version, REFUSES_TRUNCATION):
+            notes.append(
+                f"Ollama {version} drops the oldest messages of a prompt that does "
+                "not fit, and says nothing. Update it."
+            )
+        return notes
+
+    # --- questions ---------------------------------------------------------------
+
+    async def _ask(self) -> "_Known | None":
+        """Return what the server says; None when it cannot, or lacks the model."""
+        try:
+            shown = await self._post("/api/show", {"model": self.model}, _Shown)
+            loaded = await self._loaded()
+            version = (await self._get("/api/version", _Version)).version
+        except ModelError:
+            return None
+        remote = bool(shown.remote_host or shown.remote_model)
+        trained = shown.trained
+        if remote:
+            return _Known(
+                version=version,
+                capabilities=shown.capabilities,
+                num_ctx=self._wanted,
+                window=self._wanted or trained,
+            )
+        num_ctx = choose_context(
+            wanted=self._wanted,
+            loaded=loaded.context_length if loaded else None,
+            trained=trained,
+            default=max(self._default, shown.own_context),
+        )
+        return _Known(
+            version=version,
+            capabilities=shown.capabilities,
+            num_ctx=num_ctx,
+            window=num_ctx,
+        )
+
+    async def _loaded(self) -> "_Loaded | None":
+        running = await self._get("/api/ps", _Running)
+        for model in running.models or ():
+            if same_model(self.model, model.name):
+                return model
+        return None
+
+    async def _get(self, path: str, kind: type[_T]) -> _T:
+        answer = await self._client.get_json(
+            f"{self.root}{path}", headers=self._headers, timeout_s=ASK_S
+        )
+        return _read(answer, kind)
+
+    async def _post(self, path: str, body: dict[str, Any], kind: type[_T]) -> _T:
+        answer = await self._client.post_json(
+            f"{self.root}{path}", body, headers=self._headers, timeout_s=ASK_S
+        )
+        return _read(answer, kind)
+
+
+CONTEXT_VARIABLE = "OLLAMA_CONTEXT_LENGTH"
+"""Ollama's own variable for its default context."""
+
+
+def choose_context(
+    *, wanted: int | None, loaded: int | None, trained: int | None, default: int
+) -> int:
+    """Return the context to ask for, in tokens; see ``OllamaFacts``."""
+    if wanted:
+        return wanted
+    if loaded and loaded >= LEAST_CONTEXT:
+        return loaded
+    return min(default, trained) if trained else default
+
+
+def same_model(asked: str, listed: str) -> bool:
+    """Tell whether two names are one model's: without a tag, it is ``:latest``."""
+    return _tagged(asked).lower() == _tagged(listed).lower()
+
+
+def _tagged(name: str) -> str:
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+
+
+# --- answers -------------------------------------------------------------------------
+
+
+class _Version(msgspec.Struct, frozen=True):
+    version: str = ""
+
+
+class _Loaded(msgspec.Struct, frozen=True):
+    name: str = ""
+    size: int = 0
+    size_vram: int = 0
+    context_length: int | None = None
+
+
+class _Running(msgspec.Struct, frozen=True):
+    models: list[_Loaded] | None = None
+
+
+class _Shown(msgspec.Struct, frozen=True):
+    capabilities: list[str] | None = None
+    parameters: str = ""
+    model_info: dict[str, Any] | None = None
+    remote_host: str = ""
+    remote_model: str = ""
+
+    @property
+    def trained(self) -> int | None:
+        """Tokens of context that the model was trained for."""
+        info = self.model_info or {}
+        length = info.get(f"{info.get('general.architecture')}.context_length")
+        return length if isinstance(length, int) and length > 0 else None
+
+    @property
+    def own_context(self) -> int:
+        """``PARAMETER num_ctx`` of the model's own file; 0 when it has none."""
+        for line in self.parameters.splitlines():
+            name, _, value = line.partition(" ")
+            if name == "num_ctx":
+                return _tokens(value)
+        return 0
+
+
+class _Known(msgspec.Struct, frozen=True, kw_only=True):
+    version: str
+    capabilities: list[str] | None
+    num_ctx: int | None
+    window: int | None
+
+    def can(self, capability: str) -> bool | None:
+        """Tell whether the model can; None when the server does not say."""
+        known = self.capabilities
+        return None if known is None else capability in known
+
+
+def _read(answer: object, kind: type[_T]) -> _T:
+    try:
+        return msgspec.convert(answer, kind)
+    except msgspec.ValidationError as error:
+        raise ModelError(f"not Ollama's answer: {error}") from error
+
+
+def _tokens(text: str) -> int:
+    text = text.strip().strip("\"'")
+    return int(text) if text.isdecimal() else 0
+
+
+def _older(version: str, than: tuple[int, ...]) -> bool:
+    """Tell whether a version is older; development builds (0.0.0) are not."""
+    numbers = version.partition("-")[0].split(".")
+    if not all(part.isdecimal() for part in numbers):
+        return False
+    parts = tuple(map(int, numbers))
+    return any(parts) and parts < than
+
+
+def _notes_on(model: str, granted: Granted) -> list[str]:
+    notes: list[str] = []
+    if granted.asked and granted.given < granted.asked:
+        notes.append(
+            f"Ollama gives {model} {granted.given} tokens of context; "
+            f"{granted.asked} were asked for."
+        )
+    if granted.given < LEAST_CONTEXT:
+        notes.append(
+            f"{granted.given} tokens of context are few for a coding agent: "
+            f"{DEFAULT_CONTEXT} or more are better."
+        )
+    if granted.size_vram < granted.size:
+        share = 100 * granted.size_vram // granted.size
+        notes.append(
+            f"{share} % of {model} is in video memory, the rest runs on the CPU, "
+            "slowly. A smaller context or model may fit whole."
+        )
+    return notes
