@@ -174,9 +174,17 @@ def config_parser() -> Parser:
     return parser
 
 
+def bridge_parser() -> Parser:
+    """Return the parser of ``codex-oss bridge``."""
+    from codex_oss.cli import bridge_arguments  # noqa: PLC0415  `exec` does without
+
+    return bridge_arguments.parser()
+
+
 PARSERS: dict[str, Callable[[], Parser]] = {
     "exec": exec_parser,
     "config": config_parser,
+    "bridge": bridge_parser,
 }
 ALIASES = {"e": "exec"}
 
@@ -186,6 +194,7 @@ Usage: codex-oss COMMAND [OPTIONS]
 
 Commands:
   exec, e   do one task without a terminal UI
+  bridge    serve the Responses API in front of a local model's server
   config    show the configuration and where each value comes from
 
 Options:

@@ -43,6 +43,10 @@ def _dispatch(argv: list[str]) -> int:
             from codex_oss.cli import config_command  # noqa: PLC0415  paid when used
 
             return config_command.run(options)
+        case "bridge":
+            from codex_oss.cli import bridge_command  # noqa: PLC0415  paid when used
+
+            return bridge_command.run(options)
         case _:
             from codex_oss.cli import exec_command  # noqa: PLC0415  paid when used
 

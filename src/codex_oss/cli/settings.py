@@ -6,9 +6,17 @@ from typing import Any
 
 from codex_oss.config import load
 
+Flags = dict[str, tuple[str, Any]]
+"""Dotted keys to the flag that set them and the value."""
 
-def load_config(options: argparse.Namespace, env: Mapping[str, str]) -> load.Loaded:
-    """Return the configuration with everything the command line says about it."""
+
+def load_config(
+    options: argparse.Namespace, env: Mapping[str, str], flags: Flags | None = None
+) -> load.Loaded:
+    """Return the configuration with everything the command line says about it.
+
+    ``flags`` are those of one command only.
+    """
     overrides = [
         *options.config,
         *(f"features.{name}=true" for name in options.enable),
@@ -19,15 +27,15 @@ def load_config(options: argparse.Namespace, env: Mapping[str, str]) -> load.Loa
         env,
         overrides=overrides,
         profile=options.profile,
-        flags=_flags(options),
+        flags=_flags(options) | (flags or {}),
         oss=options.oss,
         local_provider=options.local_provider,
         strict=options.strict_config,
     )
 
 
-def _flags(options: argparse.Namespace) -> dict[str, tuple[str, Any]]:
-    flags: dict[str, tuple[str, Any]] = {}
+def _flags(options: argparse.Namespace) -> Flags:
+    flags: Flags = {}
     if options.model:
         flags["model"] = ("--model", options.model)
     if getattr(options, "full_auto", False):

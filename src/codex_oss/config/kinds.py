@@ -66,8 +66,9 @@ def describe(kind: Kind) -> str:
     match get_origin(kind):
         case None:
             return _WORDS.get(kind, ("a table", ""))[0]
-        case typing.Annotated:  # our only constraint is `Meta(ge=0)`
-            return f"{describe(arguments[0])} from 0 on"
+        case typing.Annotated:  # our only constraints are `ge=0` and `le`
+            last = f"to {arguments[1].le}" if arguments[1].le is not None else "on"
+            return f"{describe(arguments[0])} from 0 {last}"
         case typing.Literal:
             return choice(arguments)
         case builtins.tuple:

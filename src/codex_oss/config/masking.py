@@ -14,7 +14,13 @@ _SECRET_WORDS = (
     "api_key",
     "apikey",
 )
-_NOT_SECRET = ("env_key", "token_limit", "token_env_var", "max_output_tokens")
+_NOT_SECRET = (
+    "env_key",
+    "key_env",
+    "token_limit",
+    "token_env_var",
+    "max_output_tokens",
+)
 
 
 def is_secret(key: str) -> bool:

@@ -15,7 +15,10 @@ from codex_oss.policy import ApprovalPolicy, SandboxMode
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 TrustLevel = Literal["trusted", "untrusted"]
+Wire = Literal["auto", "native", "chat", "responses"]
+Diet = Literal["off", "safe", "aggressive"]
 
 
 class SandboxWorkspaceWrite(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +155,46 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     is ``~/.codex-oss`` unless it is set."""
 
 
+class Bridge(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``codex-oss bridge`` does unless its flags say otherwise. codex-oss only."""
+
+    listen: str = "127.0.0.1"
+    """The address to listen on. Any but a loopback address demands a key."""
+    listen_port: Port = 11435
+    """The port to listen on; 0: any that is free. (11434 is Ollama's own.)"""
+    listen_key_env: str = "CODEX_OSS_BRIDGE_KEY"
+    """Environment variable with the key that clients must send. Needed only where
+    ``listen`` is not a loopback address; counts wherever it is set."""
+    upstream: str | None = None
+    """URL of the server to ask, such as ``http://localhost:8080/v1``. Unset: the
+    configured provider's, else Ollama's."""
+    ollama_url: str | None = None
+    """URL of the Ollama server to ask, without ``/v1``."""
+    api_key_env: str | None = None
+    """Environment variable with the key for ``upstream``."""
+    wire: Wire = "auto"
+    """How to speak to the server: ``native`` is Ollama's own ``/api/chat``, ``chat``
+    is Chat Completions, ``responses`` passes Responses on. ``auto``: ``native`` for
+    Ollama, what the provider's ``wire_api`` says, else ``chat``."""
+    diet: Diet = "safe"
+    """How much smaller the Codex CLI's requests are made: ``off``; ``safe`` shortens
+    schemas and descriptions of tools; ``aggressive`` replaces the instructions too."""
+    repair: bool = True
+    """Mend names and arguments of calls where that is unambiguous."""
+    text_calls: bool = True
+    """Run calls that a model wrote as text, where the whole message is the call."""
+    ask_again: bool = True
+    """Ask the model once more for a call that cannot be mended."""
+    store: str = "memory"
+    """Where responses are kept for ``previous_response_id``: ``memory``, ``sqlite``,
+    ``sqlite:PATH``, ``redis://HOST:PORT/DB`` or ``none``."""
+    max_body_size: Count = 32 * 1024 * 1024
+    """The largest request in bytes. Images are sent inside of it."""
+    keep_alive_s: Seconds = 8
+    """A stream gets an event at least this often, in seconds, while the model reads:
+    the Codex CLI gives up a stream without events after 300 s. 0: none."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The whole configuration."""
 
@@ -245,6 +288,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     model_providers: dict[str, Provider] = {}
     """Where models are served, by id: the built-in providers and yours. A table with
     the id of a built-in one changes that one."""
+    bridge: Bridge = Bridge()
+    """``codex-oss bridge``: the Responses API in front of a model's server. codex-oss
+    only."""
     tui: dict[str, Any] = {}
     """Settings of the terminal app. Has no effect yet."""
 

@@ -1,0 +1,167 @@
+"""The models behind a bridge, as OpenAI's API and the Codex CLI's catalogue list them.
+
+Codex knows the models of OpenAI. Of any other it assumes a context of 272 000 tokens
+and sends 17 KB of instructions; an entry here tells it better. Source of the form:
+``codex debug models`` of the Codex CLI 0.169.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+UNKNOWN_WINDOW = 16_384
+"""Tokens, where the server does not say: compacting early loses less than too late."""
+WINDOW_PERCENT = 90
+"""Of the window that a conversation may fill; the answer needs the rest."""
+OUTPUT_SHARE = 8
+"""The output of one call may fill this part of the window..."""
+OUTPUT_TOKENS = (1_000, 10_000)
+"""... and at least and at most so many tokens."""
+OWNER = "codex-oss"
+
+
+class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that can be asked. ``context_window`` is what the server really gives."""
+
+    id: str
+    context_window: int | None = None
+    vision: bool = False
+    tools: bool = True
+    """Whether it can be given tools at all; the bridge plays them for models that
+    know none, so this is rarely False."""
+    parallel: bool = True
+    """Whether it may call several tools at once."""
+    owned_by: str = OWNER
+    created: int = 0
+    """Seconds since the epoch."""
+
+
+class _Effort(msgspec.Struct, frozen=True):
+    effort: str
+    description: str
+
+
+class _Truncation(msgspec.Struct, frozen=True):
+    mode: Literal["tokens", "bytes"]
+    limit: int
+
+
+class CodexModel(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of Codex's catalogue."""
+
+    slug: str
+    display_name: str
+    description: str
+    supported_reasoning_levels: tuple[_Effort, ...]
+    priority: int
+    base_instructions: str
+    truncation_policy: _Truncation
+    context_window: int
+    max_context_window: int
+    input_modalities: tuple[str, ...]
+    supports_parallel_tool_calls: bool
+    apply_patch_tool_type: Literal["freeform"] = "freeform"
+    """The only type that 0.169 knows; without it, models have no tool for edits."""
+    multi_agent_version: Literal["disabled"] = "disabled"
+    """10 KB of tools for sub-agents, which a local server would run one by one."""
+    shell_type: str = "unified_exec"
+    visibility: str = "list"
+    supported_in_api: bool = True
+    support_verbosity: bool = False
+    supports_reasoning_summaries: bool = True
+    default_reasoning_summary: str = "auto"
+    """A model's reasoning is shown; ``none`` would hide it."""
+    effective_context_window_percent: int = WINDOW_PERCENT
+    supports_search_tool: bool = False
+    use_responses_lite: bool = False
+    include_skills_usage_instructions: bool = False
+    include_plugin_usage_instructions: bool = False
+    include_apps_usage_instructions: bool = False
+    experimental_supported_tools: tuple[str, ...] = ()
+
+
+class _CodexModels(msgspec.Struct, frozen=True):
+    models: list[CodexModel]
+
+
+class _OpenAIModel(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str
+
+
+class _OpenAIModels(msgspec.Struct, frozen=True, kw_only=True):
+    object: Literal["list"] = "list"
+    data: list[_OpenAIModel]
+
+
+_EFFORTS = (
+    _Effort("low", "Thinks little"),
+    _Effort("medium", "Thinks as much as most tasks need"),
+    _Effort("high", "Thinks long"),
+)
+
+
+def codex_models(entries: Sequence[ModelEntry]) -> bytes:
+    """Return the answer to ``GET /v1/models?client_version=…``, a catalogue's file."""
+    models = [_codex(entry, number) for number, entry in enumerate(entries, 1)]
+    return msgspec.json.encode(_CodexModels(models))
+
+
+def openai_models(entries: Sequence[ModelEntry]) -> bytes:
+    """Return the answer to ``GET /v1/models``."""
+    return msgspec.json.encode(_OpenAIModels(data=[_openai(each) for each in entries]))
+
+
+def openai_model(entry: ModelEntry) -> bytes:
+    """Return the answer to ``GET /v1/models/{id}``."""
+    return msgspec.json.encode(_openai(entry))
+
+
+def decode(data: bytes) -> list[CodexModel]:
+    """Return the entries of a catalogue; raises ``msgspec.DecodeError``."""
+    return msgspec.json.decode(data, type=_CodexModels).models
+
+
+def encode(models: Sequence[CodexModel]) -> bytes:
+    """Return the entries as a catalogue's file."""
+    whole = msgspec.json.encode(_CodexModels(list(models)))
+    return msgspec.json.format(whole, indent=2) + b"\n"
+
+
+@cache
+def instructions() -> str:
+    """Return what stands at the head of every conversation."""
+    return Path(__file__).with_suffix(".md").read_text("utf-8")
+
+
+def output_tokens(window: int) -> int:
+    """Return how much of one call's output a conversation gets to hold, in tokens."""
+    least, most = OUTPUT_TOKENS
+    return max(least, min(most, window // OUTPUT_SHARE))
+
+
+def _codex(entry: ModelEntry, priority: int) -> CodexModel:
+    window = entry.context_window or UNKNOWN_WINDOW
+    known = "" if entry.context_window else ", assumed"
+    return CodexModel(
+        slug=entry.id,
+        display_name=entry.id,
+        description=f"Behind the codex-oss bridge; {window} tokens of context{known}.",
+        supported_reasoning_levels=_EFFORTS,
+        priority=priority,
+        base_instructions=instructions(),
+        truncation_policy=_Truncation("tokens", output_tokens(window)),
+        context_window=window,
+        max_context_window=window,
+        input_modalities=("text", "image") if entry.vision else ("text",),
+        supports_parallel_tool_calls=entry.parallel and entry.tools,
+    )
+
+
+def _openai(entry: ModelEntry) -> _OpenAIModel:
+    return _OpenAIModel(id=entry.id, created=entry.created, owned_by=entry.owned_by)

@@ -1,0 +1,52 @@
+"""The environment of an installed bridge: systemd and launchd start it without one."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from codex_oss.bridge.service.state import write_whole
+from codex_oss.errors import ConfigError
+
+PLAIN = (
+    "CODEX_HOME",
+    "CODEX_OSS_HOME",
+    "CODEX_OSS_BASE_URL",
+    "CODEX_OSS_PORT",
+    "OLLAMA_HOST",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
+"""Variables that codex-oss reads, but for the keys."""
+
+
+def chosen(env: Mapping[str, str], keys: Iterable[str | None]) -> dict[str, str]:
+    """Return what of ``env`` the bridge needs; ``keys`` are variables that hold one."""
+    names = dict.fromkeys((*PLAIN, *(key for key in keys if key)))
+    return {name: env[name] for name in names if env.get(name)}
+
+
+def write_variables(path: Path, variables: Mapping[str, str]) -> None:
+    """Write them for their owner's eyes only."""
+    write_whole(path, msgspec.json.format(msgspec.json.encode(dict(variables))) + b"\n")
+
+
+def read_variables(path: Path) -> dict[str, str]:
+    """Return what was written; nothing where there is no file."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except FileNotFoundError:
+        return {}
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigError(
+            f"cannot read {path}: {error}",
+            hint="Run `codex-oss bridge install` again.",
+        ) from error

@@ -1,0 +1,169 @@
+"""``codex-oss bridge start|stop|restart|status|logs``: a bridge in the background."""
+
+import asyncio
+import sys
+
+from codex_oss.bridge.service import asking, daemon
+from codex_oss.bridge.service import log as logs
+from codex_oss.bridge.service.asking import Report
+from codex_oss.bridge.service.state import Instance, Shelf
+from codex_oss.cli.bridge_arguments import words_of
+from codex_oss.cli.bridge_call import Call, note, program, say
+from codex_oss.config.home import user_home
+from codex_oss.errors import CodexOssError
+from codex_oss.process import detached
+
+FOLLOW_S = 0.25
+"""Between two looks at a log that is followed."""
+
+
+def start(call: Call) -> int:
+    """Serve in the background."""
+    return _started(call, words_of(call.options))
+
+
+def stop(call: Call) -> int:
+    """End the bridge in the background."""
+    instance = instance_of(call)
+    if instance is None:
+        say(f"no bridge runs in the background on port {call.settings.port}")
+        return 0
+    say(end(call, instance))
+    return 0
+
+
+def restart(call: Call) -> int:
+    """Stop a bridge, and start it as it was started or as the options say now."""
+    words, instance = words_of(call.options), instance_of(call)
+    if instance is not None:
+        say(end(call, instance))
+        only_port = ["--listen-port", str(call.settings.port)]
+        words = instance.arguments if words in ([], only_port) else words
+    return _started(call, words)
+
+
+def status(call: Call) -> int:
+    """Print every bridge that is known; exit code 1 when none answers."""
+    shelf, url = call.shelf, call.settings.url()
+    known = shelf.all()
+    if call.options.listen_port is not None:
+        known = [each for each in known if each.port == call.settings.port]
+    urls = list(dict.fromkeys([each.url for each in known] or [url]))
+    reports = call.ask(lambda client: asking.ask_all(urls, client, call.settings.key))
+    by_url = {each.url: each for each in known}
+    for at, report in zip(urls, reports, strict=True):
+        say(_status_of(at, by_url.get(at), report, shelf))
+    return 0 if any(reports) else 1
+
+
+def show_log(call: Call) -> int:
+    """Print the log's end, and with ``-f`` what comes."""
+    path = call.shelf.log(call.settings.port)
+    if not path.exists():
+        raise CodexOssError(
+            f"there is no log of a bridge on port {call.settings.port}",
+            hint="A bridge in the foreground writes to its terminal; "
+            "`codex-oss bridge start` keeps a log.",
+        )
+    tail = logs.Tail(path)
+    sys.stdout.write(logs.last_lines(path, call.options.lines))
+    if call.options.follow:
+        asyncio.run(_follow(tail))
+    tail.close()
+    return 0
+
+
+def _started(call: Call, words: list[str]) -> int:
+    settings, shelf = call.settings, call.shelf
+    wanted = daemon.Start(
+        program=program(),
+        arguments=words,
+        listen=settings.listen,
+        port=settings.port,
+        url=settings.url(),
+        key=settings.key,
+        env=call.env,
+        cwd=user_home(call.env),
+    )
+    found = call.ask(lambda client: daemon.start(shelf, wanted, client))
+    pid = found.instance.process.pid
+    if found.already:
+        say(f"a bridge runs already: {settings.url()} (process {pid})")
+        say("To change how it runs: codex-oss bridge restart, with other options")
+        return 0
+    if found.report is None:
+        say(f"the bridge is still loading (process {pid})")
+        say(f"Watch it: codex-oss bridge logs -f{call.at}")
+        return 0
+    say(f"{settings.url()} serves in front of {found.report.upstream} (process {pid})")
+    if not (found.report.locked or found.report.upstream_reachable):
+        say("That server does not answer yet; the bridge asks it with each request.")
+    return 0
+
+
+def end(call: Call, instance: Instance) -> str:
+    """End a bridge in the background and return what to say of it."""
+    ran = daemon.stop(call.shelf, instance)
+    pid = instance.process.pid
+    if ran:
+        return f"stopped {instance.url} (process {pid})"
+    return f"process {pid} had ended already"
+
+
+def instance_of(call: Call) -> Instance | None:
+    """Return the bridge on the port of the options; tell of bridges on others."""
+    shelf, settings = call.shelf, call.settings
+    found = shelf.read(settings.port)
+    if found is not None:
+        return found
+    report = call.ask(lambda client: asking.ask(settings.url(), client, settings.key))
+    if report is not None:
+        unit = call.keeper.file(call.unit)
+        hint = "End it where it runs, with Ctrl-C."
+        if unit.exists():
+            hint = f"It is installed ({unit}): codex-oss bridge uninstall{call.at}"
+        raise CodexOssError(
+            f"the bridge at {settings.url()} was not started by "
+            "`codex-oss bridge start`",
+            hint=hint,
+        )
+    others = [each.port for each in shelf.all() if detached.runs(each.process)]
+    if others:
+        listed = ", ".join(map(str, others))
+        note(f"Bridges run on other ports: {listed} (choose with --listen-port)")
+    return None
+
+
+async def _follow(tail: logs.Tail) -> None:
+    while True:
+        sys.stdout.write(tail.read())
+        sys.stdout.flush()
+        await asyncio.sleep(FOLLOW_S)
+
+
+def _status_of(
+    url: str, instance: Instance | None, report: Report | None, shelf: Shelf
+) -> str:
+    runs = instance is not None and detached.runs(instance.process)
+    process = f", process {instance.process.pid}" if runs and instance else ""
+    if report is None:
+        told = "runs but does not answer" if runs else "does not run"
+        return f"{url}  {told}{process}"
+    if report.locked:
+        return f"{url}  runs{process}, and tells more to who sends its key"
+    reached = "reachable" if report.upstream_reachable else "NOT REACHABLE"
+    lines = [
+        f"{url}  runs{process}, version {report.version}, up {_span(report.uptime_s)}",
+        f"  requests  {report.in_flight} in flight",
+        f"  upstream  {report.upstream} ({reached}, {len(report.models)} models)",
+    ]
+    if instance is not None:
+        lines.append(f"  log       {shelf.log(instance.port)}")
+    return "\n".join(lines)
+
+
+def _span(seconds: float) -> str:
+    minutes, hours = int(seconds) // 60, int(seconds) // 3600
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min" if minutes else f"{int(seconds)} s"
