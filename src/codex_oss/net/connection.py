@@ -26,10 +26,15 @@ _Word = Literal["news", "late", "ended"]
 """Why a wait is over: something came, nothing came, or nobody wants it any more."""
 
 
-class Connection(asyncio.Protocol):
-    """A connection to ``place``, which is ``host:port`` for messages."""
+class Connection(asyncio.BufferedProtocol):
+    """A connection to ``place``, which is ``host:port`` for messages.
 
-    def __init__(self, place: str) -> None:
+    ``buffer`` is where bytes are read into; connections of one loop may share it, for
+    what is in it is used up at once.
+    """
+
+    def __init__(self, place: str, buffer: memoryview) -> None:
+        self._buffer = buffer
         self.place = place
         self.transport: asyncio.Transport | None = None
         self.lost = False
@@ -265,14 +270,18 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  asyncio's
+        """Lend the buffer."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Parse what came."""
         if self._idle:
             self.abort()
             return
         self.received = True
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(self._buffer[:nbytes])
         except HttpParserUpgrade:
             self._fail("switched to another protocol")
         except HttpParserError as error:

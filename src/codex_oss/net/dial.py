@@ -10,6 +10,8 @@ from codex_oss.net.connection import Connection
 from codex_oss.net.proxy import Proxy
 from codex_oss.net.url import Url, bracketed, is_loopback
 
+READ_BYTES = 256 * 1024
+"""At a time, into one buffer: a new one for each read costs more than the parser."""
 TCP_PROBE_AFTER_S = 60
 """Silence after which the kernel asks whether the peer still lives."""
 TCP_PROBE_EVERY_S = 15
@@ -33,6 +35,7 @@ class Dialer:
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
         self._tls: ssl.SSLContext | None = None
+        self._buffer = memoryview(bytearray(READ_BYTES))
 
     async def connect(
         self, url: Url, proxy: Proxy | None, connect_s: float
@@ -43,7 +46,7 @@ class Dialer:
         """
         secure = url.scheme == "https"
         context = self._context() if secure else None
-        connection = Connection(url.place)
+        connection = Connection(url.place, self._buffer)
         step = f"the proxy {bracketed(proxy.host)}:{proxy.port}" if proxy else url.place
         try:
             async with asyncio.timeout(connect_s):

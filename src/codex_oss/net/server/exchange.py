@@ -45,14 +45,14 @@ class Exchange:
     break in a header, a second answer) raises ``ValueError``.
     """
 
-    __slots__ = ("_bare", "_done", "_head", "_wire", "gone", "request", "started")
+    __slots__ = ("_bare", "_done", "_held", "_wire", "gone", "request", "started")
 
     def __init__(self, request: HttpRequest, wire: Wire) -> None:
         self.request = request
         self.started = False
         self.gone = False
         self._wire = wire
-        self._head = b""
+        self._held = b""
         self._done = False
         self._bare = request.method == "HEAD"
 
@@ -85,28 +85,29 @@ class Exchange:
     def start(self, status: int, *, content_type: str, headers: Headers = ()) -> None:
         """Begin an answer of unknown length.
 
-        Its head is joined with what the handler writes before it next waits.
+        Its head is sent with what is written before the loop comes round again: an
+        answer that is there at once is one write.
         """
         head = self._begin(status, content_type, headers)
         self._bare = self._bare or status in _NO_BODY
         coding = b"" if status in _NO_BODY else b"transfer-encoding: chunked\r\n"
-        self._head = b"%b%b\r\n" % (head, coding)
+        self._held = b"%b%b\r\n" % (head, coding)
         if not self.gone:
             self._wire.write_soon(self)
 
     def write(self, data: bytes) -> bool:
         """Send a piece of the body; False: wait for ``ready`` before the next.
 
-        One write to the socket, which is not delayed; nothing is sent for ``b""``.
+        One write to the socket at once, after the head; nothing is sent for ``b""``.
         """
         if self._done or not self.started:
             raise ValueError("a piece of an answer that is over or was not started")
         if self.gone or not data:
             return not self._wire.blocked
         data = b"" if self._bare else chunk(data)
-        if self._head:
-            data, self._head = self._head + data, b""
-        if data:
+        if self._held:
+            self._held += data
+        elif data:
             self._wire.write(data)
         return not self._wire.blocked
 
@@ -122,17 +123,17 @@ class Exchange:
         self._done = True
         if self.gone:
             return
-        data = self._head if self._bare else self._head + LAST_CHUNK
-        self._head = b""
+        data = self._held if self._bare else self._held + LAST_CHUNK
+        self._held = b""
         if data:
             self._wire.write(data)
         self._wire.answered(self)
 
     def flush(self) -> None:
-        """Send a head that waits for the first piece."""
-        if self._head and not self.gone:
-            head, self._head = self._head, b""
-            self._wire.write(head)
+        """Send the head, and what was written at once."""
+        if self._held and not self.gone:
+            held, self._held = self._held, b""
+            self._wire.write(held)
 
     def _begin(self, status: int, content_type: str, headers: Headers) -> bytes:
         if self.started:

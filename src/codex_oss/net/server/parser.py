@@ -51,7 +51,7 @@ class RequestParser:
         self._headless = False
         self._upgrade = False
 
-    def feed(self, data: bytes) -> list[HttpRequest | Refusal]:
+    def feed(self, data: bytes | memoryview) -> list[HttpRequest | Refusal]:
         """Return the requests that have become whole, or why there will be none."""
         if self.over:
             return []
@@ -104,7 +104,7 @@ class RequestParser:
     def _too_large(self) -> Refusal:
         return head.head_too_large(self._limits.head_bytes, self._limits.headers)
 
-    def _stay(self, rest: bytes) -> None:
+    def _stay(self, rest: bytes | memoryview) -> None:
         # llhttp leaves HTTP when a client offers another protocol, which servers may
         # ignore (RFC 9110, 7.8) and Java's client offers with every request. The body
         # is read by a new parser, to which a head is played that offers nothing.
