@@ -10,7 +10,7 @@ from codex_oss.bridge.ledger import Entry, Outcome
 from codex_oss.bridge.outlet import Streamed, Whole
 from codex_oss.bridge.parts import Parts
 from codex_oss.bridge.store import Kept, history
-from codex_oss.errors import BadRequest, CodexOssError, ServerFault
+from codex_oss.errors import BadRequest, CodexOssError, ServerFault, StoreError
 from codex_oss.facts import Slimmed
 from codex_oss.net.server import Exchange
 from codex_oss.translate import diet
@@ -128,7 +128,13 @@ class Answering:
         entry: Entry,
     ) -> None:
         settings, upstream = self._parts.settings, self._parts.upstream
-        outlet = Streamed(exchange, frame, entry, keep_alive_s=settings.keep_alive_s)
+        outlet = Streamed(
+            exchange,
+            frame,
+            entry,
+            keep_alive_s=settings.keep_alive_s,
+            hold_end=asked.store,
+        )
         try:
             outlet.expect(PATIENCE_S)
             model = await upstream.model(asked.sent.model)
@@ -141,8 +147,13 @@ class Answering:
                 return
             outlet.fail(reported(error, codex=caller.codex))
         finally:
-            outlet.close()
-        await self._ended(asked, frame, outlet.response, owner, entry)
+            try:
+                if outlet.response is not None:
+                    await self._keep(asked, frame, outlet.response, owner)
+            finally:
+                outlet.close()
+        if outlet.response is not None:
+            end(entry, outlet.response)
 
     async def _whole(
         self,
@@ -163,34 +174,36 @@ class Answering:
             refuse(exchange, refusal_of(error, codex=caller.codex), entry, error)
             return
         body = frame.encode(outlet.response)
-        await self._ended(asked, frame, outlet.response, owner, entry)
+        await self._keep(asked, frame, outlet.response, owner)
         entry.wrote(body)
+        end(entry, outlet.response)
         exchange.respond(_OK, body)
 
-    async def _ended(
-        self,
-        asked: Asked,
-        frame: Frame,
-        response: responses.Response | None,
-        owner: str,
-        entry: Entry,
+    async def _keep(
+        self, asked: Asked, frame: Frame, response: responses.Response, owner: str
     ) -> None:
-        if response is None:
+        """Keep what was answered; that it cannot be kept is no reason to lose it."""
+        if not asked.store:
             return
-        error = response.error.message if response.error else ""
-        outcome = _OUTCOMES.get(response.status or "", "failed")
-        entry.end(status=_OK, outcome=outcome, usage=response.usage, error=error or "")
-        if asked.store:
-            await self._parts.store.put(
-                Kept(
-                    id=frame.blank.id,
-                    created_at=int(frame.blank.created_at),
-                    owner=owner,
-                    response=frame.encode(response),
-                    input_items=responses.encode(asked.given.input),
-                    previous_response_id=asked.given.previous_response_id or None,
-                )
-            )
+        kept = Kept(
+            id=frame.blank.id,
+            created_at=int(frame.blank.created_at),
+            owner=owner,
+            response=frame.encode(response),
+            input_items=responses.encode(asked.given.input),
+            previous_response_id=asked.given.previous_response_id or None,
+        )
+        try:
+            await self._parts.store.put(kept)
+        except StoreError as error:
+            self._parts.log.say("not-kept", id=kept.id, error=one_line(error))
+
+
+def end(entry: Entry, response: responses.Response) -> None:
+    """Close the entry of a response that ended, well or not."""
+    error = response.error.message if response.error else None
+    outcome = _OUTCOMES.get(response.status or "", "failed")
+    entry.end(status=_OK, outcome=outcome, usage=response.usage, error=error or "")
 
 
 def refuse(

@@ -81,8 +81,8 @@ def _smaller(part: InputImage) -> Part:
 
 def _large(item: Item) -> bool:
     match item:
-        case Message(content=parts) if isinstance(parts, list):
-            return any(map(_is_large, parts))
+        case Message():
+            return any(map(_is_large, item.content))
         case (
             FunctionCallOutput(output=list(parts))
             | CustomToolCallOutput(output=list(parts))

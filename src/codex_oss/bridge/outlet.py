@@ -1,7 +1,6 @@
 """Where the events of an answer go: to the client as they come, or into one object."""
 
 import asyncio
-from collections.abc import Callable
 
 from msgspec.structs import replace
 
@@ -14,12 +13,14 @@ from codex_oss.wire import responses
 
 _LIFE = responses.Created | responses.InProgress
 _END = responses.Completed | responses.Failed | responses.IncompleteResponse
-_DELTAS = (
-    responses.OutputTextDelta
-    | responses.ReasoningTextDelta
-    | responses.ReasoningSummaryTextDelta
-    | responses.FunctionCallArgumentsDelta
-    | responses.CustomToolCallInputDelta
+_DELTAS = frozenset(
+    (
+        responses.OutputTextDelta,
+        responses.ReasoningTextDelta,
+        responses.ReasoningSummaryTextDelta,
+        responses.FunctionCallArgumentsDelta,
+        responses.CustomToolCallInputDelta,
+    )
 )
 
 
@@ -29,7 +30,6 @@ class Whole:
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
         self._first = True
-        self.note: Callable[[Fact], None] = entry.note
         self.response: responses.Response | None = None
 
     def put(self, events: list[responses.Event]) -> bool:
@@ -45,9 +45,16 @@ class Whole:
     async def ready(self) -> None:
         """Return: nobody is slow here."""
 
+    def note(self, fact: Fact) -> None:
+        """Keep a fact."""
+        self._entry.note(fact)
+
 
 class Streamed:
     """Sends events to the client (``ports.Outlet``), and keeps the stream alive.
+
+    ``hold_end``: the last event waits for ``close``, so that what it tells of can be
+    kept before a client goes on from it.
 
     The stream begins with the first event of the answer, or after ``patience_s``; a
     request that fails before gets a status that says so. From then on no
@@ -55,7 +62,13 @@ class Streamed:
     """
 
     def __init__(
-        self, exchange: Exchange, frame: Frame, entry: Entry, *, keep_alive_s: float
+        self,
+        exchange: Exchange,
+        frame: Frame,
+        entry: Entry,
+        *,
+        keep_alive_s: float,
+        hold_end: bool = False,
     ) -> None:
         self._exchange = exchange
         self._frame = frame
@@ -66,7 +79,8 @@ class Streamed:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._waits_for_token = True
-        self.note: Callable[[Fact], None] = entry.note
+        self._hold_end = hold_end
+        self._held = b""
         self.begun = False
         self.done: list[Item] = []
         """The items that the client has whole."""
@@ -79,7 +93,7 @@ class Streamed:
         """Send events, all in one write."""
         out: list[bytes] = []
         for event in events:
-            if isinstance(event, _DELTAS):
+            if type(event) in _DELTAS:
                 out.append(encode_event(event, self._number))
                 self._number += 1
                 if self._waits_for_token:
@@ -95,6 +109,10 @@ class Streamed:
     async def ready(self) -> None:
         """Wait until the client has read more."""
         await self._exchange.ready()
+
+    def note(self, fact: Fact) -> None:
+        """Keep a fact."""
+        self._entry.note(fact)
 
     # --- what is not an event of the model --------------------------------------------
 
@@ -114,8 +132,11 @@ class Streamed:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self.begun:
-            self._exchange.finish()
+        if not self.begun:
+            return
+        if self._held:
+            self._write(self._held)
+        self._exchange.finish()
 
     # --- inside --------------------------------------------------------------------
 
@@ -144,7 +165,7 @@ class Streamed:
             return
         self.begun = True
         if self._timer is None:
-            self._timer = self._loop.call_later(self._keep_alive_s / 2, self._tick)
+            self._arm()
         self._exchange.start(
             200, content_type="text/event-stream", headers=_STREAM_HEADERS
         )
@@ -165,6 +186,8 @@ class Streamed:
         )
         self.response = ended
         self._life(type(event)(response=ended), out)
+        if self._hold_end:
+            self._held = out.pop()
 
     def _life(
         self,
@@ -190,7 +213,11 @@ class Streamed:
         self._quiet = True
         if out:
             self._write(b"".join(out))
-        self._timer = self._loop.call_later(self._keep_alive_s / 2, self._tick)
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._keep_alive_s:
+            self._timer = self._loop.call_later(self._keep_alive_s / 2, self._tick)
 
     def _write(self, data: bytes) -> bool:
         self._entry.wrote(data)

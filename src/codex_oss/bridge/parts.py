@@ -7,7 +7,7 @@ import msgspec
 from codex_oss.bridge.guard import Guard
 from codex_oss.bridge.images import Images
 from codex_oss.bridge.ledger import Ledger
-from codex_oss.bridge.running import Running
+from codex_oss.bridge.log import Log
 from codex_oss.bridge.settings import BridgeSettings
 from codex_oss.bridge.store import Store
 from codex_oss.bridge.threads import Threads
@@ -21,9 +21,9 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     upstream: Upstream
     store: Store
     ledger: Ledger
+    log: Log
     guard: Guard
     threads: Threads
     images: Images
-    running: Running
     now: Callable[[], float]
     new_id: Callable[[str], str]

@@ -39,7 +39,8 @@ async def forward(exchange: Exchange, upstream: Upstream, *, own_key: bool) -> N
         body=request.body,
         idle_s=IDLE_S,
     ) as reply:
-        told = [(k, v) for k, v in reply.headers.items() if k not in _NOT_TOLD]
+        given = reply.headers.items()
+        told = tuple((k, v) for k, v in given if k not in _NOT_TOLD)
         content_type = reply.headers.get("content-type", "")
         exchange.start(reply.status, content_type=content_type, headers=told)
         await reply.pour(exchange.write, exchange.ready)

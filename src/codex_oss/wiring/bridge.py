@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
+import msgspec
 from msgspec.structs import replace
 
 from codex_oss import __version__, providers
@@ -49,20 +50,50 @@ _WIRES: dict[str, WireApi] = {
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class Bridge(msgspec.Struct, frozen=True):
+    """A bridge that listens, and what must be ended with it."""
+
+    listener: Listener
+    app: App
+    upstream: Upstream
+    end: Endings
+
+    async def close(self) -> None:
+        """End everything; running answers get a moment."""
+        await self.listener.close(GRACE_S)
+        await end_all(self.end)
+
+
 async def serve(
     settings: BridgeSettings,
     loaded: Loaded,
     env: Mapping[str, str],
     err: TextIO,
-    listening: Callable[[Listener], None] = lambda _: None,
+    listening: Callable[[Bridge], None] = lambda _: None,
 ) -> int:
-    """Run a bridge until it is told to end; return the exit code.
+    """Run a bridge until the process is told to end; return the exit code.
 
     ``listening`` is told when it answers. Raises ``ConfigError`` or ``EngineError``
     for what keeps it from starting; nothing is left running then.
     """
-    limits = Limits(body_bytes=settings.max_body_size)
-    listener = Listener(settings.listen, settings.port, limits)
+    bridge = await open_bridge(settings, loaded, env, err)
+    try:
+        ended = _end_on_signals(bridge.listener)
+        listening(bridge)
+        await bridge.listener.serve(bridge.app.handle)
+        await ended.wait()
+    finally:
+        await bridge.close()
+    return 0
+
+
+async def open_bridge(
+    settings: BridgeSettings, loaded: Loaded, env: Mapping[str, str], err: TextIO
+) -> Bridge:
+    """Return a bridge that listens; raises as ``serve`` does."""
+    listener = Listener(
+        settings.listen, settings.port, Limits(body_bytes=settings.max_body_size)
+    )
     client = Client(env)
     end: Endings = [client.close]
     try:
@@ -74,14 +105,11 @@ async def serve(
             )
         upstream = _upstream(settings, provider, only, env, client)
         app = _app(settings, upstream, env, end, err)
-        ending = _end_on_signals(listener)
-        listening(listener)
-        await listener.serve(app.handle)
-        await ending.wait()
-    finally:
+    except BaseException:
         await listener.close(0)
         await end_all(end)
-    return 0
+        raise
+    return Bridge(listener, app, upstream, end)
 
 
 def _app(
@@ -91,7 +119,7 @@ def _app(
     end: Endings,
     err: TextIO,
 ) -> App:
-    store = open_store(settings.store, default=state_home(env) / "responses.db")
+    store = open_store(settings.store, folder=state_home(env), now=time.time)
     end.append(store.close)
     metrics = Metrics()
     level = "debug" if settings.debug else "quiet" if settings.quiet else "normal"
@@ -109,6 +137,7 @@ def _app(
         upstream=upstream,
         store=store,
         ledger=ledger,
+        log=log,
         guard=guard,
         threads=Threads(),
         images=Images(),
@@ -154,6 +183,7 @@ def _upstream(
             memory=memory,
             version=__version__,
             mending=mending,
+            context_length=settings.context_length,
         )
 
     return Upstream(connect, client, root=where.root, headers=where.headers, only=only)
