@@ -69,7 +69,7 @@ async def serve(
     loaded: Loaded,
     env: Mapping[str, str],
     err: TextIO,
-    listening: Callable[[Bridge], None] = lambda _: None,
+    listening: Callable[[Listener], None] = lambda _: None,
 ) -> int:
     """Run a bridge until the process is told to end; return the exit code.
 
@@ -79,7 +79,7 @@ async def serve(
     bridge = await open_bridge(settings, loaded, env, err)
     try:
         ended = _end_on_signals(bridge.listener)
-        listening(bridge)
+        listening(bridge.listener)
         await bridge.listener.serve(bridge.app.handle)
         await ended.wait()
     finally:
