@@ -35,16 +35,12 @@ def items(events: Iterable[responses.Event]) -> list[Item]:
 
 
 def meaning(items: Iterable[Item]) -> list[tuple[str, str]]:
-    """Return what the items say, in whatever form they say it.
-
-    Thinking that ends but never began is a commentary, when it was told before its end
-    was seen, and else reasoning.
-    """
+    """Return what the items say; a message that was taken back says nothing."""
     said: list[tuple[str, str]] = []
     for item in items:
         match item:
-            case Message(phase="commentary", content=[OutputText() as part]):
-                said.append(("thought", part.text.strip()))
+            case Message(phase="commentary", content=[OutputText(text="")]):
+                pass
             case Reasoning(summary=[summary]):
                 said.append(("thought", summary.text.strip()))
             case Message(content=[OutputText() as part]):
@@ -135,6 +131,8 @@ class _Stream:
             return self._written[_id(item), kind]
 
         match item:
+            case Message(phase="commentary", content=[OutputText(text="")]):
+                pass  # taken back
             case Message(content=[OutputText() as part]):
                 assert told(responses.OutputTextDelta) == part.text
             case Message(content=[Refusal() as part]):

@@ -134,9 +134,9 @@ def test_thinking_that_never_ends_is_reasoning() -> None:
     assert items(run(*text("<think>Hm</th"))) == [reasoning("rs_2", "Hm</th")]
 
 
-COMMENTARY = Message(
+TAKEN_BACK = Message(
     role="assistant",
-    content=[OutputText(text="Let me see\n")],
+    content=[OutputText(text="")],
     id="msg_2",
     status="completed",
     phase="commentary",
@@ -145,18 +145,26 @@ COMMENTARY = Message(
 
 def test_thinking_without_a_beginning_is_no_part_of_the_answer() -> None:
     said = "Let me see\n</think>\n\nHi"
-    subject = run(*text(*said))
-    assert items(subject) == [COMMENTARY, message("msg_3", "Hi")]
+    events = run(*text(*said))
+    thought = "Let me see\n"
+    assert items(events) == [
+        TAKEN_BACK,
+        reasoning("rs_3", thought),
+        message("msg_4", "Hi"),
+    ]
     assert items(run(*text(said))) == [
-        reasoning("rs_2", "Let me see\n"),
+        reasoning("rs_2", thought),
         message("msg_3", "Hi"),
     ]
 
 
 def test_a_call_may_follow_thinking_without_a_beginning() -> None:
     found = items(run(*text("Let me see\n", "</th", f"ink>{CALL}")))
-    assert found[0] == COMMENTARY
-    assert meaning(found[1:]) == [("exec_command", '{"cmd":"ls"}')]
+    assert found[0] == TAKEN_BACK
+    assert meaning(found) == [
+        ("thought", "Let me see"),
+        ("exec_command", '{"cmd":"ls"}'),
+    ]
 
 
 @pytest.mark.parametrize("said", ["Let `me`</think>Hi", "```\nLet\n```\n</think>Hi"])

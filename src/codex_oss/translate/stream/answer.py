@@ -72,11 +72,11 @@ class Answer:
             case _:
                 item.close("incomplete" if cut else "completed")
 
-    def set_aside(self) -> None:
-        """Close the open message as one that does not answer."""
+    def rethink(self) -> None:
+        """Make the open message reasoning: its words turned out to be that."""
         item, self._open = self._open, None
         if isinstance(item, OpenMessage):
-            item.close("completed", phase="commentary")
+            self.write(OpenReasoning, item.take_back())
 
     # --- the second answer -------------------------------------------------------
 

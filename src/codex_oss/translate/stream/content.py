@@ -33,8 +33,7 @@ class Content:
     calls are not looked for. ``opened``: the text begins inside of thinking.
 
     Thinking that has an end and no beginning was told as words before that was known.
-    They cannot be taken back: they become a message of their own, as a commentary, and
-    the answer is another message.
+    So their message ends empty, and they follow as reasoning.
     """
 
     def __init__(
@@ -186,7 +185,7 @@ class Content:
         self._told.clear()
         if told:
             self._answer.write(OpenMessage, before)
-            self._answer.set_aside()
+            self._answer.rethink()
         else:
             self._answer.write(OpenReasoning, before.lstrip())
         self.feed = self._begin

@@ -49,9 +49,20 @@ class OpenMessage:
             )
         )
 
-    def close(self, status: Status, *, phase: str | UnsetType = UNSET) -> None:
-        """End the item. Of phase ``commentary`` it is not the answer (Codex)."""
-        text = "".join(self._texts)
+    def close(self, status: Status) -> None:
+        """End the item."""
+        self._end("".join(self._texts), status)
+
+    def take_back(self) -> str:
+        """End the item without its text, which was none of the answer; return that.
+
+        What clients showed of it they cannot unsee, but none keeps it: the item that
+        is done counts. Its phase is what Codex calls words that do not answer.
+        """
+        self._end("", "completed", "commentary")
+        return "".join(self._texts)
+
+    def _end(self, text: str, status: Status, phase: str | UnsetType = UNSET) -> None:
         part = OutputText(text=text)
         self._output.emit(
             responses.OutputTextDone(
