@@ -22,13 +22,13 @@ from codex_oss.wire.responses.body import (
 from codex_oss.wire.responses.codec import (
     decode_event,
     decode_item,
-    decode_request,
     encode,
     item_from,
     part_from,
     response_from,
     tool_from,
 )
+from codex_oss.wire.responses.request import RequestDecoder, decode_request
 from codex_oss.wire.responses.stream import (
     Completed,
     ContentPartAdded,
@@ -93,6 +93,7 @@ __all__ = [
     "RefusalDelta",
     "RefusalDone",
     "Request",
+    "RequestDecoder",
     "Response",
     "ResponseError",
     "TextParams",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw
 
 from codex_oss.errors import BadRequest
 from codex_oss.items import (
@@ -32,11 +32,8 @@ from codex_oss.wire.responses.body import (
     FunctionTool,
     IncompleteDetails,
     NamespaceTool,
-    ReasoningParams,
-    Request,
     Response,
     ResponseError,
-    TextParams,
     Tool,
     Usage,
 )
@@ -225,48 +222,6 @@ def tool_from(obj: Any) -> Tool:
         return msgspec.convert(obj, kind)
     except msgspec.ValidationError:
         return _unknown(obj)
-
-
-class _Request(msgspec.Struct, kw_only=True):
-    model: str
-    input: str | list[Any]
-    instructions: str | None | UnsetType = UNSET
-    tools: list[Any] | None | UnsetType = UNSET
-    tool_choice: str | dict[str, Any] | None | UnsetType = UNSET
-    parallel_tool_calls: bool | None | UnsetType = UNSET
-    reasoning: ReasoningParams | None | UnsetType = UNSET
-    text: TextParams | None | UnsetType = UNSET
-    max_output_tokens: int | None | UnsetType = UNSET
-    temperature: float | None | UnsetType = UNSET
-    top_p: float | None | UnsetType = UNSET
-    stream: bool | None | UnsetType = UNSET
-    store: bool | None | UnsetType = UNSET
-    include: list[str] | None | UnsetType = UNSET
-    prompt_cache_key: str | None | UnsetType = UNSET
-    previous_response_id: str | None | UnsetType = UNSET
-    metadata: dict[str, Any] | None | UnsetType = UNSET
-
-
-_ITEMIZED = frozenset({"input", "tools", "tool_choice"})
-_AS_GIVEN = [f for f in _Request.__struct_fields__ if f not in _ITEMIZED]
-
-
-def decode_request(data: bytes | str) -> Request:
-    """Return the request in a body. Raises ``BadRequest`` naming the wrong path."""
-    try:
-        shape = msgspec.convert(_loads(data), _Request)
-    except msgspec.ValidationError as error:
-        raise BadRequest(str(error)) from error
-    given = shape.input
-    if isinstance(given, str):
-        given = [{"role": "user", "content": given}]
-    fields = {name: getattr(shape, name) for name in _AS_GIVEN}
-    return Request(
-        input=[item_from(obj) for obj in given],
-        tools=[tool_from(obj) for obj in shape.tools] if shape.tools else UNSET,
-        tool_choice=shape.tool_choice or UNSET,
-        **fields,
-    )
 
 
 # --- decode: responses and events ----------------------------------------------------
