@@ -19,6 +19,14 @@ OVERFLOWS: dict[str, tuple[int | None, str]] = {
         ),
     ),
     "Ollama": (400, '{"error":"the input length exceeds the context length"}'),
+    "Ollama, newer": (
+        400,
+        (
+            '{"error":"the prompt is longer than the context length currently available'
+            " to the model; shorten the prompt, adjust the context length in settings,"
+            ' or use a model with a longer context length"}'
+        ),
+    ),
     "vLLM": (
         400,
         (

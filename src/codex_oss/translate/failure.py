@@ -24,6 +24,7 @@ _WORDINGS: tuple[tuple[Code, tuple[str, ...]], ...] = (
             "exceed_context_size",  # llama.cpp's type; Ollama passes it on
             "exceeds the available context size",  # llama.cpp's message
             "exceeds the context length",  # Ollama's own engine
+            "prompt is longer than the context length",  # Ollama over llama-server
             "longer than the model's context length",  # SGLang
             "exceeds the maximum allowed length",  # SGLang, when the cache is smaller
             "longer than the maximum model length",  # vLLM, older
