@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from codex_oss.wire import ollama
 from codex_oss.wire.chat import Function, FunctionTool
-from codex_oss.wire.ollama.answer import Called, ToolCall
 
 
 def test_only_what_is_set_is_sent() -> None:
@@ -107,7 +106,9 @@ def test_a_whole_request_is_as_the_server_reads_it() -> None:
                 message=ollama.Said(
                     content="",
                     tool_calls=[
-                        ToolCall(Called("f", msgspec.Raw(b'{"a":[1]}')), "call_1")
+                        ollama.CallLine(
+                            ollama.CalledLine("f", msgspec.Raw(b'{"a":[1]}')), "call_1"
+                        )
                     ],
                 )
             ),

@@ -86,6 +86,10 @@ class OllamaModel:
         """Return the context that is asked for; after an answer, that is given."""
         return await self._model.window()
 
+    async def sees(self) -> bool | None:
+        """Return whether the model can see images."""
+        return await self._model.sees()
+
     async def close(self) -> None:
         """Close the client's unused connections."""
         await self._model.close()

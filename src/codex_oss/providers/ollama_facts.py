@@ -21,6 +21,8 @@ less, a conversation ends after a few files."""
 DEFAULT_CONTEXT = 32 * 1024
 """Tokens that are asked for when nobody says otherwise. Ollama's own default is 4096 on
 machines with less than 23 GiB of video memory; twice this is better where it fits."""
+CONTEXT_VARIABLE = "OLLAMA_CONTEXT_LENGTH"
+"""Ollama's own variable for its default context."""
 REFUSES_TRUNCATION = (0, 12, 6)
 """The first version that does not cut a prompt when it is told not to."""
 
@@ -67,6 +69,7 @@ class OllamaFacts:
         self._default = max(DEFAULT_CONTEXT, _tokens(env.get(CONTEXT_VARIABLE, "")))
         self._known: _Known | None = None
         self._refused = False
+        self._checked = False
         self._lock = asyncio.Lock()
 
     @property
@@ -108,12 +111,13 @@ class OllamaFacts:
     async def check(self) -> None:
         """Look, once and after an answer, at what the server really gave."""
         known = self._known
-        if self.granted or known is None or known.num_ctx is None:
+        if self._checked or known is None or known.num_ctx is None:
             return
         try:
             loaded = await self._loaded()
         except ModelError:
             return
+        self._checked = True
         if loaded and loaded.context_length:
             self.granted = Granted(
                 asked=known.num_ctx,
@@ -183,10 +187,6 @@ class OllamaFacts:
             f"{self.root}{path}", body, headers=self._headers, timeout_s=ASK_S
         )
         return _read(answer, kind)
-
-
-CONTEXT_VARIABLE = "OLLAMA_CONTEXT_LENGTH"
-"""Ollama's own variable for its default context."""
 
 
 def choose_context(

@@ -18,6 +18,7 @@ _BASE64 = ";base64"
 _NO_URL = "(an image stood here, as a link that cannot be opened: {})"
 _NO_IMAGE = "(an image stood here that cannot be read)"
 _MAX_URL_CHARS = 200
+_NOTHING = ollama.Said()
 
 
 def to_ollama(
@@ -54,25 +55,17 @@ def chunk_from(
     """Return what a line says as a chunk; None when that is nothing."""
     if isinstance(line, ollama.Fault):
         return _error(line)
-    said = line.message or ollama.Said()
-    calls = [
-        chat.CallDelta(
-            id=call.id,
-            function=chat.FunctionDelta(
-                call.function.name, _arguments_text(bytes(call.function.arguments))
-            ),
-        )
-        for call in said.tool_calls or ()
-    ]
+    said = line.message or _NOTHING
     delta = chat.Delta(
         content=said.content or None,
         reasoning_content=said.thinking or None,
-        tool_calls=calls or None,
+        tool_calls=[_call(c) for c in said.tool_calls] if said.tool_calls else None,
     )
-    if not line.done:
-        return None if delta == chat.Delta() else chat.Chunk([chat.Choice(delta)])
-    reason = "length" if line.done_reason == "length" else "stop"
-    return chat.Chunk(choices=[chat.Choice(delta, reason)], usage=_usage(line))
+    if line.done:
+        reason = "length" if line.done_reason == "length" else "stop"
+        return chat.Chunk(choices=[chat.Choice(delta, reason)], usage=_usage(line))
+    says = said.content or said.thinking or said.tool_calls
+    return chat.Chunk(choices=[chat.Choice(delta)]) if says else None
 
 
 # --- requests ------------------------------------------------------------------------
@@ -175,6 +168,14 @@ def _error(fault: ollama.Fault) -> chat.ChunkError:
         if isinstance(inner, chat.ChunkError):
             return inner
     return chat.ChunkError(fault.message)
+
+
+def _call(call: ollama.CallLine) -> chat.CallDelta:
+    called = call.function
+    arguments = _arguments_text(bytes(called.arguments))
+    return chat.CallDelta(
+        id=call.id, function=chat.FunctionDelta(called.name, arguments)
+    )
 
 
 def _arguments_text(raw: bytes) -> str:

@@ -5,12 +5,14 @@ a prompt that does not fit instead of cutting it in silence. Source: Ollama 0.9 
 A request is written strictly; an answer is read leniently and never raises.
 """
 
-from codex_oss.wire.ollama.answer import Fault, Line, Said
+from codex_oss.wire.ollama.answer import CalledLine, CallLine, Fault, Line, Said
 from codex_oss.wire.ollama.codec import decode_line, encode
 from codex_oss.wire.ollama.request import Called, Message, Options, Request, ToolCall
 
 __all__ = [
+    "CallLine",
     "Called",
+    "CalledLine",
     "Fault",
     "Line",
     "Message",

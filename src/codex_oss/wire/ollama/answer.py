@@ -8,17 +8,17 @@ import msgspec
 _NO_ARGUMENTS = msgspec.Raw(b"{}")
 
 
-class Called(msgspec.Struct, frozen=True):
+class CalledLine(msgspec.Struct, frozen=True):
     """What a call calls. ``arguments`` is the JSON text of an object."""
 
     name: str = ""
     arguments: msgspec.Raw = _NO_ARGUMENTS
 
 
-class ToolCall(msgspec.Struct, frozen=True):
+class CallLine(msgspec.Struct, frozen=True):
     """One call. It always comes whole, in one line."""
 
-    function: Called
+    function: CalledLine
     id: str | None = None
 
 
@@ -27,7 +27,7 @@ class Said(msgspec.Struct, frozen=True):
 
     content: str | None = None
     thinking: str | None = None
-    tool_calls: list[ToolCall] | None = None
+    tool_calls: list[CallLine] | None = None
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
