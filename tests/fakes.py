@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 from codex_oss.errors import CodexOssError
 from codex_oss.items import Call, FunctionCall, Item, Message, OutputText
-from codex_oss.ports import Output, Scope
+from codex_oss.ports import Outlet, Output, Scope
 from codex_oss.wire import responses
 
 Script = Sequence[responses.Event | CodexOssError]
@@ -33,6 +33,12 @@ class ScriptedModel:
             if isinstance(step, CodexOssError):
                 raise step
             yield step
+
+    async def sees(self) -> bool | None:
+        return None
+
+    async def pour(self, request: responses.Request, outlet: Outlet) -> None:
+        outlet.put([event async for event in self.stream(request)])
 
     async def window(self) -> int | None:
         return self._window

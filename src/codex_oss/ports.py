@@ -57,6 +57,10 @@ class Model(Protocol):
         """
         ...
 
+    async def sees(self) -> bool | None:
+        """Return whether the model can see images; None when nobody knows."""
+        ...
+
     async def close(self) -> None:
         """Close all connections."""
         ...

@@ -20,9 +20,11 @@ from codex_oss.bridge.answering import Answering
 from codex_oss.bridge.clients import caller_of
 from codex_oss.bridge.failures import Refusal, error_body, refusal_of
 from codex_oss.bridge.guard import unauthorized
+from codex_oss.bridge.models import models
 from codex_oss.bridge.parts import Parts
 from codex_oss.bridge.proxy import forward
 from codex_oss.bridge.seen import Seen
+from codex_oss.bridge.stored import Stored
 from codex_oss.errors import CodexOssError
 from codex_oss.net.server import Exchange
 
@@ -38,6 +40,7 @@ class App:
         self._parts = parts
         self._seen = seen
         self._answering = Answering(parts)
+        self._stored = Stored(parts.store, parts.running)
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request."""
@@ -65,6 +68,10 @@ class App:
             case "POST", ["responses"]:
                 caller = caller_of(exchange.request.headers)
                 await self._answering.answer(exchange, caller, self._owner(exchange))
+            case _, ["responses", *rest]:
+                await self._stored.handle(exchange, rest, self._owner(exchange))
+            case "GET", ["models", *name]:
+                await models(exchange, self._parts, "/".join(name))
             case _ if segments[0] in _PASSED_ON or below == [""]:
                 own_key = bool(self._parts.settings.key)
                 await forward(exchange, self._parts.upstream, own_key=own_key)

@@ -71,7 +71,12 @@ def error_body(
 
 def one_line(error: CodexOssError) -> str:
     """Return what happened and what to do next, on one line."""
-    return " ".join(error.report().split())
+    said, hint = " ".join(str(error).split()), " ".join(error.hint.split())
+    if not hint:
+        return said
+    return (
+        f"{said} {hint}" if said.endswith((".", "!", "?", ":")) else f"{said}. {hint}"
+    )
 
 
 def refusal_of(error: CodexOssError, *, codex: bool) -> Refusal:

@@ -58,7 +58,7 @@ class Log:
         if self._level != "quiet":
             self._line("-", word, pairs)
 
-    def error(self, word: str, **pairs: object) -> None:
+    def complain(self, word: str, **pairs: object) -> None:
         """Write a line at every level."""
         self._line("-", word, pairs)
 

@@ -4,6 +4,7 @@ import asyncio
 
 from msgspec.structs import replace
 
+from codex_oss.bridge.detached import Detached
 from codex_oss.bridge.full import Frame, encode_event
 from codex_oss.bridge.ledger import Entry
 from codex_oss.facts import Fact
@@ -63,7 +64,7 @@ class Streamed:
 
     def __init__(
         self,
-        exchange: Exchange,
+        exchange: Exchange | Detached,
         frame: Frame,
         entry: Entry,
         *,

@@ -8,6 +8,7 @@ from codex_oss.bridge.guard import Guard
 from codex_oss.bridge.images import Images
 from codex_oss.bridge.ledger import Ledger
 from codex_oss.bridge.log import Log
+from codex_oss.bridge.running import Running
 from codex_oss.bridge.settings import BridgeSettings
 from codex_oss.bridge.store import Store
 from codex_oss.bridge.threads import Threads
@@ -25,5 +26,6 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     guard: Guard
     threads: Threads
     images: Images
+    running: Running
     now: Callable[[], float]
     new_id: Callable[[str], str]

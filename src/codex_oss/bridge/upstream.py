@@ -4,11 +4,18 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
+
+from codex_oss.errors import ServerFault
 from codex_oss.net import Client
 from codex_oss.ports import Model
 
 MAX_MODELS = 64
 """Names of models that are kept ready; a client could think of new ones for ever."""
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    data: list[dict[str, Any]] = []
 
 
 class Upstream:
@@ -50,20 +57,22 @@ class Upstream:
             self._models.move_to_end(name)
         return model
 
-    async def listed(self) -> list[Any]:
+    async def listed(self) -> list[dict[str, Any]]:
         """Return what the server says of its models, as its ``/v1/models`` has it.
 
         Raises ``ModelError`` when it cannot be asked.
         """
-        told = await self.client.get_json(
-            f"{self.root}/v1/models", headers=self.headers
-        )
-        data = told.get("data") if isinstance(told, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] JSON
-        return data if isinstance(data, list) else []  # pyright: ignore[reportUnknownVariableType] JSON
+        url = f"{self.root}/v1/models"
+        told = await self.client.get_json(url, headers=self.headers)
+        try:
+            listed = msgspec.convert(told, _Listed).data
+        except msgspec.ValidationError as error:
+            raise ServerFault(f"{url} lists no models: {error}") from error
+        return [each for each in listed if isinstance(each.get("id"), str)]
 
     async def names(self) -> list[str]:
         """Return the names of the server's models."""
-        return [str(each["id"]) for each in await self.listed() if "id" in each]
+        return [each["id"] for each in await self.listed()]
 
     async def close(self) -> None:
         """Close all connections."""

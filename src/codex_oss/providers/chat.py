@@ -60,6 +60,7 @@ class ChatModel:
         self._mending = mending or Mending()
         self._tool_mode: ToolMode = endpoint.site.provider.tool_mode
         self._left_out: set[str] = set()
+        self._mapped: tuple[object, ToolMap] | None = None
         self._thinks = False
         """Whether an answer ended thinking that the template had begun."""
 
@@ -114,6 +115,10 @@ class ChatModel:
         """Return the context window that the server says it gives."""
         return (await self._probe.server()).context_window
 
+    async def sees(self) -> bool | None:
+        """Return whether the model can see images, if the server says so."""
+        return (await self._probe.server()).vision
+
     async def close(self) -> None:
         """Close the client's unused connections."""
         await self._endpoint.client.close()
@@ -122,7 +127,7 @@ class ChatModel:
 
     async def _ask(self, request: responses.Request, note: Note) -> "_Asked":
         """Ask, each time without what the server has just refused."""
-        tools = ToolMap(request.tools)
+        tools = self._tools(request)
         while True:
             quirks = self._dialect.quirks(await self._quirks(request))
             sent = to_chat(request, tools, quirks)
@@ -154,6 +159,12 @@ class ChatModel:
         except BaseException:
             reply.close()
             raise
+
+    def _tools(self, request: responses.Request) -> ToolMap:
+        """Return the request's tools, mapped once for a list that comes again."""
+        if self._mapped is None or self._mapped[0] is not request.tools:
+            self._mapped = (request.tools, ToolMap(request.tools))
+        return self._mapped[1]
 
     def _translator(
         self, request: responses.Request, asked: "_Asked", note: Note

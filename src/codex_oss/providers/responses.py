@@ -77,6 +77,10 @@ class ResponsesModel:
         """Return the context window that the server says it gives."""
         return (await self._probe.server()).context_window
 
+    async def sees(self) -> bool | None:
+        """Return whether the model can see images, if the server says so."""
+        return (await self._probe.server()).vision
+
     async def close(self) -> None:
         """Close the client's unused connections."""
         await self._endpoint.client.close()

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from codex_oss import __version__, providers
 from codex_oss.bridge.app import App
+from codex_oss.bridge.failures import one_line
 from codex_oss.bridge.guard import Guard
 from codex_oss.bridge.health import Checker
 from codex_oss.bridge.images import Images
@@ -18,6 +19,7 @@ from codex_oss.bridge.ledger import Ledger
 from codex_oss.bridge.log import Log
 from codex_oss.bridge.metrics import Metrics
 from codex_oss.bridge.parts import Parts
+from codex_oss.bridge.running import Running
 from codex_oss.bridge.seen import Seen
 from codex_oss.bridge.settings import BridgeSettings
 from codex_oss.bridge.store import open_store
@@ -132,6 +134,10 @@ def _app(
         upstream=upstream.root,
         store=settings.store.partition(":")[0],
     )
+    running = Running(
+        store, lambda id_, error: log.complain("not-kept", id=id_, error=one_line(error))
+    )
+    end.append(running.close)
     parts = Parts(
         settings=settings,
         upstream=upstream,
@@ -141,6 +147,7 @@ def _app(
         guard=guard,
         threads=Threads(),
         images=Images(),
+        running=running,
         now=time.time,
         new_id=new_id,
     )

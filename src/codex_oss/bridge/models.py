@@ -1,0 +1,58 @@
+"""``GET /v1/models``: the server's models, in OpenAI's form or in Codex's."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from codex_oss.bridge.catalog import OWNER, ModelEntry, codex_models
+from codex_oss.bridge.failures import error_body
+from codex_oss.bridge.parts import Parts
+from codex_oss.errors import ModelError
+from codex_oss.net.server import Exchange
+
+MAX_LOOKED_AT = 50
+"""Models that Codex is told of."""
+ASK_S = 5.0
+"""For what the server knows of one of them; it is guessed then."""
+
+_OK = 200
+_NOT_FOUND = 404
+
+
+async def models(exchange: Exchange, parts: Parts, name: str) -> None:
+    """Answer with all models, or with the one of a name.
+
+    Raises ``ModelError`` when the server cannot be asked.
+    """
+    listed = [_whole(each) for each in await parts.upstream.listed()]
+    if "client_version" in exchange.request.query and not name:
+        names = [each["id"] for each in listed]
+        entries = [await _entry(parts, each) for each in names[:MAX_LOOKED_AT]]
+        exchange.respond(_OK, codex_models(entries))
+    elif not name:
+        body = msgspec.json.encode({"object": "list", "data": listed})
+        exchange.respond(_OK, body)
+    elif found := next((each for each in listed if each["id"] == name), None):
+        exchange.respond(_OK, msgspec.json.encode(found))
+    else:
+        message = f"The model '{name}' does not exist"
+        body = error_body(message, "invalid_request_error", code="model_not_found")
+        exchange.respond(_NOT_FOUND, body)
+
+
+def _whole(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what the server says of a model, with the fields that OpenAI's has."""
+    return {"object": "model", "created": 0, "owned_by": OWNER, **told}
+
+
+async def _entry(parts: Parts, name: str) -> ModelEntry:
+    """Return what Codex should know of a model; what cannot be learned is guessed."""
+    window, sees = None, None
+    try:
+        async with asyncio.timeout(ASK_S):
+            model = await parts.upstream.model(parts.upstream.name_of(name))
+            window, sees = await model.window(), await model.sees()
+    except (ModelError, TimeoutError):
+        pass
+    return ModelEntry(id=name, context_window=window, vision=sees is not False)

@@ -1,0 +1,119 @@
+"""A request for a response: from its body to what the model is to get."""
+
+import msgspec
+from msgspec.structs import replace
+
+from codex_oss.bridge.clients import Caller
+from codex_oss.bridge.full import Extras, Frame, decode_extras
+from codex_oss.bridge.ledger import Entry
+from codex_oss.bridge.parts import Parts
+from codex_oss.bridge.store import Kept, history
+from codex_oss.errors import BadRequest
+from codex_oss.facts import Slimmed
+from codex_oss.translate import diet
+from codex_oss.wire import responses
+
+MAX_HISTORY = 512
+"""Responses that one may continue, one by one."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as it came (``given``), and as the model is to get it (``sent``).
+
+    ``owner`` is the client that may read the response later, if ``store`` has it kept.
+    """
+
+    given: responses.Request
+    sent: responses.Request
+    frame: Frame
+    caller: Caller
+    owner: str
+    store: bool
+    background: bool
+
+    def kept(self, response: responses.Response) -> Kept:
+        """Return what is kept of the request and its response."""
+        return Kept(
+            id=self.frame.blank.id,
+            created_at=int(self.frame.blank.created_at),
+            owner=self.owner,
+            response=self.frame.encode(response),
+            input_items=responses.encode(self.given.input),
+            previous_response_id=self.given.previous_response_id or None,
+        )
+
+
+class Reader:
+    """Reads the requests that one bridge gets."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._decoder = responses.RequestDecoder()
+
+    async def read(
+        self, body: bytes, caller: Caller, owner: str, entry: Entry
+    ) -> Asked:
+        """Return what is asked for; raises ``CodexOssError`` for what cannot be."""
+        parts, given = self._parts, self._decoder.decode(body)
+        entry.model = given.model
+        extras = decode_extras(body)
+        store = given.store is True or (given.store is not False and not caller.codex)
+        _check(extras, store=store)
+        sent = await self._with_history(given, owner)
+        if caller.codex:
+            sent = parts.threads.with_tools(given.prompt_cache_key or "", sent)
+        sent = await parts.images.fit(self._slim(sent, caller, entry))
+        name = parts.upstream.name_of(given.model)
+        if name != given.model:
+            sent = replace(sent, model=name)
+        return Asked(
+            given=given,
+            sent=sent,
+            frame=Frame(
+                given,
+                extras,
+                response_id=parts.new_id("resp_"),
+                now=parts.now,
+                store=store,
+                lean=caller.codex,
+            ),
+            caller=caller,
+            owner=owner,
+            store=store,
+            background=bool(extras.background),
+        )
+
+    async def _with_history(
+        self, given: responses.Request, owner: str
+    ) -> responses.Request:
+        if not given.previous_response_id:
+            return given
+        before = await history(
+            self._parts.store, given.previous_response_id, owner, MAX_HISTORY
+        )
+        return replace(given, input=[*before, *given.input])
+
+    def _slim(
+        self, request: responses.Request, caller: Caller, entry: Entry
+    ) -> responses.Request:
+        level = self._parts.settings.diet
+        slim = diet.slim(request, level, codex=caller.codex)
+        if slim is not request:
+            before, after = diet.tokens(request), diet.tokens(slim)
+            entry.note(Slimmed(tokens_before=before, tokens_after=after))
+        return slim
+
+
+def _check(extras: Extras, *, store: bool) -> None:
+    """Refuse what only OpenAI's servers have, instead of leaving it out in silence."""
+    for field in ("conversation", "prompt"):
+        if getattr(extras, field) is not None:
+            raise BadRequest(
+                f"`{field}` names an object that only OpenAI's servers have",
+                hint="Send the items as `input`, or use `previous_response_id`.",
+            )
+    if extras.background and not store:
+        raise BadRequest(
+            "`background` needs `store`: nobody could read the response",
+            hint="Leave `store` out, or wait for the answer.",
+        )
