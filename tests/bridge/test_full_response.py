@@ -385,6 +385,19 @@ PART: dict[str, Any] = {
             },
         ),
         (
+            responses.OutputItemAdded(output_index=1, item=Reasoning(id="rs_1")),
+            {
+                "type": "response.output_item.added",
+                "output_index": 1,
+                "item": {
+                    "type": "reasoning",
+                    "summary": [],
+                    "content": [{"type": "reasoning_text", "text": ""}],
+                    "id": "rs_1",
+                },
+            },
+        ),
+        (
             responses.OutputItemDone(output_index=1, item=Unknown(b'{"type":"new"}')),
             {
                 "type": "response.output_item.done",

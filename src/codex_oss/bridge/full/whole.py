@@ -4,7 +4,16 @@ from typing import Any
 
 import msgspec
 
-from codex_oss.items import FunctionCall, Item, Message, OutputText, Part, Tagged
+from codex_oss.items import (
+    FunctionCall,
+    Item,
+    Message,
+    OutputText,
+    Part,
+    Reasoning,
+    ReasoningText,
+    Tagged,
+)
 
 
 class _OutputText(Tagged, frozen=True, kw_only=True, tag="output_text"):
@@ -36,6 +45,17 @@ def whole_item(item: Item) -> object:
             return msgspec.structs.replace(item, status="completed")
         case _:
             return item
+
+
+def opening_item(item: Item) -> object:
+    """Return an item that begins.
+
+    One of reasoning gets an empty text: openai-node adds the deltas to it, and ends
+    the stream with an error where there is none.
+    """
+    if isinstance(item, Reasoning) and not item.content:
+        return msgspec.structs.replace(item, content=[ReasoningText(text="")])
+    return whole_item(item)
 
 
 def whole_part(part: Part) -> object:
