@@ -3,6 +3,7 @@
 from codex_oss.bridge.failures import error_body
 from codex_oss.bridge.guard import Guard, unauthorized
 from codex_oss.bridge.health import Checker, health
+from codex_oss.bridge.inspector import Inspector
 from codex_oss.bridge.metrics import Metrics, metrics
 from codex_oss.net.server import Exchange
 
@@ -10,13 +11,16 @@ from codex_oss.net.server import Exchange
 class Seen:
     """Answers ``/__health``, ``/metrics`` and ``/__inspect``.
 
-    Only ``/__health`` is told to who has no key.
+    Only ``/__health`` is told to who has no key; the inspector asks for it itself.
     """
 
-    def __init__(self, guard: Guard, checker: Checker, counted: Metrics) -> None:
+    def __init__(
+        self, guard: Guard, checker: Checker, counted: Metrics, inspector: Inspector
+    ) -> None:
         self._guard = guard
         self._checker = checker
         self._counted = counted
+        self._inspector = inspector
 
     async def handle(self, exchange: Exchange, segments: list[str]) -> None:
         """Answer one request to such a path."""
@@ -24,6 +28,8 @@ class Seen:
         match segments:
             case ["__health"]:
                 await health(exchange, self._checker)
+            case ["__inspect", *_]:
+                await self._inspector.handle(exchange)
             case ["metrics"] if known:
                 await metrics(exchange, self._counted)
             case _ if not known:

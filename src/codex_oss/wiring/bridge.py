@@ -15,6 +15,7 @@ from codex_oss.bridge.failures import one_line
 from codex_oss.bridge.guard import Guard
 from codex_oss.bridge.health import Checker
 from codex_oss.bridge.images import Images
+from codex_oss.bridge.inspector import Inspector
 from codex_oss.bridge.ledger import Ledger
 from codex_oss.bridge.log import Log
 from codex_oss.bridge.metrics import Metrics
@@ -151,7 +152,8 @@ def _app(
         now=time.time,
         new_id=new_id,
     )
-    return App(parts, Seen(guard, checker, metrics))
+    inspector = Inspector(ledger, guard)
+    return App(parts, Seen(guard, checker, metrics, inspector))
 
 
 def _upstream(
