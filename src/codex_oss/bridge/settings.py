@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from codex_oss.config.builtin import OSS, PROVIDERS, ollama_url
 from codex_oss.config.load import Loaded
+from codex_oss.config.masking import mask_url
 from codex_oss.config.provider import Provider
 from codex_oss.config.schema import Bridge, Diet, Wire
 from codex_oss.errors import ConfigError
@@ -254,6 +255,6 @@ def _check_store(store: str) -> None:
     if store in STORES or store.startswith(REDIS) or (named and named != store):
         return
     raise ConfigError(
-        f"`bridge.store` (--store): `{store}` is no place to keep responses",
+        f"`bridge.store` (--store): `{mask_url(store)}` is no place to keep responses",
         hint="Use memory, none, sqlite, sqlite:PATH or redis://HOST:PORT/DB.",
     )

@@ -17,7 +17,7 @@ import msgspec
 
 from codex_oss.process.spawn import announce_end
 
-TERM_S = 5.0
+TERM_S = 10.0
 """How long a program may take to end after SIGTERM; SIGKILL follows."""
 KILL_S = 5.0
 """How long the system may take to end it after SIGKILL."""
@@ -54,6 +54,12 @@ def start_detached(
             stderr=output,
             start_new_session=True,
         )
+
+
+def let_go(child: subprocess.Popen[bytes]) -> None:
+    """Stop being the one who waits for a program that outlives us."""
+    # Python warns of a child that nobody waited for unless it knows an exit code.
+    child.returncode = child.returncode or 0
 
 
 def find(pid: int) -> Process | None:

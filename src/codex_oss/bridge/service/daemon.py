@@ -80,6 +80,7 @@ async def start(
         )
         shelf.keep(instance)
         found = await _wait(wanted, child, tail, client, start_s)
+        detached.let_go(child)
         return Started(instance=instance, report=found)
     except BaseException:
         child.kill()

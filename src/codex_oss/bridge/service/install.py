@@ -14,8 +14,6 @@ from codex_oss.errors import CodexOssError
 
 COMMAND_S = 30.0
 """For one call of systemctl or launchctl."""
-READABLE = 0o644
-
 Kind = Literal["systemd", "launchd"]
 
 
@@ -80,7 +78,8 @@ def install(keeper: Keeper, unit: Unit) -> Path:
     if keeper.kind == "launchd" and file.exists():
         for command in keeper.disable(unit.name):
             _run(command)  # fails when it is not loaded, which is as well
-    write_whole(file, keeper.text(unit), mode=READABLE)
+    # A word of the command may hold a password, as in the URL of a store.
+    write_whole(file, keeper.text(unit))
     for command in keeper.enable(unit.name):
         _must(command)
     return file

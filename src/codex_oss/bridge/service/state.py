@@ -65,13 +65,13 @@ class Shelf(msgspec.Struct, frozen=True):
         return self.folder / f"{port}.json"
 
 
-def write_whole(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Write a file at once, and its folders; raises ``ConfigError``."""
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file for its owner's eyes, whole or not; raises ``ConfigError``."""
     part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)
-        part.touch(mode=mode, exist_ok=False)
+        part.touch(mode=0o600, exist_ok=False)
         part.write_bytes(data)
         part.replace(path)
     except OSError as error:

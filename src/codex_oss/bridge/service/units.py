@@ -7,7 +7,7 @@ import msgspec
 
 SYSTEMD_RESTART_S = 5
 """Before a bridge that failed is started again."""
-STOP_S = 10
+STOP_S = 20
 """How long a bridge may take to end."""
 
 
@@ -25,7 +25,7 @@ def systemd(unit: Unit) -> str:
     """Return a user unit (systemd.unit(5), systemd.service(5))."""
     command = " ".join(_systemd_word(word) for word in unit.argv)
     return f"""\
-# Written by `codex-oss bridge install`; `codex-oss bridge uninstall` removes it.
+# Made by `codex-oss bridge install`, removed by `codex-oss bridge uninstall`.
 [Unit]
 Description={unit.description.replace("%", "%%")}
 StartLimitIntervalSec=60
