@@ -1,13 +1,18 @@
 """Streams and responses as the ``openai`` package reads them."""
 
+import asyncio
 import importlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from codex_oss.bridge.full import Extras, Frame, encode_event
+from codex_oss.bridge.running import Running
+from codex_oss.bridge.store import Kept, open_store
+from codex_oss.bridge.stored import Stored
 from codex_oss.translate.quirks import Quirks
 from codex_oss.translate.stream import Translator
 from codex_oss.translate.tools import ToolMap
@@ -176,3 +181,50 @@ def test_answers_that_do_not_complete_are_declared_ones(
     last = recording.frames[-1].partition(b"\ndata: ")[2]
     event = strict(types.ResponseStreamEvent).validate_json(last, strict=True)
     assert (event.type, event.response.status) == (f"response.{status}", status)
+
+
+def test_listed_input_items_are_ones_that_the_package_declares() -> None:
+    types = importlib.import_module("openai.types.responses.response_item_list")
+    given: list[dict[str, Any]] = [
+        {"type": "message", "role": "user", "content": [text_part("hi")]},
+        {"role": "developer", "content": "Be brief."},
+        {"type": "message", "role": "assistant", "content": [said_part("Yes.")]},
+        {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "done"},
+        {"type": "custom_tool_call", "call_id": "c2", "name": "edit", "input": "x"},
+        {"type": "custom_tool_call_output", "call_id": "c2", "output": "done"},
+        {"type": "reasoning", "summary": [], "content": None},
+    ]
+    request = responses.decode_request(
+        msgspec.json.encode({"model": "tiny", "input": given})
+    )
+    kept = Kept(
+        id="resp_1",
+        created_at=0,
+        owner="",
+        response=b"{}",
+        input_items=responses.encode(request.input),
+    )
+
+    async def listed() -> bytes:
+        store = open_store("memory", folder=Path(), now=lambda: 0)
+        await store.put(kept)
+        stored = Stored(store, Running(store, lambda kept_id, error: None))
+        status, body = await stored.input_items("resp_1", "", {"order": "asc"})
+        assert status == 200
+        return body
+
+    page = strict(types.ResponseItemList).validate_json(
+        asyncio.run(listed()), strict=True
+    )
+    expected = [item.get("type", "message") for item in given]
+    assert [item.type for item in page.data] == expected
+    assert (page.first_id, page.last_id) == ("msg_1_0", "item_1_7")
+
+
+def text_part(text: str) -> dict[str, Any]:
+    return {"type": "input_text", "text": text}
+
+
+def said_part(text: str) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": []}
