@@ -14,7 +14,9 @@ spoken = st.lists(st.sampled_from(SPOKEN), max_size=12).map("".join)
 call_pieces = st.builds(
     call,
     st.sampled_from([None, "", LS, {"cmd": "ls"}, "{}"]),
-    name=st.sampled_from([None, "exec_command", "echo", "apply_patch", "nobody"]),
+    name=st.sampled_from(
+        [None, "exec_command", "echo", "apply_patch", "tool_search", "ls", "nobody"]
+    ),
     index=st.sampled_from([None, 0, 1]),
     id=st.sampled_from([None, "", "c1", "c2"]),
 )

@@ -31,6 +31,7 @@ TOOLS: list[responses.Tool] = [
     EXEC,
     responses.NamespaceTool(name="mcp__demo", tools=[ECHO]),
     responses.CustomTool(name="apply_patch"),
+    responses.ToolSearchTool(execution="client"),
 ]
 SCHEMAS = {tool.name: tool.parameters for tool in (EXEC, ECHO)}
 PLAIN = Quirks()

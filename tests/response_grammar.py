@@ -1,5 +1,6 @@
 """The grammar of a response's events, checked on any stream of them."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from codex_oss.items import (
     OutputText,
     Reasoning,
     Refusal,
+    ToolSearchCall,
     Unknown,
 )
 from codex_oss.translate.repair import mend_arguments
@@ -49,6 +51,8 @@ def meaning(items: Iterable[Item]) -> list[tuple[str, str]]:
                 said.append((item.name, item.arguments))
             case CustomToolCall():
                 said.append((item.name, item.input))
+            case ToolSearchCall():
+                said.append(("tool_search", json.dumps(item.arguments)))
             case _:
                 raise AssertionError(f"unexpected {item}")
     return said
@@ -140,6 +144,8 @@ class _Stream:
             case Reasoning(summary=[summary], content=[thought]):
                 assert told(responses.ReasoningSummaryTextDelta) == summary.text
                 assert told(responses.ReasoningTextDelta) == thought.text
+            case ToolSearchCall():
+                assert item.execution == "client"
             case CustomToolCall():
                 assert told(responses.CustomToolCallInputDelta) == item.input
             case FunctionCall():

@@ -158,6 +158,37 @@ class CustomToolCallOutput(
     status: str | UnsetType = UNSET
 
 
+class ToolSearchCall(Tagged, frozen=True, kw_only=True, tag="tool_search_call"):
+    """A search of the model for tools that it was not told of.
+
+    ``execution`` is ``client`` when the client searches. Then there is a ``call_id``.
+    """
+
+    call_id: str
+    execution: str = "client"
+    arguments: dict[str, Any] = {}
+    id: str | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+
+
+class ToolSearchOutput(Tagged, frozen=True, kw_only=True, tag="tool_search_output"):
+    """The tools that a search found, as JSON: they are offered from here on."""
+
+    call_id: str
+    execution: str = "client"
+    tools: list[dict[str, Any]] = []
+    id: str | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+
+
+class AdditionalTools(Tagged, frozen=True, kw_only=True, tag="additional_tools"):
+    """Tools, as JSON, that a client offers inside of its conversation."""
+
+    tools: list[dict[str, Any]]
+    role: str | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+
+
 Call = FunctionCall | CustomToolCall
 CallOutput = FunctionCallOutput | CustomToolCallOutput
 Item = (
@@ -167,6 +198,9 @@ Item = (
     | FunctionCallOutput
     | CustomToolCall
     | CustomToolCallOutput
+    | ToolSearchCall
+    | ToolSearchOutput
+    | AdditionalTools
     | Unknown
 )
 

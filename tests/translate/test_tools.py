@@ -66,7 +66,7 @@ def test_a_name_leads_back_to_its_tool() -> None:
         "echo", "mcp__demo", schema=ECHO_SCHEMA
     )
     assert tools.resolve("apply_patch") == Target(
-        "apply_patch", custom=True, schema=INPUT_SCHEMA
+        "apply_patch", kind="custom", schema=INPUT_SCHEMA
     )
     assert tools.resolve("mcp__demo") is None
     assert tools.schemas == {
@@ -122,10 +122,16 @@ def test_every_name_is_legal_and_of_one_tool(
     ]
     tools = ToolMap(offered)
     got = list(tools.schemas)
-    assert len(set(got)) == len(given_names)
+    once = [
+        *dict.fromkeys(
+            (None if space == "functions" else space, name)
+            for space, name in given_names
+        )
+    ]
+    assert len(set(got)) == len(got) == len(once)
     assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name) for name in got)
     targets = [tools.resolve(name) for name in got]
-    assert [(t.namespace, t.name) for t in targets if t] == given_names
+    assert [(t.namespace, t.name) for t in targets if t] == once
     assert list(ToolMap(offered).schemas) == got
 
 

@@ -6,7 +6,7 @@ after it.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -17,15 +17,22 @@ from codex_oss.items import (
     CustomToolCallOutput,
     FunctionCall,
     FunctionCallOutput,
+    InputText,
     Item,
     Message,
+    OutputText,
     Part,
     Reasoning,
+    Refusal,
+    ToolSearchCall,
+    ToolSearchOutput,
     Unknown,
-    text_of,
-    text_of_output,
     user,
 )
+from codex_oss.translate.tools import SEARCH
+from codex_oss.wire.responses import part_from
+
+Output = CallOutput | ToolSearchOutput
 
 
 class Reply:
@@ -40,7 +47,7 @@ class Reply:
         self.thoughts: list[str] = []
         self.texts: list[str] = []
         self.calls: list[Call] = []
-        self.outputs: list[CallOutput | None] = []
+        self.outputs: list[Output | None] = []
 
 
 Turn = Message | Reply
@@ -69,7 +76,7 @@ class _History:
     def add(self, item: Item) -> None:
         match item:
             case Message(role="assistant"):
-                self._open().texts.append(text_of(item.content))
+                self._open().texts.append(_said(item.content))
             case Message():
                 self._say(item)
             case Reasoning():
@@ -78,9 +85,29 @@ class _History:
                 self._call(item)
             case FunctionCallOutput() | CustomToolCallOutput():
                 self._answer(item)
+            case ToolSearchCall():
+                arguments = msgspec.json.encode(item.arguments).decode()
+                self._call(
+                    FunctionCall(name=SEARCH, arguments=arguments, call_id=item.call_id)
+                )
+            case ToolSearchOutput():
+                self._answer(item)
             case Unknown():
-                if text := _stray_output(item):
-                    self._say(user(text))
+                self._add_foreign(item)
+            case _:
+                pass  # tools, which ``ToolMap`` reads
+
+    def _add_foreign(self, item: Unknown) -> None:
+        """Add what other clients' shell tools did; searches and blobs say nothing."""
+        foreign = _foreign(item)
+        if foreign.type in _SHELL_CALLS:
+            call_id = foreign.call_id or foreign.id or ""
+            arguments = msgspec.json.encode(foreign.action).decode()
+            self._call(FunctionCall(name="shell", arguments=arguments, call_id=call_id))
+        elif foreign.type.endswith("_call_output"):
+            call_id = foreign.call_id or foreign.id or ""
+            output = _output_of(foreign)
+            self._answer(FunctionCallOutput(call_id=call_id, output=output))
 
     def _open(self) -> Reply:
         if self._reply is None:
@@ -98,10 +125,11 @@ class _History:
         reply.calls.append(call)
         reply.outputs.append(None)
 
-    def _answer(self, output: CallOutput) -> None:
+    def _answer(self, output: Output) -> None:
         self._reply = None
         if output.call_id not in self._waiting:
-            self._say(Message(role="user", content=_parts(output)))
+            if content := _parts(output):
+                self._say(Message(role="user", content=content))
             return
         reply, place = self._waiting.pop(output.call_id)
         reply.outputs[place] = output
@@ -112,22 +140,62 @@ def _thought(item: Reasoning) -> str:
     return "\n".join(part.text for part in item.content or item.summary)
 
 
-def _parts(output: CallOutput) -> list[Part]:
+def _said(content: list[Part]) -> str:
+    """Return the model's words, also those by which it declined."""
+    texts = (
+        part.refusal if isinstance(part, Refusal) else part.text
+        for part in content
+        if isinstance(part, InputText | OutputText | Refusal)
+    )
+    return "".join(texts)
+
+
+def _parts(output: Output) -> list[Part]:
+    """Return what an output without its call is as the user's words."""
+    if isinstance(output, ToolSearchOutput):
+        return []
     given = output.output
-    return user(given).content if isinstance(given, str) else given
+    if isinstance(given, str):
+        return user(given).content if given else []
+    return given
 
 
-class _StrayOutput(msgspec.Struct):
+# --- items of other kinds ----------------------------------------------------------
+
+_SHELL_CALLS = frozenset(("local_shell_call", "shell_call"))
+"""Calls of OpenAI's own shell tools; ``action`` says what is run."""
+_SHELL_OUTPUTS = frozenset(f"{call}_output" for call in _SHELL_CALLS)
+
+
+class _Foreign(msgspec.Struct):
     type: str = ""
+    id: str | None = None
+    call_id: str | None = None
+    action: dict[str, Any] = {}
     output: Any = None
 
 
-def _stray_output(item: Unknown) -> str:
-    """Return the text of an output without ``call_id``: Codex tells goals so."""
+def _foreign(item: Unknown) -> _Foreign:
+    """Return the fields that matter; an item of another shape says nothing."""
     try:
-        stray = msgspec.json.decode(item.raw, type=_StrayOutput)
+        return msgspec.json.decode(item.raw, type=_Foreign)
     except msgspec.DecodeError:
-        return ""
-    if not stray.type.endswith("_call_output") or not isinstance(stray.output, str):
-        return ""
-    return text_of_output(stray.output)
+        return _Foreign()
+
+
+def _output_of(item: _Foreign) -> str | list[Part]:
+    """Return an output: a shell's, or one without ``call_id``, as Codex tells goals."""
+    output = item.output
+    match output:
+        case str():
+            return output
+        case list() if all(_is_part(each) for each in cast("list[Any]", output)):
+            return [part_from(each) for each in cast("list[Any]", output)]
+        case _ if item.type in _SHELL_OUTPUTS:
+            return msgspec.json.encode(output).decode()
+        case _:
+            return ""
+
+
+def _is_part(value: Any) -> bool:
+    return isinstance(value, dict) and "type" in value

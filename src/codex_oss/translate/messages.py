@@ -17,10 +17,11 @@ from codex_oss.items import (
     Message,
     Part,
     Refusal,
+    ToolSearchOutput,
     Unknown,
 )
 from codex_oss.translate import constrain
-from codex_oss.translate.history import Reply, Turn, turns
+from codex_oss.translate.history import Output, Reply, Turn, turns
 from codex_oss.translate.options import answer_form, given, offered_in, sends_form
 from codex_oss.translate.quirks import Quirks
 from codex_oss.translate.tools import ToolMap
@@ -30,6 +31,8 @@ ABORTED = "aborted"
 """The output of a call that never got one; templates refuse a call without."""
 
 _FORM = "Your last answer must be JSON only, without a fence, of this schema:\n"
+_FOUND = "You can call these tools now:"
+_FOUND_NONE = "No tool was found."
 _IMAGE_FOLLOWS = "The image follows."
 _IMAGE_LEFT_OUT = "(an image stood here; this model cannot see images)"
 _DETAILS = ("auto", "low", "high")
@@ -103,7 +106,7 @@ class _Writer:
         calls = [self._call(call) for call in reply.calls]
         said = chat.Assistant(content=text, tool_calls=calls)
         outputs = [
-            chat.Tool(tool_call_id=call.call_id, content=_output_text(output))
+            chat.Tool(tool_call_id=call.call_id, content=self._told(output))
             for call, output in zip(reply.calls, reply.outputs, strict=True)
         ]
         return [self._thinking(said, reply), *outputs, *self._images(reply.outputs)]
@@ -129,7 +132,7 @@ class _Writer:
         for call, output in zip(reply.calls, reply.outputs, strict=True):
             name = self._tools.chat_name(call.name, call.namespace)
             said.append(constrain.render_call(name, _arguments(call)))
-            told.append(constrain.render_output(name, _output_text(output)))
+            told.append(constrain.render_output(name, self._told(output)))
         if not said:
             return []
         outputs = [chat.User(content="\n\n".join(told))] if told else []
@@ -153,7 +156,22 @@ class _Writer:
             case _:
                 return chat.TextPart(_part_text(part))
 
-    def _images(self, outputs: list[CallOutput | None]) -> list[chat.Message]:
+    def _told(self, output: Output | None) -> str:
+        """Return what a tool answered, as text."""
+        if isinstance(output, ToolSearchOutput):
+            return self._found(output)
+        return _output_text(output)
+
+    def _found(self, output: ToolSearchOutput) -> str:
+        """Name the tools that a search found: they are offered from now on."""
+        found = ToolMap(map(responses.tool_from, output.tools)).chat_tools()
+        lines = [
+            f"- {tool.function.name}: {(tool.function.description or '').strip()}"
+            for tool in found
+        ]
+        return "\n".join([_FOUND, *lines]) if lines else _FOUND_NONE
+
+    def _images(self, outputs: list[Output | None]) -> list[chat.Message]:
         """Return the outputs' images as a user's message: a tool cannot show any."""
         images = [image for output in outputs for image in _images_in(output)]
         return [chat.User(content=self._content(list(images)))] if images else []
@@ -190,9 +208,23 @@ def _part_text(part: Part) -> str:
         case Refusal():
             return part.refusal
         case Unknown():
-            return f"({part.type or 'something'} stood here; it cannot be sent)"
+            return f"({_name_of(part)} stood here; it cannot be sent)"
         case _:
             return part.text
+
+
+class _Named(msgspec.Struct):
+    filename: str | None = None
+
+
+def _name_of(part: Unknown) -> str:
+    """Return what a part is, with its file's name."""
+    try:
+        name = msgspec.json.decode(part.raw, type=_Named).filename
+    except msgspec.DecodeError:
+        name = None
+    kind = part.type or "something"
+    return f"{kind} {name!r}" if name else kind
 
 
 def _output_text(output: CallOutput | None) -> str:
@@ -204,8 +236,10 @@ def _output_text(output: CallOutput | None) -> str:
     return "\n".join(texts) if texts else _IMAGE_FOLLOWS
 
 
-def _images_in(output: CallOutput | None) -> list[InputImage]:
-    if output is None or isinstance(output.output, str):
+def _images_in(output: Output | None) -> list[InputImage]:
+    if output is None or isinstance(output, ToolSearchOutput):
+        return []
+    if isinstance(output.output, str):
         return []
     return [part for part in output.output if isinstance(part, InputImage)]
 

@@ -1,17 +1,18 @@
 """A request's tools as Chat Completions functions, and the way back from their names.
 
 Chat Completions has no namespaces and no freeform tools. So ``echo`` in the namespace
-``mcp__demo`` is offered as ``mcp__demo__echo``, and a freeform tool as a function with
-one text argument, ``input``. Calls are taken back by the request's own list: an
-underscore in a name means nothing by itself.
+``mcp__demo`` is offered as ``mcp__demo__echo``, a freeform tool as a function with one
+text argument, ``input``, and a client's search for tools as ``tool_search``. Calls are
+taken back by the request's own list: an underscore in a name means nothing by itself.
 """
 
-from collections.abc import Container, Mapping
-from typing import Any, cast
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import Any, Literal, Self, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from codex_oss.items import AdditionalTools, ToolSearchOutput
 from codex_oss.wire import chat, responses
 
 NAME_LIMIT = 64
@@ -27,29 +28,52 @@ INPUT_SCHEMA: dict[str, Any] = {
 }
 """The arguments of a freeform tool that is offered as a function."""
 
+SEARCH = "tool_search"
+"""The function by which the model searches for tools."""
+SEARCH_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "query": {"type": "string", "description": "What the tool is to do."},
+        "limit": {"type": "number", "description": "How many tools to find."},
+    },
+    "required": ["query"],
+    "additionalProperties": False,
+}
+"""The arguments of a search, where the client names none."""
+TOP_LEVEL = "functions"
+"""The namespace that is none: Codex accepts a call without it."""
+
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 
 
 class Target(msgspec.Struct, frozen=True):
     """The tool that a function stands for.
 
-    ``custom`` marks a freeform tool; ``schema`` is of the function as it was offered.
+    ``kind`` is that of the call's item; ``schema`` is of the function as offered.
     """
 
     name: str
     namespace: str | None = None
-    custom: bool = False
+    kind: Literal["function", "custom", "search"] = "function"
     schema: dict[str, Any] | None = None
 
 
 class ToolMap:
     """The tools of one request under the names that the model gets to see.
 
-    The same list gives the same names; tools that only OpenAI's servers can run, such
-    as ``web_search``, are left out.
+    The same list gives the same names, and a tool that comes again is one; tools that
+    only OpenAI's servers can run, such as ``web_search``, are left out.
     """
 
-    def __init__(self, tools: list[responses.Tool] | UnsetType = UNSET) -> None:
+    @classmethod
+    def of(cls, request: responses.Request) -> Self:
+        """Return all tools of a request: also those that its conversation brought.
+
+        They stand behind the others in the order of their coming.
+        """
+        return cls([*(request.tools or []), *_brought(request)])
+
+    def __init__(self, tools: Iterable[responses.Tool] | UnsetType = UNSET) -> None:
         self._targets: dict[str, Target] = {}
         self._functions: list[chat.FunctionTool] = []
         self._by_tool: dict[tuple[str | None, str], str] = {}
@@ -60,7 +84,9 @@ class ToolMap:
                     self._add(tool, None)
                 case responses.NamespaceTool():
                     for each in tool.tools:
-                        self._add(each, tool.name)
+                        self._add(each, _namespace(tool.name))
+                case responses.ToolSearchTool(execution="client"):
+                    self._add_search(tool)
                 case _:
                     pass
 
@@ -69,15 +95,27 @@ class ToolMap:
         tool: responses.FunctionTool | responses.CustomTool,
         namespace: str | None,
     ) -> None:
-        name = _free_name(_flat(namespace, tool.name), self._targets)
-        custom = isinstance(tool, responses.CustomTool)
-        schema = INPUT_SCHEMA if custom else tool.parameters or _NO_ARGUMENTS
-        target = Target(tool.name, namespace, custom, schema)
+        if isinstance(tool, responses.CustomTool):
+            target = Target(tool.name, namespace, "custom", INPUT_SCHEMA)
+        else:
+            schema = tool.parameters or _NO_ARGUMENTS
+            target = Target(tool.name, namespace, "function", schema)
+        self._offer(target, _description(tool))
+
+    def _add_search(self, tool: responses.ToolSearchTool) -> None:
+        target = Target(SEARCH, None, "search", tool.parameters or SEARCH_SCHEMA)
+        self._offer(target, tool.description or None)
+
+    def _offer(self, target: Target, description: str | None) -> None:
+        key = (target.namespace, target.name)
+        if key in self._by_tool:
+            return
+        name = _free_name(_flat(*key), self._targets)
         self._targets[name] = target
-        self._by_tool.setdefault((namespace, tool.name), name)
-        self._bare.setdefault(tool.name, []).append(target)
+        self._by_tool[key] = name
+        self._bare.setdefault(target.name, []).append(target)
         function = chat.Function(
-            name=name, description=_description(tool), parameters=schema
+            name=name, description=description, parameters=target.schema or {}
         )
         self._functions.append(chat.FunctionTool(function))
 
@@ -97,7 +135,7 @@ class ToolMap:
 
     def chat_name(self, name: str, namespace: str | UnsetType | None = None) -> str:
         """Return the function's name for a tool, also for one that is not offered."""
-        key = (namespace or None, name)
+        key = (_namespace(namespace), name)
         return self._by_tool.get(key) or _flat(*key)
 
     def resolve(self, chat_name: str) -> Target | None:
@@ -109,6 +147,20 @@ class ToolMap:
             return target
         meant = self._bare.get(chat_name, [])
         return meant[0] if len(meant) == 1 else None
+
+
+def _namespace(name: str | UnsetType | None) -> str | None:
+    return None if name == TOP_LEVEL else name or None
+
+
+def _brought(request: responses.Request) -> Iterator[responses.Tool]:
+    """Yield the tools that a client offers or has found in its conversation."""
+    for item in request.input:
+        if isinstance(item, AdditionalTools):
+            yield from map(responses.tool_from, item.tools)
+    for item in request.input:
+        if isinstance(item, ToolSearchOutput):
+            yield from map(responses.tool_from, item.tools)
 
 
 def _flat(namespace: str | None, name: str) -> str:

@@ -1,8 +1,11 @@
-"""Calls while they are written: of functions (JSON) and freeform tools (text)."""
+"""Calls while they are written: of functions, freeform tools and the tool search."""
 
+from typing import Any
+
+import msgspec
 from msgspec import UNSET
 
-from codex_oss.items import CustomToolCall, FunctionCall
+from codex_oss.items import CustomToolCall, FunctionCall, ToolSearchCall
 from codex_oss.translate.stream.mend import Meant
 from codex_oss.translate.stream.output import Output
 from codex_oss.translate.tools import Target
@@ -98,10 +101,42 @@ class OpenCustomCall:
         )
 
 
-OpenCall = OpenFunctionCall | OpenCustomCall
+class OpenSearch:
+    """A call of the client's search for tools. It has no events for its arguments."""
+
+    def __init__(self, output: Output, target: Target, call_id: str) -> None:  # noqa: ARG002  as of the others
+        self._output = output
+        self._id = output.new_id("tsc_")
+        self._call_id = call_id
+        self._index = output.add_item(self._item({}, "in_progress"))
+
+    def write(self, delta: str) -> None:
+        """Note that there is more JSON text."""
+
+    def close(self, meant: Meant) -> None:
+        """End the item."""
+        try:
+            arguments = msgspec.json.decode(meant.text, type=dict[str, Any])
+        except (msgspec.DecodeError, RecursionError):
+            arguments = {"query": meant.text}
+        self._output.finish_item(self._index, self._item(arguments, "completed"))
+
+    def _item(self, arguments: dict[str, Any], status: str) -> ToolSearchCall:
+        return ToolSearchCall(
+            id=self._id, call_id=self._call_id, arguments=arguments, status=status
+        )
+
+
+OpenCall = OpenFunctionCall | OpenCustomCall | OpenSearch
 
 
 def open_call(output: Output, target: Target, call_id: str) -> OpenCall:
     """Announce a call of ``target``."""
-    kind = OpenCustomCall if target.custom else OpenFunctionCall
-    return kind(output, target, call_id)
+    return _KINDS[target.kind](output, target, call_id)
+
+
+_KINDS: dict[str, type[OpenCall]] = {
+    "function": OpenFunctionCall,
+    "custom": OpenCustomCall,
+    "search": OpenSearch,
+}

@@ -157,5 +157,5 @@ def _replacement(target: Target, drafts: list[Draft]) -> Draft | None:
     """Return the call that is what was announced, or at least of its kind."""
     known = [(draft, draft.meant) for draft in drafts if draft.meant]
     same = (draft for draft, meant in known if meant.target == target)
-    alike = (draft for draft, meant in known if meant.target.custom == target.custom)
+    alike = (draft for draft, meant in known if meant.target.kind == target.kind)
     return next(same, None) or next(alike, None)

@@ -61,9 +61,9 @@ class Mender:
         if self._tools.resolve(name) is None:
             shown = self._tools.chat_name(target.name, target.namespace)
             self.tell("name", name, shown)
-        if not self._mending.repair and not target.custom:
+        if not self._mending.repair and target.kind == "function":
             return Meant(target, arguments or "{}")
-        if target.custom:
+        if target.kind == "custom":
             return self._freeform(target, name, arguments)
         return self._function(target, name, arguments)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from codex_oss.errors import StreamCut
-from codex_oss.items import CustomToolCall, FunctionCall
+from codex_oss.items import CustomToolCall, FunctionCall, ToolSearchCall
 from codex_oss.translate.again import Rejected
 from codex_oss.translate.failure import classify
 from codex_oss.translate.options import tool_choice
@@ -268,7 +268,7 @@ def _call_ids(request: responses.Request) -> set[str]:
     return {
         item.call_id
         for item in request.input
-        if isinstance(item, FunctionCall | CustomToolCall)
+        if isinstance(item, FunctionCall | CustomToolCall | ToolSearchCall)
     }
 
 

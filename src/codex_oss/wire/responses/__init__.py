@@ -17,6 +17,7 @@ from codex_oss.wire.responses.body import (
     ResponseError,
     TextParams,
     Tool,
+    ToolSearchTool,
     Usage,
 )
 from codex_oss.wire.responses.codec import (
@@ -98,6 +99,7 @@ __all__ = [
     "ResponseError",
     "TextParams",
     "Tool",
+    "ToolSearchTool",
     "Usage",
     "decode_event",
     "decode_item",

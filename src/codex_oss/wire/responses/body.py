@@ -35,7 +35,18 @@ class NamespaceTool(Tagged, frozen=True, kw_only=True, tag="namespace"):
     description: str | None = None
 
 
-Tool = FunctionTool | CustomTool | NamespaceTool | Unknown
+class ToolSearchTool(Tagged, frozen=True, kw_only=True, tag="tool_search"):
+    """A search for tools that the model was not told of.
+
+    With ``execution`` ``client`` the client does it, else OpenAI's server.
+    """
+
+    execution: str | UnsetType = UNSET
+    description: str | None | UnsetType = UNSET
+    parameters: dict[str, Any] | None | UnsetType = UNSET
+
+
+Tool = FunctionTool | CustomTool | NamespaceTool | ToolSearchTool | Unknown
 
 # --- request -----------------------------------------------------------------------
 

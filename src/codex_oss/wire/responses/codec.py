@@ -12,6 +12,7 @@ from msgspec import UNSET, Raw
 
 from codex_oss.errors import BadRequest
 from codex_oss.items import (
+    AdditionalTools,
     CustomToolCall,
     CustomToolCallOutput,
     FunctionCall,
@@ -25,6 +26,8 @@ from codex_oss.items import (
     Reasoning,
     Refusal,
     Role,
+    ToolSearchCall,
+    ToolSearchOutput,
     Unknown,
 )
 from codex_oss.wire.responses.body import (
@@ -35,6 +38,7 @@ from codex_oss.wire.responses.body import (
     Response,
     ResponseError,
     Tool,
+    ToolSearchTool,
     Usage,
 )
 from codex_oss.wire.responses.stream import (
@@ -157,9 +161,17 @@ def _output_of(
 _NULL_IS_ABSENT = frozenset({"id", "status", "namespace"})
 
 
-def _plain(
-    kind: type[Reasoning] | type[FunctionCall] | type[CustomToolCall],
-) -> Callable[[Any], Item]:
+_Plain = (
+    type[Reasoning]
+    | type[FunctionCall]
+    | type[CustomToolCall]
+    | type[ToolSearchCall]
+    | type[ToolSearchOutput]
+    | type[AdditionalTools]
+)
+
+
+def _plain(kind: _Plain) -> Callable[[Any], Item]:
     def build(obj: Any) -> Item:
         present = {
             name: value
@@ -178,6 +190,9 @@ _ITEMS: dict[str, Callable[[Any], Item]] = {
     "function_call_output": _output_of(FunctionCallOutput),
     "custom_tool_call": _plain(CustomToolCall),
     "custom_tool_call_output": _output_of(CustomToolCallOutput),
+    "tool_search_call": _plain(ToolSearchCall),
+    "tool_search_output": _plain(ToolSearchOutput),
+    "additional_tools": _plain(AdditionalTools),
 }
 
 
@@ -206,10 +221,14 @@ def decode_item(data: bytes | str) -> Item:
 
 # --- decode: requests ----------------------------------------------------------------
 
-_TOOLS: dict[str, type[FunctionTool] | type[CustomTool] | type[NamespaceTool]] = {
+_TOOLS: dict[
+    str,
+    type[FunctionTool] | type[CustomTool] | type[NamespaceTool] | type[ToolSearchTool],
+] = {
     "function": FunctionTool,
     "custom": CustomTool,
     "namespace": NamespaceTool,
+    "tool_search": ToolSearchTool,
 }
 
 
