@@ -1,0 +1,163 @@
+"""Makes a Responses request small before a model on somebody's own machine reads it.
+
+The Codex CLI's first turn has 8,400 tokens, which such a machine reads for a minute.
+"safe" says the same in fewer words; "aggressive" also leaves out what the work at
+hand seldom needs. Nothing is done about outputs and answers: an item becomes the same
+bytes whatever comes after it, so what the server has read of a prompt stays valid.
+"""
+
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET
+
+from codex_oss.items import (
+    CustomToolCall,
+    CustomToolCallOutput,
+    FunctionCall,
+    FunctionCallOutput,
+    InputImage,
+    InputText,
+    Item,
+    Message,
+    OutputText,
+    Part,
+    Reasoning,
+)
+from codex_oss.translate.diet.context import modes_of, slim_developer, slim_user
+from codex_oss.translate.diet.instructions import (
+    base_item,
+    instructions,
+    is_base,
+    offered_names,
+)
+from codex_oss.translate.diet.known import Mode
+from codex_oss.translate.diet.toolset import SmallLevel, slim_tools
+from codex_oss.wire import responses
+
+__all__ = ["Level", "slim", "tokens"]
+
+Level = Literal["off", "safe", "aggressive"]
+
+SMALL_WINDOW = 8192
+"""Tokens of a context in which "safe" would leave too little: it is "aggressive"."""
+
+BYTES_PER_TOKEN = 4
+"""Right within a tenth for English, a third for schemas; too low for other scripts."""
+IMAGE_TOKENS = 1000
+"""Tokens of an image: between 256 (Gemma) and 1,500 (GPT-4o, high detail)."""
+
+
+def slim(
+    request: responses.Request,
+    level: Level,
+    *,
+    codex: bool,
+    window: int | None = None,
+) -> responses.Request:
+    """Return ``request`` with less to read; the same object when ``level`` is "off".
+
+    ``codex``: the client is the Codex CLI. For other clients only the descriptions
+    and schemas of tools get shorter. ``window`` is the model's context in tokens; it
+    must be the same in all requests of a conversation.
+
+    The input items depend on the tools and on themselves. The tools depend on the
+    input in one way: once a developer's message allows escalation or Plan mode, they
+    have what is needed for it, and keep it.
+    """
+    if level == "off":
+        return request
+    if level == "safe" and window is not None and window <= SMALL_WINDOW:
+        level = "aggressive"
+    modes = _modes(request.input) if codex else frozenset[Mode]()
+    given = request.tools or []
+    tools = slim_tools(given, level, codex=codex, modes=modes) or UNSET
+    if not codex:
+        return msgspec.structs.replace(request, tools=tools)
+    base = instructions(level, offered_names(tools or []))
+    text = request.instructions
+    return msgspec.structs.replace(
+        request,
+        tools=tools,
+        instructions=base if text and is_base(text) else text,
+        input=_slim_input(request.input, level, base),
+    )
+
+
+def _modes(items: list[Item]) -> frozenset[Mode]:
+    return frozenset(
+        mode
+        for item in items
+        if isinstance(item, Message) and item.role == "developer"
+        for part in item.content
+        if isinstance(part, InputText)
+        for mode in modes_of(part.text)
+    )
+
+
+def _slim_input(items: list[Item], level: SmallLevel, base: str) -> list[Item]:
+    slim = [_slim_item(item, level) for item in items]
+    if items and base_item(items[0]):
+        slim[0] = Message(role="developer", content=[InputText(text=base)])
+    return [item for item in slim if item is not None]
+
+
+def _slim_item(item: Item, level: SmallLevel) -> Item | None:
+    """Return ``item``; None when nothing of it is left."""
+    if not isinstance(item, Message) or item.role == "assistant":
+        return item
+    rewrite = slim_user if item.role == "user" else slim_developer
+    content: list[Part] = []
+    changed = False
+    for part in item.content:
+        if isinstance(part, InputText) and part.text.startswith("<"):
+            text = rewrite(part.text, level)
+            changed = changed or text != part.text
+            if text is not None:
+                content.append(InputText(text=text))
+        else:
+            content.append(part)
+    if not changed:
+        return item
+    return msgspec.structs.replace(item, content=content) if content else None
+
+
+# --- how much it is ----------------------------------------------------------------
+
+
+def tokens(request: responses.Request) -> int:
+    """Return about how many tokens a model reads: instructions, input and tools.
+
+    Bytes by ``BYTES_PER_TOKEN``: of texts as they are, of calls and tools as JSON.
+    """
+    size = len((request.instructions or "").encode())
+    size += sum(map(_item_bytes, request.input))
+    size += sum(len(responses.encode(tool)) for tool in request.tools or [])
+    return size // BYTES_PER_TOKEN
+
+
+def _item_bytes(item: Item) -> int:
+    match item:
+        case Message(content=parts):
+            return sum(map(_part_bytes, parts))
+        case FunctionCallOutput(output=output) | CustomToolCallOutput(output=output):
+            if isinstance(output, str):
+                return len(output.encode())
+            return sum(map(_part_bytes, output))
+        case FunctionCall() | CustomToolCall():
+            said = item.arguments if isinstance(item, FunctionCall) else item.input
+            return len(item.name) + len(said.encode())
+        case Reasoning(content=thoughts):
+            return sum(len(thought.text.encode()) for thought in thoughts or [])
+        case _:
+            return len(responses.encode(item))
+
+
+def _part_bytes(part: Part) -> int:
+    match part:
+        case InputImage():
+            return IMAGE_TOKENS * BYTES_PER_TOKEN
+        case InputText() | OutputText():
+            return len(part.text.encode())
+        case _:
+            return len(responses.encode(part))
