@@ -55,6 +55,17 @@ def test_a_model_that_is_not_there_can_be_pulled() -> None:
             ),
         ),
         (404, "404 page not found", "NotFound: "),
+        (
+            400,
+            (
+                '{"error":{"code":400,"message":"Multimodal data provided, but model '
+                'does not support multimodal requests.","type":"invalid_request"}}'
+            ),
+            (
+                "BadRequest: Multimodal data provided, but model does not support "
+                "multimodal requests."
+            ),
+        ),
     ],
 )
 def test_a_refusal_says_what_to_do(status: int, words: str, told: str) -> None:

@@ -164,10 +164,11 @@ class OllamaDialect:
         if isinstance(error, NotFound):
             return self._not_found(str(error))
         if "server busy" in said or "maximum pending requests" in said:
-            return Busy(str(error), hint="Other clients use it; try again later.")
-        hint = next((hint for words, hint in _HINTS if words in said), "")
-        if hint and isinstance(error, BadRequest | ServerFault):
-            return type(error)(str(error), hint=hint, delay_s=error.delay_s)
+            hint = "Other clients use it; try again later."
+            return Busy(str(error), hint=hint, delay_s=error.delay_s)
+        hint = next((hint for words, hint in _HINTS if words in said), error.hint)
+        if isinstance(error, BadRequest | ServerFault):
+            return type(error)(_plain(error), hint=hint, delay_s=error.delay_s)
         return error
 
     def _not_found(self, said: str) -> NotFound:
@@ -176,6 +177,12 @@ class OllamaDialect:
             message = f"Ollama at {root} has no model {name!r}"
             return NotFound(message, hint=f"ollama pull {name}")
         return NotFound(said, hint=f"Is the server at {root} an Ollama server?")
+
+
+def _plain(error: ModelError) -> str:
+    """Return the message; an error of the server behind it in its own words."""
+    wrapped = chunk_from(ollama.Fault(str(error)))
+    return wrapped.message if isinstance(wrapped, chat.ChunkError) else str(error)
 
 
 class LinesDecoder:

@@ -1,0 +1,44 @@
+"""A task on an Ollama server, over its own API."""
+
+import json
+from pathlib import Path
+
+from fake_ollama import FakeOllama, Say
+from fake_ollama import OllamaModel as Installed
+from running import provider, run_exec
+
+MODEL = "gpt-oss:20b"
+
+
+def test_a_task_runs_its_command_in_one_loaded_model(tmp_path: Path) -> None:
+    run = Say("Looking.", calls=(("exec_command", {"cmd": "echo from-the-shell"}),))
+    with FakeOllama(Installed(MODEL), answers=[run, Say("Done.")]) as server:
+        done = run_exec(
+            tmp_path,
+            [
+                *provider(server.url, "ollama"),
+                *("-s", "danger-full-access", "--json", "look around"),
+            ],
+        )
+
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    items = [e["item"] for e in told if e["type"] == "item.completed"]
+    assert done.returncode == 0, done.stderr
+    assert [i.get("text") or i["aggregated_output"] for i in items] == [
+        "Looking.",
+        "from-the-shell\n",
+        "Done.",
+    ]
+    assert server.loads == [(MODEL, 32768)]
+    second = server.chats[1]["messages"]
+    assert [m["role"] for m in second[-2:]] == ["assistant", "tool"]
+    assert second[-1]["tool_name"] == "exec_command"
+
+
+def test_a_missing_model_ends_with_the_command_that_gets_it(tmp_path: Path) -> None:
+    with FakeOllama(Installed("other:1b")) as server:
+        done = run_exec(tmp_path, [*provider(server.url, "ollama"), "look around"])
+
+    assert done.returncode == 1
+    assert f"Ollama at {server.url} has no model '{MODEL}'" in done.stderr
+    assert f"ollama pull {MODEL}" in done.stderr
