@@ -95,7 +95,8 @@ def _open(ledger: Ledger, came: bytes = b"{}", thread: str = "") -> Entry:
     [
         ("/__inspect", "text/html; charset=utf-8", b"<!doctype html>"),
         ("/__inspect/", "text/html; charset=utf-8", b"<!doctype html>"),
-        ("/__inspect/app.js", "text/javascript; charset=utf-8", b'"use strict"'),
+        ("/__inspect/app.js", "text/javascript; charset=utf-8", b"import {"),
+        ("/__inspect/words.js", "text/javascript; charset=utf-8", b"export "),
         ("/__inspect/app.css", "text/css; charset=utf-8", b":root"),
     ],
 )

@@ -161,6 +161,46 @@ def test_hostile_text_stays_text_everywhere(tmp_path: Path) -> None:
     _run(tmp_path, ledger, script)
 
 
+def test_an_answer_that_is_no_stream_is_shown_as_a_tree(tmp_path: Path) -> None:
+    ledger = Ledger()
+    entry = _open(ledger)
+    entry.first()
+    entry.wrote(b'{"object":"response","output":[{"type":"message"}]}')
+    _finish(entry)
+
+    async def script(page: Page, url: str) -> None:
+        await _goto(page, url)
+        tree = "document.querySelector('#panel-stream .json')"
+        await page.until(f"{tree} !== null")
+        assert await page.ask(f"{tree}.querySelector('.k').textContent") == "object"
+        assert page.problems == []
+
+    _run(tmp_path, ledger, script)
+
+
+def test_a_long_stream_is_fetched_once_and_not_with_every_piece(tmp_path: Path) -> None:
+    ledger = Ledger()
+    entry = _open(ledger)
+    entry.first()
+
+    async def script(page: Page, url: str) -> None:
+        await _goto(page, url)
+        await page.until("document.querySelectorAll('.card').length === 4")
+        for number in range(5):
+            delta = _event("response.output_text.delta", item_id="m", delta=f"{number}")
+            entry.wrote(delta)
+            shown = (
+                "document.querySelector('#panel-stream .block.text pre').textContent"
+            )
+            await page.until(f"{shown}.endsWith('{number}')")
+        fetched = """performance.getEntriesByType('resource')
+            .filter((each) => each.name.includes('/entry/')).length"""
+        assert await page.ask(fetched) <= 2
+        assert page.problems == []
+
+    _run(tmp_path, ledger, script)
+
+
 def test_keys_choose_requests_and_tabs(tmp_path: Path) -> None:
     ledger = Ledger()
     for number in range(3):

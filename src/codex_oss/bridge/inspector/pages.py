@@ -1,9 +1,9 @@
-"""Serves the inspector: the page, its two files, its events, and one entry as JSON.
+"""Serves the inspector: the page, its files, its events, and one entry as JSON.
 
 What is shown holds whole conversations, so it is shown on this machine only; and where
 the bridge has a key, to those who have it: ``/__inspect?key=KEY`` gives the browser a
 cookie that is sent to these pages alone. Text of models and clients is hostile: the
-page's own rules (CSP) let no script run but its file, nor any text become markup.
+page's own rules (CSP) let no script run but its own, nor any text become markup.
 """
 
 import asyncio
@@ -41,10 +41,14 @@ _HEADERS = (
     ("cross-origin-resource-policy", "same-origin"),
     ("cache-control", "no-store"),
 )
+_SCRIPT = "text/javascript; charset=utf-8"
 _FILES = {
     "": ("page.html", "text/html; charset=utf-8"),
-    "/app.js": ("app.js", "text/javascript; charset=utf-8"),
     "/app.css": ("app.css", "text/css; charset=utf-8"),
+    **{
+        f"/{name}.js": (f"{name}.js", _SCRIPT)
+        for name in ("app", "list", "detail", "stream", "tree", "words")
+    },
 }
 _COOKIE_CHARS = frozenset(ascii_letters + digits + "!#$%&'()*+-./:<=>?@[]^_`{|}~")
 """RFC 6265, section 4.1.1."""

@@ -3,6 +3,8 @@
 Worked out when somebody looks, and with secrets masked.
 """
 
+from functools import lru_cache
+
 import msgspec
 from msgspec.structs import replace
 
@@ -46,6 +48,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     mends: int
     troubles: int
     bytes_out: int
+    revision: int
+    """Another one: more than bytes and time has changed."""
 
 
 class Sending(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +101,7 @@ def row_of(entry: Entry) -> Row:
         mends=len(entry.mends),
         troubles=len(troubles) + bool(entry.error),
         bytes_out=entry.bytes_out,
+        revision=entry.revision,
     )
 
 
@@ -108,7 +113,7 @@ def detail_of(entry: Entry, ledger: Ledger) -> Detail:
     slimmed = entry.slimmed
     return Detail(
         row=row_of(entry),
-        came=_shown(entry.came),
+        came=_body(entry.came),
         came_bytes=entry.came_bytes,
         tokens_before=slimmed.tokens_before if slimmed else None,
         tokens_after=slimmed.tokens_after if slimmed else None,
@@ -120,7 +125,7 @@ def detail_of(entry: Entry, ledger: Ledger) -> Detail:
             Sending(
                 at=note.at,
                 url=mask_url(note.fact.url),
-                body=_shown(note.fact.body),
+                body=_body(note.fact.body),
                 size=len(note.fact.body),
             )
             for note in entry.notes
@@ -136,8 +141,8 @@ def detail_of(entry: Entry, ledger: Ledger) -> Detail:
 
 
 def stream_text(data: bytes) -> str:
-    """Return a piece of an answer as it is shown."""
-    return _shown(data)
+    """Return bytes as they are shown."""
+    return mask_secrets(data.decode("utf-8", "replace"))
 
 
 def _deltas(entry: Entry) -> tuple[int, bool]:
@@ -168,5 +173,7 @@ def _masked(fact: Fact) -> Fact:
             return fact
 
 
-def _shown(data: bytes) -> str:
-    return mask_secrets(data.decode("utf-8", "replace"))
+@lru_cache(maxsize=4)
+def _body(body: bytes) -> str:
+    """Return a body as it is shown; a page asks for the same ones again and again."""
+    return stream_text(body)
