@@ -15,6 +15,7 @@ from codex_oss.errors import (
     CodexOssError,
     ContextOverflow,
     NotFound,
+    PreviousNotFound,
     QuotaExceeded,
     ServerFault,
     StreamCut,
@@ -52,6 +53,7 @@ _KINDS: tuple[tuple[type[CodexOssError], str, str | None], ...] = (
     (QuotaExceeded, "insufficient_quota", "insufficient_quota"),
     (Unauthorized, "authentication_error", "invalid_api_key"),
     (NotFound, "invalid_request_error", "model_not_found"),
+    (PreviousNotFound, "invalid_request_error", PreviousNotFound.code),
     (BadRequest, "invalid_request_error", None),
     (Busy, "rate_limit_error", "rate_limit_exceeded"),
     (Unreachable, "api_connection_error", "upstream_unreachable"),
@@ -86,7 +88,8 @@ def refusal_of(error: CodexOssError, *, codex: bool) -> Refusal:
         headers = (("retry-after", str(math.ceil(_delay(error)))),)
     kind, code = _kind(error)
     if not codex or isinstance(error, Busy | ContextOverflow):
-        body = error_body(one_line(error), kind, code=code)
+        param = error.param if isinstance(error, PreviousNotFound) else None
+        body = error_body(one_line(error), kind, code=code, param=param)
         return Refusal(status=error.http_status, body=body, headers=headers)
     line = one_line(error).encode()
     return Refusal(status=_BAD_REQUEST, body=line, content_type=_TEXT)
