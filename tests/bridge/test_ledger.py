@@ -75,7 +75,7 @@ def test_an_entry_has_the_figures_of_its_request() -> None:
     assert (entry.input_tokens, entry.cached_tokens) == (1400, 1300)
     assert (entry.output_tokens, entry.saved_tokens) == (9, 6500)
     assert (entry.sent, entry.mends, entry.slimmed) == (sent, [mended], slimmed)
-    assert (entry.came_bytes, entry.bytes_out, entry.writes) == (14, 3, 1)
+    assert (entry.came_bytes, entry.bytes_out) == (14, 3)
     assert ledger.in_flight == 0
 
 
@@ -151,7 +151,7 @@ def _pieces(entry: Entry) -> list[tuple[int, bytes]]:
     return found
 
 
-@given(st.lists(st.integers(1, 40_000), max_size=40), st.integers(0, 300_000))
+@given(st.lists(st.integers(1, 40_000), max_size=40), st.integers(0, 500_000))
 def test_head_and_tail_of_a_stream_are_kept_at_their_places(
     sizes: list[int], since: int
 ) -> None:
@@ -168,8 +168,8 @@ def test_head_and_tail_of_a_stream_are_kept_at_their_places(
     kept = sum(len(data) for _, data in pieces)
     assert kept == entry.kept_bytes == ledger.kept_bytes
     head, tail = ledgers.HEAD_BYTES, ledgers.TAIL_BYTES
-    assert kept <= head + tail + 2 * 40_000
-    if len(whole) <= head + tail - 2 * 40_000:
+    assert kept <= head + 2 * tail + 2 * 40_000
+    if len(whole) < head + 2 * tail:
         assert kept == len(whole)
     if whole:
         assert pieces[0][0] == 0

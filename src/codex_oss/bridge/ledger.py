@@ -6,7 +6,7 @@ out when somebody looks (``codex_oss.bridge.inspector``). Headers are never kept
 """
 
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, Self
 
@@ -22,7 +22,8 @@ BODY_BYTES = 2 * 1024 * 1024
 """Of one body; a larger one is cut."""
 HEAD_BYTES = 64 * 1024
 TAIL_BYTES = 64 * 1024
-"""Of the stream to the client, the first and the last bytes are kept."""
+"""Of the stream to the client, the first and the last bytes are kept; while it runs,
+up to twice as many of the last ones."""
 MAX_NOTES = 64
 """Facts of one request. Beyond them those in the middle are forgotten."""
 
@@ -69,8 +70,9 @@ class Entry:
         "_head",
         "_head_bytes",
         "_ledger",
+        "_limit",
         "_tail",
-        "_tail_bytes",
+        "_tail_at",
         "begun_s",
         "bytes_out",
         "came",
@@ -90,7 +92,6 @@ class Entry:
         "status",
         "thread",
         "usage",
-        "writes",
     )
 
     def __init__(
@@ -113,12 +114,12 @@ class Entry:
         self.usage: responses.Usage | None = None
         self.error = ""
         self.bytes_out = 0
-        self.writes = 0
         self.revision = 0
         self._head: list[bytes] = []
         self._head_bytes = 0
-        self._tail: deque[bytes] = deque()
-        self._tail_bytes = 0
+        self._tail: list[bytes] = []
+        self._tail_at = 0
+        self._limit = HEAD_BYTES
 
     # --- what the request calls ----------------------------------------------------
 
@@ -148,19 +149,10 @@ class Entry:
 
         The bytes count for the ledger at the end; until then each entry's bound does.
         """
-        size = len(data)
-        self.bytes_out += size
-        self.writes += 1
-        if self._head_bytes < HEAD_BYTES:
-            self._head.append(data)
-            self._head_bytes += size
-            return
+        self.bytes_out += len(data)
         self._tail.append(data)
-        grown = size
-        # The last write is kept whole, whatever its size: the server bounds it.
-        while self._tail_bytes + grown > TAIL_BYTES and len(self._tail) > 1:
-            grown -= len(self._tail.popleft())
-        self._tail_bytes += grown
+        if self.bytes_out >= self._limit:
+            self._trim()
 
     def end(
         self,
@@ -176,7 +168,7 @@ class Entry:
         self.ended_s = self._ledger.clock()
         self.status, self.outcome = status, outcome
         self.usage, self.error = usage, error
-        self._grow(self._head_bytes + self._tail_bytes)
+        self._grow(self._head_bytes + self.bytes_out - self._tail_at)
         self._ledger.close(self)
 
     def __enter__(self) -> Self:
@@ -247,9 +239,8 @@ class Entry:
         """
         if since < self._head_bytes:
             return since, b"".join(self._head)[since:]
-        start = self.bytes_out - self._tail_bytes
-        at = max(since, start)
-        return at, b"".join(self._tail)[at - start :]
+        at = max(since, self._tail_at)
+        return at, b"".join(self._tail)[at - self._tail_at :]
 
     def forget(self) -> None:
         """Let go of the bodies; the figures and the stream stay."""
@@ -257,6 +248,22 @@ class Entry:
         self.came = b""
         self.notes = [Note(n.at, _without_body(n.fact)) for n in self.notes]
         self._grow(_bodies(self) - before)
+
+    def _trim(self) -> None:
+        """Make the tail the head, if there is none yet, or else shorter."""
+        tail = self._tail
+        if not self._head:
+            self._head, self._head_bytes = tail, self.bytes_out
+            self._tail, self._tail_at = [], self.bytes_out
+            self._limit = self.bytes_out + 2 * TAIL_BYTES
+            return
+        # The last write is kept whole, whatever its size: the server bounds it.
+        first, kept = len(tail) - 1, len(tail[-1])
+        while first and kept + len(tail[first - 1]) <= TAIL_BYTES:
+            first -= 1
+            kept += len(tail[first])
+        self._tail, self._tail_at = tail[first:], self.bytes_out - kept
+        self._limit = self.bytes_out + max(TAIL_BYTES, 2 * TAIL_BYTES - kept)
 
     def _grow(self, size: int) -> None:
         self.kept_bytes += size
