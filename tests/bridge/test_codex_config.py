@@ -14,6 +14,7 @@ from codex_cli import CODEX, MODE, NO_CODEX
 from codex_oss.bridge import catalog, codex_config
 from codex_oss.bridge.catalog import CodexModel, ModelEntry
 from codex_oss.bridge.codex_config import Access, Written
+from codex_oss.bridge.settings import CODEX_PROFILE
 from codex_oss.errors import CodexOssError
 from fake_server import FakeServer, Seen, custom_call, message, turn
 
@@ -154,7 +155,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 # --- the real Codex CLI --------------------------------------------------------------
 
 TIMEOUT_S = 60
-USE = ("-p", codex_config.PROFILE)
+USE = ("-p", CODEX_PROFILE)
 SMALL = 12_000
 """Bytes; the first request without a catalogue has 40 000."""
 

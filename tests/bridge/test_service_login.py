@@ -31,7 +31,8 @@ UNIT = Unit(
     log=Path("/home/jo doe/.codex-oss/bridge/11435.log"),
 )
 
-SYSTEMD = r"""# Made by `codex-oss bridge install`, removed by `codex-oss bridge uninstall`.
+SYSTEMD = r"""
+# Made by `codex-oss bridge install`; `codex-oss bridge uninstall` removes it.
 [Unit]
 Description=codex-oss bridge on port 11435
 StartLimitIntervalSec=60
@@ -46,7 +47,7 @@ TimeoutStopSec=20
 
 [Install]
 WantedBy=default.target
-"""
+""".lstrip()
 
 
 def test_a_systemd_unit_quotes_what_systemd_would_read_otherwise() -> None:

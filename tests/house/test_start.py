@@ -63,7 +63,9 @@ def test_printing_the_version_imports_next_to_nothing() -> None:
     assert own == {"codex_oss", "codex_oss.cli"}
 
 
-@pytest.mark.parametrize("command", [(), ("exec",)], ids=["program", "exec"])
+@pytest.mark.parametrize(
+    "command", [(), ("exec",), ("bridge",)], ids=["program", "exec", "bridge"]
+)
 def test_help_loads_neither_an_event_loop_nor_a_codec(command: tuple[str, ...]) -> None:
     printed, imported = run(*command, "--help")
 

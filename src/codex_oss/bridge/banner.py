@@ -1,8 +1,7 @@
 """What a bridge says when it begins to serve: where it is, and how to use it."""
 
-from codex_oss.bridge.codex_config import PROFILE
 from codex_oss.bridge.service.asking import INSPECTOR
-from codex_oss.bridge.settings import BridgeSettings
+from codex_oss.bridge.settings import CODEX_PROFILE, BridgeSettings
 from codex_oss.config.masking import mask_url
 from codex_oss.config.schema import Bridge
 
@@ -31,7 +30,7 @@ def banner(settings: BridgeSettings, port: int) -> str:
     lines = [
         *(f"{name + ':':<14}{value}" for name, value in rows),
         f"Codex, once:  codex-oss bridge codex-config --write{at} -m {model}",
-        f"then:         codex -p {PROFILE}",
+        f"then:         codex -p {CODEX_PROFILE}",
     ]
     return "".join(f"{line}\n" for line in lines)
 

@@ -4,17 +4,15 @@
 ``config.toml``, which is never touched.
 """
 
-import json
 from pathlib import Path
 
 import msgspec
 
 from codex_oss.bridge import catalog
 from codex_oss.bridge.catalog import CodexModel
+from codex_oss.bridge.settings import CODEX_PROFILE
 from codex_oss.errors import CodexOssError
 
-PROFILE = "codex-oss"
-"""The name behind ``codex -p``."""
 PROVIDER = "codex_oss_bridge"
 CATALOG_FILE = "codex-oss.models.json"
 IDLE_MS = 300_000
@@ -42,7 +40,7 @@ def profile(model: str, access: Access, catalog_file: Path) -> str:
     """Return the profile's text."""
     key = "" if access.key_env is None else f"env_key = {_toml(access.key_env)}\n"
     return f"""\
-# Written by `codex-oss bridge codex-config`. Use: codex -p {PROFILE}
+# Written by `codex-oss bridge codex-config`. Use: codex -p {CODEX_PROFILE}
 model = {_toml(model)}
 model_provider = {_toml(PROVIDER)}
 model_catalog_json = {_toml(str(catalog_file))}
@@ -89,7 +87,9 @@ def write(
     catalog_file = home / CATALOG_FILE
     files = {
         catalog_file: catalog.encode(models),
-        home / f"{PROFILE}.config.toml": profile(model, access, catalog_file).encode(),
+        home / f"{CODEX_PROFILE}.config.toml": profile(
+            model, access, catalog_file
+        ).encode(),
     }
     return [_write(path, data) for path, data in files.items()]
 
@@ -125,4 +125,4 @@ def _keep(path: Path, data: bytes) -> Path | None:
 
 def _toml(text: str) -> str:
     """Return a basic string of TOML; JSON's is one but for DEL."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return msgspec.json.encode(text).decode().replace("\x7f", "\\u007f")

@@ -15,6 +15,8 @@ from codex_oss.errors import ConfigError
 from codex_oss.net import url as urls
 
 OLLAMA = "ollama"
+CODEX_PROFILE = "codex-oss"
+"""What ``codex -p`` calls the bridge."""
 UPSTREAM = "upstream"
 """The id of a provider that is no more than a URL."""
 MOVED_OLLAMA = "http://localhost:11433/v1"
@@ -180,9 +182,11 @@ def _configured(loaded: Loaded) -> tuple[str, Provider]:
 
 
 def _embedded(model: str | None) -> bool:
+    if model is None:
+        return False
     from codex_oss.engines import sources  # noqa: PLC0415  only where a model is named
 
-    return model is not None and sources.is_embedded(model)
+    return sources.is_embedded(model)
 
 
 def _named(text: str, bridge: Bridge) -> Provider:

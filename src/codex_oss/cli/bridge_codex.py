@@ -7,6 +7,7 @@ import msgspec
 from codex_oss.bridge import catalog, codex_config
 from codex_oss.bridge.codex_config import Access
 from codex_oss.bridge.service import asking
+from codex_oss.bridge.settings import CODEX_PROFILE
 from codex_oss.cli.bridge_call import Call, none_answers, note, say
 from codex_oss.errors import CodexOssError, ModelError
 
@@ -30,7 +31,7 @@ def print_codex_config(call: Call) -> int:
     if not options.write:
         file = home / codex_config.CATALOG_FILE
         sys.stdout.write(codex_config.profile(model, access, file))
-        note(f"--write puts this into {home / codex_config.PROFILE}.config.toml and")
+        note(f"--write puts this into {home / CODEX_PROFILE}.config.toml and")
         note(f"the catalogue of {len(models)} models into {file}.")
         return 0
     for written in codex_config.write(home, model, access, models):
@@ -38,7 +39,7 @@ def print_codex_config(call: Call) -> int:
         say(f"wrote {written.path}{kept}")
     windows = {each.slug: each.context_window for each in models}
     say(f"Model {model}, {windows[model]} tokens of context. Others: -m NAME.")
-    say(f"Now: codex -p {codex_config.PROFILE}")
+    say(f"Now: codex -p {CODEX_PROFILE}")
     return 0
 
 

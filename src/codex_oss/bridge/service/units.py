@@ -25,7 +25,7 @@ def systemd(unit: Unit) -> str:
     """Return a user unit (systemd.unit(5), systemd.service(5))."""
     command = " ".join(_systemd_word(word) for word in unit.argv)
     return f"""\
-# Made by `codex-oss bridge install`, removed by `codex-oss bridge uninstall`.
+# Made by `codex-oss bridge install`; `codex-oss bridge uninstall` removes it.
 [Unit]
 Description={unit.description.replace("%", "%%")}
 StartLimitIntervalSec=60
