@@ -47,6 +47,8 @@ def meaning(items: Iterable[Item]) -> list[tuple[str, str]]:
                 said.append(("thought", summary.text.strip()))
             case Message(content=[OutputText() as part]):
                 said.append(("said", part.text))
+            case Message(content=[Refusal() as part]):
+                said.append(("refused", part.refusal))
             case FunctionCall():
                 said.append((item.name, item.arguments))
             case CustomToolCall():

@@ -130,6 +130,13 @@ LINES: dict[str, tuple[Chunks, Calls]] = {
         text('{"function": {"name": "exec_command", "arguments": {"cmd": "ls -la"}}}'),
         RAN,
     ),
+    "txt-bareopenai": (
+        text(
+            '{"type": "function", "function": '
+            '{"name": "exec_command", "parameters": {"cmd": "ls -la"}}}'
+        ),
+        RAN,
+    ),
     "txt-bareparameters": (
         text('{"name": "exec_command", "parameters": {"cmd": "ls -la"}}'),
         RAN,
@@ -308,6 +315,7 @@ def test_a_freeform_patch_is_read_in_any_wrapping(arguments: str) -> None:
         f"I would send {wrapped(LS)} now.",
         f"The form is `<tool_call>{wrapped(LS)}</tool_call>`.",
         f"```\n<tool_call>{wrapped(LS)}</tool_call>\n```",
+        f"A call is:\n\n```json\n{wrapped(LS)}\n```\n\nand `<tool_call>` begins it.",
         '{"name": "somebody", "arguments": {"age": 3}}',
         '{"name": "exec_command", "description": "Runs a command."}',
     ],

@@ -8,13 +8,15 @@ from codex_oss.items import (
     FunctionCallOutput,
     InputText,
     Message,
+    OutputText,
     Reasoning,
+    Refusal,
     SummaryText,
     Unknown,
     user,
 )
 from codex_oss.translate.quirks import Quirks, quirks_for
-from codex_oss.wire import chat
+from codex_oss.wire import chat, responses
 from conversations import (
     BACK,
     DEMO,
@@ -312,4 +314,71 @@ def test_a_part_that_cannot_be_sent_is_named() -> None:
     message = Message(role="user", content=[Unknown(b'{"type":"input_file"}')])
     assert messages(message) == [
         chat.User(content="(input_file stood here; it cannot be sent)")
+    ]
+
+
+def test_a_file_that_cannot_be_sent_is_named() -> None:
+    part = Unknown(b'{"type":"input_file","filename":"a.pdf","file_data":"JVBERi0="}')
+    assert messages(Message(role="user", content=[InputText(text="See"), part])) == [
+        chat.User(content="See\n(input_file 'a.pdf' stood here; it cannot be sent)")
+    ]
+
+
+# --- items of other clients --------------------------------------------------------
+
+
+def test_a_refusal_is_what_the_model_said() -> None:
+    parts = [OutputText(text="Well. "), Refusal(refusal="I won't.")]
+    assert messages(user("Hi"), Message(role="assistant", content=[*parts])) == [
+        chat.User(content="Hi"),
+        chat.Assistant(content="Well. I won't."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"type":"web_search_call","id":"ws_1","action":{"type":"search","query":"q"}}',
+        b'{"type":"compaction","encrypted_content":"gAAA"}',
+        b'{"type":"item_reference","id":"msg_1"}',
+        b'{"type":"image_generation_call","id":"ig_1","result":"aGk="}',
+        b'{"type":"computer_call_output","call_id":"c1","output":{"image_url":"x"}}',
+        b'{"type":"reasoning","encrypted_content":"gAAA"}',
+        b'{"type":7}',
+        b"[]",
+    ],
+)
+def test_what_a_model_cannot_read_is_left_out(raw: bytes) -> None:
+    assert messages(user("Hi"), responses.decode_item(raw), user("Go")) == [
+        chat.User(content="Hi"),
+        chat.User(content="Go"),
+    ]
+
+
+def test_openais_own_shell_is_a_call_of_a_shell() -> None:
+    made = b"""{"type": "local_shell_call", "id": "lsh_1", "call_id": "c1",
+        "action": {"type": "exec", "command": ["ls"]}, "status": "completed"}"""
+    answer = b'{"type":"local_shell_call_output","id":"c1","output":"a.txt"}'
+    assert messages(*map(responses.decode_item, (made, answer))) == [
+        chat.Assistant(
+            content="",
+            tool_calls=[
+                chat.ToolCall(
+                    "c1",
+                    chat.ToolFunction("shell", '{"type":"exec","command":["ls"]}'),
+                )
+            ],
+        ),
+        chat.Tool(tool_call_id="c1", content="a.txt"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "told", [b'"Goal: win"', b'[{"type":"input_text","text":"Goal: win"}]']
+)
+def test_an_output_without_a_call_id_is_what_the_user_said(told: bytes) -> None:
+    raw = b'{"type":"function_call_output","name":"goal_objective","output":%b}' % told
+    assert messages(user("Hi"), responses.decode_item(raw)) == [
+        chat.User(content="Hi"),
+        chat.User(content="Goal: win"),
     ]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from any_chunks import CALL, any_chunks, reasons, spoken
 from chat_streams import (
     LS,
+    SCHEMAS,
     call,
     delta,
     function_call,
@@ -378,3 +379,20 @@ def test_the_text_may_be_cut_anywhere(said: str, cuts: list[int]) -> None:
     at = [0, *sorted(cut % (len(said) + 1) for cut in cuts), len(said)]
     pieces = [said[a:b] for a, b in pairwise(at)]
     assert meaning(items(run(*text(*pieces)))) == meaning(items(run(*text(said))))
+
+
+@given(any_chunks, reasons, st.lists(st.integers(1, 4), max_size=12))
+def test_chunks_that_come_at_once_mean_the_same(
+    chunks: list[dict[str, Any]], reason: str | None, sizes: list[int]
+) -> None:
+    bodies = [*chunks, *([delta(reason)] if reason else [])]
+    decoded = [chat.decode_chunk(json.dumps(body)) for body in bodies]
+    left = [chunk for chunk in decoded if chunk]
+    subject = translator()
+    events = subject.start()
+    for size in (*sizes, len(left)):
+        events += subject.feed_all(left[:size])
+        del left[:size]
+    events += subject.finish(clean=True)
+    check_grammar(events, SCHEMAS)
+    assert meaning(items(events)) == meaning(items(run(*chunks, reason=reason)))

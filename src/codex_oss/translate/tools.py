@@ -6,7 +6,7 @@ text argument, ``input``, and a client's search for tools as ``tool_search``. Ca
 taken back by the request's own list: an underscore in a name means nothing by itself.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Literal, Self, cast
 
 import msgspec
@@ -58,6 +58,18 @@ class Target(msgspec.Struct, frozen=True):
     schema: dict[str, Any] | None = None
 
 
+def brought(request: responses.Request) -> list[responses.Tool]:
+    """Return the tools that a client offers, or has found, in its conversation.
+
+    Found ones stand last: the list only ever grows at its end.
+    """
+    offered = [i for i in request.input if isinstance(i, AdditionalTools)]
+    found = [i for i in request.input if isinstance(i, ToolSearchOutput)]
+    return [
+        responses.tool_from(tool) for item in (*offered, *found) for tool in item.tools
+    ]
+
+
 class ToolMap:
     """The tools of one request under the names that the model gets to see.
 
@@ -71,7 +83,7 @@ class ToolMap:
 
         They stand behind the others in the order of their coming.
         """
-        return cls([*(request.tools or []), *_brought(request)])
+        return cls([*(request.tools or []), *brought(request)])
 
     def __init__(self, tools: Iterable[responses.Tool] | UnsetType = UNSET) -> None:
         self._targets: dict[str, Target] = {}
@@ -151,16 +163,6 @@ class ToolMap:
 
 def _namespace(name: str | UnsetType | None) -> str | None:
     return None if name == TOP_LEVEL else name or None
-
-
-def _brought(request: responses.Request) -> Iterator[responses.Tool]:
-    """Yield the tools that a client offers or has found in its conversation."""
-    for item in request.input:
-        if isinstance(item, AdditionalTools):
-            yield from map(responses.tool_from, item.tools)
-    for item in request.input:
-        if isinstance(item, ToolSearchOutput):
-            yield from map(responses.tool_from, item.tools)
 
 
 def _flat(namespace: str | None, name: str) -> str:
