@@ -4,7 +4,7 @@
         [--codex-relay PROGRAM] [--no-ours]
 
 The scenarios, their server and their judge are those of the tests
-(`tests/bridge/scenarios`). Each cell of the table is a run of `codex exec` without
+(`tests/codex_scenarios`). Each cell of the table is a run of `codex exec` without
 retries; `ok`, or what is wrong with its outcome.
 """
 
@@ -21,8 +21,8 @@ from peers import ROOT
 sys.path.insert(0, str(ROOT / "tests"))
 
 import bridges
-from bridge.scenarios.table import TABLE
 from codex_cli import CODEX, Codex
+from codex_scenarios.table import TABLE
 from scripted_upstream import Scenario, ScriptedUpstream, judge
 
 WIDTH = 150
@@ -74,7 +74,8 @@ def run(
             codex = homes.pop()
             try:
                 folder = codex.folder(scenario.name, scenario.given)
-                told = codex.run(bridge.url, f"[[{scenario.name}]] Do it.", folder)
+                prompt, model = f"[[{scenario.name}]] Do it.", f"model-{scenario.name}"
+                told = codex.run(bridge.url, prompt, folder, model=model)
                 bodies = upstream.bodies.get(scenario.name, [])
                 return judge(scenario, told.told, bodies, told.files)
             finally:

@@ -110,7 +110,12 @@ def wait_listening(port: int) -> None:
     pause = threading.Event()
     for _ in range(int(START_S / 0.02)):
         with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), 1).close()
+            connect(port).close()
             return
         pause.wait(0.02)
     raise RuntimeError(f"nothing listens on port {port}")
+
+
+def connect(port: int) -> socket.socket:
+    """Return a connection to a port of this machine."""
+    return socket.create_connection(("127.0.0.1", port), 1)

@@ -60,7 +60,7 @@ class Codex:
         own = {"CODEX_HOME": str(self.home), "HOME": str(self._root)}
         return kept | own | {"SHELL": "/bin/bash"}
 
-    def start(
+    def start(  # noqa: PLR0913  the options of a command line
         self,
         url: str,
         prompt: str,
@@ -68,12 +68,13 @@ class Codex:
         *,
         provider: str = NO_RETRIES,
         settings: Sequence[str] = (),
+        model: str = MODEL,
         resume: bool = False,
     ) -> "subprocess.Popen[str]":
         """Start ``codex exec --json``. ``url`` is the bridge's, without ``/v1``."""
         resuming = ["resume", "--last"] if resume else ["-s", MODE]
         arguments = ["exec", *resuming, "--json", "--skip-git-repo-check"]
-        arguments += [*provided(url, provider), "-m", MODEL, *settings]
+        arguments += [*provided(url, provider), "-m", model, *settings]
         return subprocess.Popen(
             [CODEX, *arguments, prompt],
             cwd=folder,

@@ -12,10 +12,11 @@ import pytest
 
 import bridges
 import mcp_echo
-from bridge.scenarios.calls import echo
-from bridge.scenarios.tools import PATCH, PATCHED, png
 from codex_cli import CODEX, NO_CODEX, NO_RETRIES, Codex, kill
-from fake_server import Gate, Reply, sse
+from codex_scenarios.calls import echo
+from codex_scenarios.reasoning import THOUGHT
+from codex_scenarios.tools import PATCH, PATCHED, png
+from fake_server import Gate, Reply, chunk, sse
 from scripted_upstream import (
     DONE,
     MODEL,
@@ -41,6 +42,7 @@ pytestmark = pytest.mark.skipif(not CODEX, reason=NO_CODEX)
 
 SILENT_S = 8.0
 IDLE = f"{NO_RETRIES},stream_idle_timeout_ms=3000"
+OFTEN = ("-c", "bridge.keep_alive_s=2")
 GONE_S = 5.0
 """Until the server must see that nobody waits any more; far more than it takes."""
 MUCH = {"prompt_tokens": 90_000, "completion_tokens": 9, "total_tokens": 90_009}
@@ -64,9 +66,9 @@ def playing(
         yield upstream, bridge
 
 
-def run(codex: Codex, scenario: Scenario, **more: Any) -> list[Body]:
+def run(codex: Codex, scenario: Scenario, *flags: str, **more: Any) -> list[Body]:
     """Run a scenario, assert that its outcome is right, and return what was sent."""
-    with playing(scenario) as (upstream, bridge):
+    with playing(scenario, *flags) as (upstream, bridge):
         folder = codex.folder(scenario.name, scenario.given)
         prompt = f"[[{scenario.name}]] Go."
         told = codex.run(bridge.url, prompt, folder, settings=scenario.settings, **more)
@@ -136,14 +138,33 @@ def test_a_request_for_a_summary_keeps_the_prompt_and_its_tools(codex: Codex) ->
     much = streamed(*calls("exec_command", echo("much")), *ended("tool_calls", MUCH))
     scenario = Scenario(
         name="compaction",
-        turns=(much, says(SUMMARY), says(DONE)),
+        # What is left after the summary begins with the prompt again.
+        turns=(first(1, much, says(DONE)), says(SUMMARY)),
         ran=("ran-much\n",),
         answers=None,
         settings=("-c", "model_auto_compact_token_limit=50000"),
     )
-    first, compaction, *_ = run(codex, scenario)
-    assert continues(first, compaction)
+    before, compaction, *_ = run(codex, scenario)
+    assert continues(before, compaction)
     assert compaction["tool_choice"] == "none"
+
+
+@pytest.mark.parametrize("written", [DONE, f"<think>\n{THOUGHT}\n</think>\n{DONE}"])
+def test_a_model_that_once_thought_without_an_opener_may_answer_as_others_do(
+    codex: Codex, written: str
+) -> None:
+    unopened = f"{THOUGHT}\n</think>\n\n{DONE}"
+    scenario = Scenario(
+        name="thinks",
+        turns=(says(unopened), says(written)),
+        thought=THOUGHT if written != DONE else "",
+    )
+    with playing(scenario) as (upstream, bridge):
+        folder = codex.folder("thinks")
+        codex.run(bridge.url, "[[thinks]] Go.", folder)
+        told = codex.run(bridge.url, "Go on.", folder, resume=True)
+    assert len(upstream.bodies["thinks"]) == 2
+    assert judge(scenario, told.told, [], told.files) == []
 
 
 def test_a_user_s_picture_reaches_the_model_as_a_picture(codex: Codex) -> None:
@@ -170,7 +191,7 @@ def test_codex_outlives_a_long_prefill(codex: Codex) -> None:
     scenario = Scenario(
         name="long-prefill", turns=(lambda asked: Reply(chunks=silence),)
     )
-    run(codex, scenario, provider=IDLE)
+    run(codex, scenario, *OFTEN, provider=IDLE)
 
 
 def test_codex_outlives_arguments_that_are_long_in_coming(codex: Codex) -> None:
@@ -185,7 +206,7 @@ def test_codex_outlives_arguments_that_are_long_in_coming(codex: Codex) -> None:
         turns=(lambda asked: Reply(chunks=slow), says(DONE)),
         ran=("ran-slow\n",),
     )
-    run(codex, scenario, provider=IDLE)
+    run(codex, scenario, *OFTEN, provider=IDLE)
 
 
 def test_a_client_that_is_killed_stops_the_prefill(codex: Codex) -> None:
@@ -201,13 +222,10 @@ def test_a_client_that_is_killed_stops_the_prefill(codex: Codex) -> None:
 
 
 def test_a_cut_before_anything_was_shown_is_never_seen(codex: Codex) -> None:
-    begun = calls("exec_command", echo("whole"))
+    nothing = cut(chunk({"role": "assistant", "content": ""}))
     scenario = Scenario(
         name="cut-once",
-        turns=(
-            first(1, cut(*begun[:-2]), streamed(*begun, *ended("tool_calls"))),
-            says(DONE),
-        ),
+        turns=(first(1, nothing, asks("exec_command", echo("whole"))), says(DONE)),
         ran=("ran-whole\n",),
     )
     assert len(run(codex, scenario)) == 3

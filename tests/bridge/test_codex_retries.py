@@ -5,9 +5,9 @@ from collections.abc import Generator
 import pytest
 
 import bridges
-from bridge.scenarios.calls import SCENARIOS as CALLS
-from bridge.scenarios.faults import SCENARIOS as FAULTS
 from codex_cli import CODEX, NO_CODEX, Codex
+from codex_scenarios.calls import SCENARIOS as CALLS
+from codex_scenarios.faults import SCENARIOS as FAULTS
 from fake_server import closed_port
 from scripted_upstream import ScriptedUpstream, failure_of, judge
 from tcp_door import Door

@@ -5,8 +5,8 @@ from collections.abc import Generator
 import pytest
 
 import bridges
-from bridge.scenarios.table import TABLE
 from codex_cli import CODEX, NO_CODEX, Codex
+from codex_scenarios.table import TABLE
 from scripted_upstream import ScriptedUpstream, judge
 
 pytestmark = pytest.mark.skipif(not CODEX, reason=NO_CODEX)
@@ -38,8 +38,13 @@ def test_codex_gets_the_right_outcome(
 ) -> None:
     scenario = TABLE[name]
     folder = codex.folder(name, scenario.given)
+    # Each is a model of its own: what is learned of one says nothing of others.
     outcome = codex.run(
-        bridge, f"[[{name}]] Do it.", folder, settings=scenario.settings
+        bridge,
+        f"[[{name}]] Do it.",
+        folder,
+        settings=scenario.settings,
+        model=f"model-{name}",
     )
     bodies = upstream.bodies.get(name, [])
     assert judge(scenario, outcome.told, bodies, outcome.files) == []

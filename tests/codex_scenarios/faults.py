@@ -7,7 +7,7 @@ for, and the answer shown. Bodies of errors are those of the servers named.
 
 from typing import Any
 
-from bridge.scenarios.calls import echo
+from codex_scenarios.calls import echo
 from fake_server import chunk
 from scripted_upstream import (
     DONE,

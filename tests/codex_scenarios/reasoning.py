@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bridge.scenarios.calls import echo
+from codex_scenarios.calls import echo
 from fake_server import chunk
 from scripted_upstream import (
     DONE,

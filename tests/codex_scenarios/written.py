@@ -2,7 +2,7 @@
 
 import json
 
-from bridge.scenarios.calls import echo
+from codex_scenarios.calls import echo
 from scripted_upstream import DONE, Scenario, ended, said, says, streamed
 
 BAR = "\uff5c"

@@ -1,6 +1,6 @@
 """All scenarios of the conformance table, one for each of its 83 lines."""
 
-from bridge.scenarios import calls, faults, reasoning, texts, tools, written
+from codex_scenarios import calls, faults, reasoning, texts, tools, written
 from scripted_upstream import Scenario
 
 TABLE: dict[str, Scenario] = {

@@ -12,9 +12,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from fake_server import Event, chunk
+from fake_server import Event, Reply, chunk
 from scripted_upstream import (
     DONE,
+    Asked,
     Body,
     Play,
     Scenario,
@@ -24,6 +25,7 @@ from scripted_upstream import (
     said,
     says,
     streamed,
+    text_of,
 )
 
 NOTES = "one\ntwo\n"
@@ -54,6 +56,19 @@ def _exec_call(name: str, **more: Any) -> dict[str, Any]:
     return {
         "index": 0, "id": "call_a1", "type": "function", "function": function
     } | more  # fmt: skip
+
+
+def _whole_once(name: str) -> Play:
+    """Play the call as it should be, and after its output the answer."""
+
+    def play(asked: Asked) -> Reply:
+        messages = asked.body["messages"]
+        ran = any(f"ran-{name}" in text_of(m) for m in messages if m["role"] == "tool")
+        return (says(DONE) if ran else asks("exec_command", echo(name), "call_a2"))(
+            asked
+        )
+
+    return play
 
 
 def both_ran(bodies: Sequence[Body]) -> list[str]:
@@ -120,7 +135,15 @@ GOOD = (
 
 
 MALFORMED = (
-    exec_with("tool-malformed-trunc", '{"cmd": "echo ran-tool-malformed-trunc'),
+    # A command that breaks off must not run as it is: it may be another command.
+    Scenario(
+        name="tool-malformed-trunc",
+        turns=(
+            asks("exec_command", '{"cmd": "echo ran-tool-mal'),
+            _whole_once("tool-malformed-trunc"),
+        ),
+        ran=("ran-tool-malformed-trunc\n",),
+    ),
     exec_with("tool-malformed-quote", "{'cmd': 'echo ran-tool-malformed-quote'}"),
     exec_with("tool-malformed-comma", '{"cmd": "echo ran-tool-malformed-comma",}'),
     calling(
