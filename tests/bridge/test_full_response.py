@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from codex_oss.bridge.full import Extras, Frame, decode_extras, encode_event
@@ -427,3 +429,11 @@ def test_an_event_is_one_frame_with_every_field_of_the_spec(
 
 def test_an_unknown_event_without_a_type_is_left_out() -> None:
     assert encode_event(Unknown(b"[1]"), 1) == b""
+
+
+@given(text=st.text(), item_id=st.text(), number=st.integers(0, 10**9))
+def test_no_text_breaks_a_frame(text: str, item_id: str, number: int) -> None:
+    event = responses.OutputTextDelta(item_id=item_id, delta=text)
+    told = data_of(encode_event(event, number))
+    assert (told["item_id"], told["delta"]) == (item_id, text)
+    assert told["sequence_number"] == number

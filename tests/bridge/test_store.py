@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from codex_oss.bridge.store import Bounds, Kept, Store, find, history, open_store
+from codex_oss.bridge.store.sqlite import SqliteStore
 from codex_oss.errors import BadRequest, ConfigError, PreviousNotFound, StoreError
 from codex_oss.items import Item, Message, OutputText, Unknown, user
 from codex_oss.wire.responses import encode
@@ -294,6 +295,45 @@ def test_a_file_that_another_program_holds_is_an_error_and_then_works_again(
                 other.execute("ROLLBACK")
             await store.put(kept())
             assert await store.get("resp_1") == kept()
+
+    run(work)
+
+
+def test_a_full_disk_is_an_error_and_what_was_kept_is_still_read(
+    tmp_path: Path,
+) -> None:
+    async def work() -> None:
+        async with opened("sqlite", tmp_path) as store:
+            assert isinstance(store, SqliteStore)
+            await store.put(kept())
+            store._connection.execute("PRAGMA max_page_count = 10")
+            with pytest.raises(StoreError) as raised:
+                await store.put(kept("resp_2", response=b"x" * 200_000))
+            assert str(raised.value) == (
+                f"cannot write the kept responses in {tmp_path}/responses.sqlite: "
+                "database or disk is full"
+            )
+            assert raised.value.hint.startswith("The disk is full")
+            assert await store.get("resp_1") == kept()
+            assert await store.get("resp_2") is None
+
+    run(work)
+
+
+def test_a_file_with_a_damaged_page_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "responses.sqlite"
+
+    async def work() -> None:
+        async with opened("sqlite", tmp_path) as store:
+            for number in range(50):
+                await store.put(kept(f"resp_{number}", response=b"x" * 3000))
+        data = path.read_bytes()
+        path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+        with pytest.raises(StoreError) as raised:
+            async with opened("sqlite", tmp_path) as store:
+                await store.get("resp_1")
+        assert str(path) in str(raised.value)
+        assert raised.value.hint.startswith("The file is damaged")
 
     run(work)
 
