@@ -1,7 +1,8 @@
 """The inspector's page in a real browser."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -64,6 +65,21 @@ def _finish(entry: Entry, cached: int = 1600, output: int = 120) -> None:
     entry.end(status=200, outcome="completed", usage=usage)
 
 
+@asynccontextmanager
+async def _served(
+    ledger: Ledger, port: int = 0, key: str = ""
+) -> AsyncGenerator[int, None]:
+    """Serve the inspector of a ledger; yield its port."""
+    listener = Listener("127.0.0.1", port, Limits())
+    inspector = Inspector(ledger, Guard(key=key, loopback=True))
+    server = asyncio.create_task(listener.serve(inspector.handle))
+    try:
+        yield listener.port
+    finally:
+        await listener.close(0)
+        await server
+
+
 def _run(
     tmp_path: Path,
     ledger: Ledger,
@@ -72,17 +88,13 @@ def _run(
 ) -> None:
     async def main() -> None:
         assert PROGRAM is not None
-        listener = Listener("127.0.0.1", 0, Limits())
-        inspector = Inspector(ledger, Guard(key=key, loopback=True))
-        server = asyncio.create_task(listener.serve(inspector.handle))
-        url = f"http://127.0.0.1:{listener.port}/__inspect"
-        try:
-            async with asyncio.timeout(90), browser(PROGRAM, tmp_path / "home") as page:
-                await page.look(1360, 860)
-                await script(page, url)
-        finally:
-            await listener.close(0)
-            await server
+        async with (
+            asyncio.timeout(90),
+            _served(ledger, key=key) as port,
+            browser(PROGRAM, tmp_path / "home") as page,
+        ):
+            await page.look(1360, 860)
+            await script(page, f"http://127.0.0.1:{port}/__inspect")
 
     asyncio.run(main())
 
@@ -197,6 +209,49 @@ def test_a_long_stream_is_fetched_once_and_not_with_every_piece(tmp_path: Path) 
             .filter((each) => each.name.includes('/entry/')).length"""
         assert await page.ask(fetched) <= 2
         assert page.problems == []
+
+    _run(tmp_path, ledger, script)
+
+
+def test_a_page_finds_the_bridge_again_after_a_restart(tmp_path: Path) -> None:
+    async def main() -> None:
+        assert PROGRAM is not None
+        old, new = Ledger(wall=lambda: 1.0), Ledger(wall=lambda: 2.0)
+        _finish(_open(old, "old-1"))
+        _finish(_open(old, "old-2"))
+        _finish(_open(new, "new-1"))
+        names = (
+            "[...document.querySelectorAll('#rows b.dot')].map((b) => b.textContent)"
+        )
+        async with asyncio.timeout(90), browser(PROGRAM, tmp_path / "home") as page:
+            async with _served(old) as port:
+                await _goto(page, f"http://127.0.0.1:{port}/__inspect")
+                await page.until(f"String({names}) === 'old-2,old-1'")
+            await page.until("!document.querySelector('#link.live')")
+            async with _served(new, port):
+                await page.until(f"String({names}) === 'new-1'")
+                head = "document.querySelector('#head h2').textContent"
+                await page.until(f"{head} === 'new-1'")
+
+    asyncio.run(main())
+
+
+def test_a_storm_of_requests_leaves_the_last_ones(tmp_path: Path) -> None:
+    ledger = Ledger(max_entries=50)
+
+    async def script(page: Page, url: str) -> None:
+        await _goto(page, url)
+        for number in range(300):
+            entry = _open(ledger, f"m-{number}")
+            entry.first()
+            entry.wrote(_event("response.output_text.delta", item_id="m", delta="x"))
+            if number % 10 == 0:
+                await page.ask("1")  # the browser works meanwhile
+            _finish(entry)
+        head = "document.querySelector('#head h2').textContent"
+        await page.until(f"{head} === 'm-299' && {ROWS} === 50")
+        await page.until("document.querySelector('#panel-stream .block.text') !== null")
+        assert [p for p in page.problems if "404" not in p] == []
 
     _run(tmp_path, ledger, script)
 

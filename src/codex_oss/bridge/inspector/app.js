@@ -116,7 +116,7 @@ function connect() {
   events.addEventListener("stream", (event) => {
     const piece = JSON.parse(event.data);
     if (piece.entry !== selected) return;
-    stream.take(piece, isLive(rows.get(selected).row));
+    stream.take(piece, isLive(rows.get(selected)?.row || {}));
     endStream();
   });
 }

@@ -25,6 +25,8 @@ TICK_S = 0.1
 """Between two looks of a feed."""
 HEARTBEAT_TICKS = 100
 """Looks without news until a comment is sent, so that a dead page is noticed."""
+RETRY_MS = 1000
+"""After which a page that lost the bridge asks again."""
 MAX_FEEDS = 16
 """Pages that are kept up to date at the same time."""
 
@@ -119,6 +121,7 @@ class Inspector:
         self._feeds += 1
         try:
             exchange.start(200, content_type="text/event-stream", headers=_HEADERS)
+            exchange.write(b"retry: %d\n\n" % RETRY_MS)
             await self._tell(exchange, Feed(self._ledger, selected))
         finally:
             self._feeds -= 1
