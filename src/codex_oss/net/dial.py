@@ -8,25 +8,14 @@ from collections.abc import Mapping
 from codex_oss.errors import ConfigError, ModelError, Unreachable
 from codex_oss.net.connection import Connection
 from codex_oss.net.proxy import Proxy
+from codex_oss.net.tcp import keep_alive
 from codex_oss.net.url import Url, bracketed, is_loopback
 
 READ_BYTES = 256 * 1024
 """At a time, into one buffer: a new one for each read costs more than the parser."""
-TCP_PROBE_AFTER_S = 60
-"""Silence after which the kernel asks whether the peer still lives."""
-TCP_PROBE_EVERY_S = 15
-"""Between its questions."""
-TCP_PROBES = 4
-"""Unanswered questions that end the connection."""
 
 _OK = range(200, 300)
 _LOCALHOST = ("127.0.0.1", "::1")
-_TCP_OPTIONS = (
-    ("TCP_KEEPIDLE", TCP_PROBE_AFTER_S),
-    ("TCP_KEEPALIVE", TCP_PROBE_AFTER_S),  # macOS's name for TCP_KEEPIDLE
-    ("TCP_KEEPINTVL", TCP_PROBE_EVERY_S),
-    ("TCP_KEEPCNT", TCP_PROBES),
-)
 
 
 class Dialer:
@@ -118,11 +107,7 @@ def _keep_alive(connection: Connection) -> None:
     # asyncio has set TCP_NODELAY already.
     assert connection.transport is not None
     sock: socket.socket = connection.transport.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _TCP_OPTIONS:
-        option: int | None = getattr(socket, name, None)
-        if option is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    keep_alive(sock)
 
 
 async def _tunnel(connection: Connection, url: Url, proxy: Proxy) -> None:

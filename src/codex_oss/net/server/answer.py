@@ -10,6 +10,8 @@ Headers = tuple[tuple[str, str], ...]
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 """An interim answer: any number of them may come before the real one."""
 LAST_CHUNK = b"0\r\n\r\n"
+LEADING_ZERO = b"0"
+"""Of the size of whatever chunk comes next."""
 
 _KEPT_HEADS = 256
 """Of first lines that were made once already."""

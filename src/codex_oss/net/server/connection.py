@@ -50,7 +50,7 @@ class Connection(asyncio.BufferedProtocol):
         self._half_closed = False
         self._probe: asyncio.TimerHandle | None = None
         self._writable: asyncio.Event | None = None
-        self._draining = False
+        self._leaving = False
         self._lost = False
 
     # --- for asyncio -------------------------------------------------------------
@@ -77,7 +77,7 @@ class Connection(asyncio.BufferedProtocol):
         """Take what came."""
         parser = self._parser
         self._take(parser.feed(self._floor.buffer[:nbytes]))
-        if self._exchange is not None and not self._draining:
+        if self._exchange is not None:
             self._ahead += nbytes
             if self._waiting and (
                 self._ahead > AHEAD_BYTES or len(self._waiting) > MAX_WAITING
@@ -91,7 +91,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         """Find out whether the client is gone, while something is owed to it."""
-        if self._exchange is None or self._draining:
+        if self._exchange is None:
             return False
         self._half_closed = True
         self._parser.over = True
@@ -132,8 +132,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def encode_head(self, status: int, content_type: str, headers: Headers) -> bytes:
         """Return a head without its end, which says whether this is the last one."""
-        last = self._half_closed or self._floor.closing
-        last = last or (self._parser.over and not self._waiting)
+        last = self._floor.closing or (self._parser.over and not self._waiting)
         return self._floor.heads.encode(status, content_type, headers, close=last)
 
     def write(self, data: bytes) -> None:
@@ -163,7 +162,7 @@ class Connection(asyncio.BufferedProtocol):
     def expire(self) -> None:
         """End what took the client too long."""
         self.deadline = inf
-        if self.blocked or self._draining:
+        if self.blocked or self._leaving:
             self.abort()
         elif self._parser.begun:
             self._take(self._parser.abandon(head.TOO_SLOW))
@@ -172,7 +171,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """Hang up as soon as nothing is owed."""
-        if self._exchange is None and not self._draining:
+        if self._exchange is None and not self._leaving:
             self._hang_up()
 
     def abort(self) -> None:
@@ -189,9 +188,9 @@ class Connection(asyncio.BufferedProtocol):
             self._next()
 
     def _next(self) -> None:
-        if self._lost or self._draining:
+        if self._lost or self._leaving:
             return
-        if not self._waiting:
+        if not self._waiting or self._floor.closing:
             self._rest()
             return
         match self._waiting.popleft():
@@ -203,7 +202,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _rest(self) -> None:
         self._ahead = 0
-        if self._half_closed or self._parser.over or self._floor.closing:
+        if self._parser.over or self._floor.closing:
             self._hang_up()
             return
         if not self._reading:
@@ -240,14 +239,15 @@ class Connection(asyncio.BufferedProtocol):
 
     def _hang_up(self, *, linger: bool = False) -> None:
         assert self._transport is not None
-        self._parser.over = True
+        self._parser.over = self._leaving = True
         if linger and not self._half_closed and self._transport.can_write_eof():
             # Closed with bytes unread, the kernel would reset the connection, and the
             # client might lose the answer: it gets time to read it.
-            self._draining = True
             self._transport.write_eof()
             self.deadline = self._floor.now() + LINGER_S
             return
+        # For what the client has not taken yet.
+        self.deadline = self._floor.now() + self._floor.limits.stall_s
         self._transport.close()
 
     def _pause(self) -> None:
@@ -262,7 +262,7 @@ class Connection(asyncio.BufferedProtocol):
             self.write(answer.CONTINUE)
 
     def _set_deadline(self) -> None:
-        if self.blocked or self._draining:
+        if self.blocked or self._leaving:
             return
         limits, parser = self._floor.limits, self._parser
         if parser.in_body:
@@ -278,8 +278,7 @@ class Connection(asyncio.BufferedProtocol):
         exchange = self._exchange
         if self._lost or exchange is None:
             return
-        exchange.flush()
-        self.write(b"0" if exchange.started else answer.CONTINUE)
+        exchange.probe()
         if index + 1 < len(PROBES_S):
             delay = PROBES_S[index + 1] - PROBES_S[index]
             loop = self._floor.loop

@@ -2,10 +2,18 @@
 
 from typing import Protocol
 
-from codex_oss.net.server.answer import LAST_CHUNK, Headers, chunk
+from codex_oss.net.server.answer import (
+    CONTINUE,
+    LAST_CHUNK,
+    LEADING_ZERO,
+    Headers,
+    chunk,
+)
 from codex_oss.net.server.request import HttpRequest
 
 JSON = "application/json"
+MAX_HELD_BYTES = 16 * 1024
+"""Of a head and what follows it at once, before they are sent."""
 
 _NO_BODY = (204, 304)
 
@@ -107,6 +115,8 @@ class Exchange:
         data = b"" if self._bare else chunk(data)
         if self._held:
             self._held += data
+            if len(self._held) > MAX_HELD_BYTES:
+                self.flush()
         elif data:
             self._wire.write(data)
         return not self._wire.blocked
@@ -134,6 +144,14 @@ class Exchange:
         if self._held and not self.gone:
             held, self._held = self._held, b""
             self._wire.write(held)
+
+    def probe(self) -> None:
+        """Send what means nothing, to learn whether the client is still there."""
+        if not self.started:
+            self._wire.write(CONTINUE)
+        elif not (self._bare or self._done):
+            self.flush()
+            self._wire.write(LEADING_ZERO)
 
     def _begin(self, status: int, content_type: str, headers: Headers) -> bytes:
         if self.started:

@@ -52,6 +52,8 @@ class Floor:
         self.buffer = memoryview(bytearray(READ_BYTES))
         self.closing = False
         self._guests: set[Guest] = set()
+        self._seated: set[Guest] = set()
+        """Without those who are only told that there is no room."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def enter(self, guest: Guest) -> bool | None:
@@ -60,11 +62,15 @@ class Floor:
         if len(self._guests) >= limit + SPARE_CONNECTIONS or self.closing:
             return None
         self._guests.add(guest)
-        return len(self._guests) <= limit
+        if len(self._seated) >= limit:
+            return False
+        self._seated.add(guest)
+        return True
 
     def leave(self, guest: Guest) -> None:
         """Forget a connection."""
         self._guests.discard(guest)
+        self._seated.discard(guest)
 
     def start(self, running: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Start the task of an exchange."""

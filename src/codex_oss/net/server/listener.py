@@ -10,6 +10,7 @@ from codex_oss.net.server.connection import Connection
 from codex_oss.net.server.exchange import Exchange
 from codex_oss.net.server.floor import Floor
 from codex_oss.net.server.request import Limits
+from codex_oss.net.tcp import keep_alive
 
 BACKLOG = 1024
 """Connections that the kernel holds until they are accepted."""
@@ -106,7 +107,7 @@ def _bind(host: str, port: int) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Accepted connections get both from their listener.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        keep_alive(sock)
         sock.bind(where)
         sock.listen(BACKLOG)
         sock.setblocking(False)

@@ -117,7 +117,7 @@ class RequestParser:
             elif value is not None and "close" in value.lower():
                 framing += b"connection: close\r\n"
         self._parser = HttpRequestParser(self)
-        self._headless = True
+        self._headless, self.in_body = True, False
         self._parser.feed_data(b"POST / HTTP/1.1\r\n" + host + framing + b"\r\n")
         if rest:
             out = self.feed(rest)
@@ -208,6 +208,8 @@ class RequestParser:
             if isinstance(plain, Refusal):
                 raise self._stop(plain)
             body = plain
+            if "content-length" in headers:
+                headers["content-length"] = str(len(body))
         target = self._target.decode("latin-1")
         path, query = locate(target)
         request = HttpRequest(
