@@ -31,7 +31,7 @@ def test_codex_is_told_what_the_server_really_gives() -> None:
             {"effort": "high", "description": "Thinks long"},
         ],
         "priority": 1,
-        "base_instructions": catalog.instructions(),
+        "base_instructions": catalog.instructions(32_768),
         "truncation_policy": {"mode": "tokens", "limit": 4096},
         "context_window": 32_768,
         "max_context_window": 32_768,
@@ -63,6 +63,7 @@ def test_what_is_not_known_is_assumed_small_and_said_to_be_assumed() -> None:
         "display_name": "tiny",
         "description": "Behind the codex-oss bridge; 16384 tokens of context, assumed.",
         "priority": 2,
+        "base_instructions": catalog.instructions(16_384),
         "truncation_policy": {"mode": "tokens", "limit": 2048},
         "context_window": 16_384,
         "max_context_window": 16_384,
@@ -105,9 +106,11 @@ def test_no_models_are_empty_lists() -> None:
     assert as_json(catalog.codex_models([])) == {"models": []}
 
 
-def test_the_instructions_are_a_fraction_of_codex_s_own_17_kb() -> None:
-    text = catalog.instructions()
+def test_the_instructions_are_the_diet_s_and_shorter_in_a_small_window() -> None:
+    long, short = catalog.instructions(32_768), catalog.instructions(32_767)
 
-    assert len(text) < 1700
-    for tool in ("exec_command", "apply_patch", "*** Begin Patch"):
-        assert tool in text
+    assert catalog.instructions(32_768, "aggressive") == short
+    assert len(short) < len(long) < 17_000 / 5  # Codex's own have 17 KB
+    for text in (long, short):
+        assert "write_stdin" in text
+        assert "AGENTS.md" in text

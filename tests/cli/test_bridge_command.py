@@ -1,4 +1,4 @@
-"""`codex-oss bridge` as its user calls it: every action on a bridge that really runs."""
+"""`codex-oss bridge` as its user calls it: every action, on a bridge that runs."""
 
 import json
 import os

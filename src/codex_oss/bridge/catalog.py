@@ -6,11 +6,12 @@ and sends 17 KB of instructions; an entry here tells it better. Source of the fo
 """
 
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import Literal
 
 import msgspec
+
+from codex_oss.config.schema import Diet
+from codex_oss.translate.diet.instructions import instructions as of_diet
 
 UNKNOWN_WINDOW = 16_384
 """Tokens, where the server does not say: compacting early loses less than too late."""
@@ -20,6 +21,10 @@ OUTPUT_SHARE = 8
 """The output of one call may fill this part of the window..."""
 OUTPUT_TOKENS = (1_000, 10_000)
 """... and at least and at most so many tokens."""
+ROOMY = 32_768
+"""Tokens of a window in which the longer instructions are worth their 700."""
+OFFERED = ("exec_command", "write_stdin", "apply_patch")
+"""Tools that Codex offers to each model of a catalogue."""
 OWNER = "codex-oss"
 
 
@@ -106,9 +111,9 @@ _EFFORTS = (
 )
 
 
-def codex_models(entries: Sequence[ModelEntry]) -> bytes:
+def codex_models(entries: Sequence[ModelEntry], level: Diet = "safe") -> bytes:
     """Return the answer to ``GET /v1/models?client_version=…``, a catalogue's file."""
-    models = [_codex(entry, number) for number, entry in enumerate(entries, 1)]
+    models = [_codex(each, number, level) for number, each in enumerate(entries, 1)]
     return msgspec.json.encode(_CodexModels(models))
 
 
@@ -133,10 +138,13 @@ def encode(models: Sequence[CodexModel]) -> bytes:
     return msgspec.json.format(whole, indent=2) + b"\n"
 
 
-@cache
-def instructions() -> str:
-    """Return what stands at the head of every conversation."""
-    return Path(__file__).with_suffix(".md").read_text("utf-8")
+def instructions(window: int, level: Diet = "safe") -> str:
+    """Return what stands at the head of every conversation.
+
+    They are those of the diet, which then finds nothing to replace.
+    """
+    small = level == "aggressive" or window < ROOMY
+    return of_diet("aggressive" if small else "safe", OFFERED)
 
 
 def output_tokens(window: int) -> int:
@@ -145,7 +153,7 @@ def output_tokens(window: int) -> int:
     return max(least, min(most, window // OUTPUT_SHARE))
 
 
-def _codex(entry: ModelEntry, priority: int) -> CodexModel:
+def _codex(entry: ModelEntry, priority: int, level: Diet) -> CodexModel:
     window = entry.context_window or UNKNOWN_WINDOW
     known = "" if entry.context_window else ", assumed"
     return CodexModel(
@@ -154,7 +162,7 @@ def _codex(entry: ModelEntry, priority: int) -> CodexModel:
         description=f"Behind the codex-oss bridge; {window} tokens of context{known}.",
         supported_reasoning_levels=_EFFORTS,
         priority=priority,
-        base_instructions=instructions(),
+        base_instructions=instructions(window, level),
         truncation_policy=_Truncation("tokens", output_tokens(window)),
         context_window=window,
         max_context_window=window,
