@@ -47,7 +47,9 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
         return hmac.compare_digest(given.encode(), self.key.encode())
 
     def _may_come_from(self, origin: str, host: str) -> bool:
-        authority = origin.partition("://")[2]
+        authority = origin.partition("://")[2]  # none of `null`, which hides a page
+        if not authority:
+            return False
         return authority == host or (self.loopback and _is_here(authority))
 
 

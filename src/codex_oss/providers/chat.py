@@ -153,7 +153,10 @@ class ChatModel:
         try:
             reply = await self._endpoint.ask(model, body, note)
         except ModelError as error:
-            raise self._dialect.explain(error) from error
+            explained = self._dialect.explain(error)
+            if explained is error:
+                raise
+            raise explained from error
         try:
             return reply, self._dialect.decoder(reply, asked)
         except BaseException:

@@ -47,6 +47,7 @@ async def open_model(
         client=client,
         memory=providers.ProbeMemory(state_home(env) / "probes.json"),
         version=__version__,
+        context_length=loaded.config.engine.context_length,
     )
     return model, name
 

@@ -1,0 +1,410 @@
+"""One ``POST /responses`` through a bridge, from the client's side and the server's."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from bridging import CODEX, Answered, Asking, through
+from codex_oss.bridge import answering
+from codex_oss.items import FunctionCall, Message, Unknown, text_of
+from codex_oss.wire import responses
+from codex_oss.wire.framing import SseDecoder
+from fake_server import (
+    LLAMACPP,
+    FakeServer,
+    Gate,
+    Reply,
+    Scripted,
+    chat_call,
+    chat_end,
+    chat_text,
+    chat_turn,
+    closed_port,
+    sse,
+)
+from response_grammar import check_grammar, items
+
+HI = chat_turn(chat_text("h"), chat_text("i"), prompt_tokens=7, completion_tokens=2)
+STREAM = {"input": "hello", "stream": True}
+TOOL = {
+    "type": "function",
+    "name": "exec_command",
+    "description": "Runs a command.",
+    "parameters": {
+        "type": "object",
+        "properties": {"cmd": {"type": "string"}},
+        "required": ["cmd"],
+    },
+}
+
+
+def ask(
+    script: list[Scripted],
+    tmp: Path,
+    body: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+    **changes: Any,
+) -> tuple[Answered, FakeServer]:
+    """Ask a scripted server through a bridge once."""
+    with FakeServer(script, get=LLAMACPP) as server:
+        answered = through(
+            server.url,
+            tmp,
+            lambda asking: asking.respond(body or STREAM, headers),
+            **changes,
+        )
+    return answered, server
+
+
+def said(answered: Answered) -> list[str]:
+    return [
+        text_of(i.content) for i in items(answered.events) if isinstance(i, Message)
+    ]
+
+
+def test_an_answer_is_streamed_in_the_apis_order(tmp_path: Path) -> None:
+    answered, server = ask([HI], tmp_path)
+    assert (answered.status, answered.headers["content-type"]) == (
+        200,
+        "text/event-stream",
+    )
+    check_grammar(answered.events)
+    assert said(answered) == ["hi"]
+    [post] = server.posts
+    assert post.path == "/v1/chat/completions"
+    assert post.json["messages"] == [{"role": "user", "content": "hello"}]
+
+
+def test_an_answer_that_is_not_streamed_is_one_object(tmp_path: Path) -> None:
+    answered, _ = ask([HI], tmp_path, {"input": "hello"})
+    whole = answered.json
+    assert (whole["status"], whole["model"]) == ("completed", "m")
+    assert whole["output"][0]["content"][0]["text"] == "hi"
+    assert whole["usage"]["total_tokens"] == 9
+
+
+def test_the_same_response_can_be_gone_on_from_read_and_forgotten(
+    tmp_path: Path,
+) -> None:
+    async def use(asking: Asking) -> list[Any]:
+        first = (await asking.respond({"input": "one"})).json
+        more = {"input": "two", "previous_response_id": first["id"], "stream": True}
+        second = (await asking.respond(more)).events[-1]
+        assert isinstance(second, responses.Completed)
+        path = f"/v1/responses/{second.response.id}"
+        got = await asking.ask("GET", path)
+        gone = await asking.ask("DELETE", path)
+        after = await asking.ask("GET", path)
+        return [got.json["status"], gone.json["deleted"], after.status]
+
+    with FakeServer([HI]) as server:
+        assert through(server.url, tmp_path, use) == ["completed", True, 404]
+    assert server.posts[1].json["messages"] == [
+        {"role": "user", "content": "one"},
+        {"role": "assistant", "content": "hi"},
+        {"role": "user", "content": "two"},
+    ]
+
+
+def test_codex_does_not_have_its_responses_kept_unless_it_asks(tmp_path: Path) -> None:
+    async def use(asking: Asking) -> int:
+        first = (await asking.respond({"input": "one"}, CODEX)).json
+        return (await asking.ask("GET", f"/v1/responses/{first['id']}")).status
+
+    with FakeServer([HI]) as server:
+        assert through(server.url, tmp_path, use) == 404
+
+
+# --- what goes wrong -----------------------------------------------------------------
+
+LLAMA_OVERFLOW = {
+    "error": {
+        "code": 400,
+        "message": "the request exceeds the available context size, try increasing it",
+        "type": "exceed_context_size_error",
+    }
+}
+REFUSALS: list[tuple[str, Reply, int, str, int, str]] = [
+    ("400", Reply(status=400, body={"error": "no"}), 400, "no", 400, "no"),
+    (
+        "401",
+        Reply(status=401, body={"error": "bad"}),
+        400,
+        "refused the key",
+        401,
+        "key",
+    ),
+    ("404", Reply(status=404, body={"error": "m?"}), 400, "pulled", 404, "pulled"),
+    ("500", Reply(status=500, body={"error": "boom"}), 400, "boom", 502, "boom"),
+    (
+        "a page",
+        Reply(body="<html>", headers={"content-type": "text/html"}),
+        400,
+        "base_url",
+        404,
+        "base_url",
+    ),
+    (
+        "too long",
+        Reply(status=400, body=LLAMA_OVERFLOW),
+        400,
+        '"code":"context_length_exceeded"',
+        400,
+        '"code":"context_length_exceeded"',
+    ),
+    (
+        "busy",
+        Reply(status=429, headers={"retry-after": "120"}, body={"error": "later"}),
+        429,
+        "later",
+        429,
+        "later",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", REFUSALS, ids=[case[0] for case in REFUSALS])
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+def test_a_refusal_says_what_to_do(
+    case: tuple[str, Reply, int, str, int, str], stream: bool, tmp_path: Path
+) -> None:
+    _, reply, codex_status, codex_words, status, words = case
+    body = {"input": "x", "stream": stream}
+    told, _ = ask([reply], tmp_path, body, CODEX)
+    assert told.status == codex_status
+    assert codex_words in told.body.decode()
+    told, _ = ask([reply], tmp_path, body)
+    assert told.status == status
+    assert words in told.json["error"]["message"] or words in told.body.decode()
+
+
+def test_a_permanent_refusal_is_asked_for_once(tmp_path: Path) -> None:
+    _, server = ask([Reply(status=400, body={"error": "no"})], tmp_path, None, CODEX)
+    assert len(server.posts) == 1
+
+
+def test_a_fault_is_asked_about_twice(tmp_path: Path) -> None:
+    _, server = ask([Reply(status=500, body={"error": "no"})], tmp_path, None, CODEX)
+    assert len(server.posts) == 2
+
+
+def test_a_busy_server_names_the_wait(tmp_path: Path) -> None:
+    busy = Reply(status=429, headers={"retry-after": "120"}, body={"error": "later"})
+    told, _ = ask([busy], tmp_path)
+    assert told.headers["retry-after"] == "120"
+
+
+@pytest.mark.parametrize("headers", [{}, CODEX], ids=["anybody", "codex"])
+def test_a_server_that_is_down_is_named(
+    headers: dict[str, str], tmp_path: Path
+) -> None:
+    with closed_port() as port:
+        told = through(
+            f"http://127.0.0.1:{port}", tmp_path, lambda a: a.respond(STREAM, headers)
+        )
+    assert told.status == (400 if headers else 502)
+    assert f"127.0.0.1:{port}" in told.body.decode()
+    assert "start the server" in told.body.decode()
+
+
+def test_a_server_that_loads_its_model_is_waited_for(tmp_path: Path) -> None:
+    loading = Reply(
+        status=503,
+        headers={"retry-after": "0"},
+        body={"error": {"code": 503, "message": "Loading model"}},
+    )
+    answered, server = ask([loading, loading, loading, HI], tmp_path)
+    assert said(answered) == ["hi"]
+    assert len(server.posts) == 4
+
+
+def test_a_failure_after_the_stream_began_is_its_last_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "PATIENCE_S", 0.01)
+    gate = Gate()
+
+    def slow(_: Any) -> Reply:
+        gate.pass_through()
+        return Reply(status=400, body={"error": "no such thing"})
+
+    async def use(asking: Asking) -> Answered:
+        asked = asyncio.create_task(asking.respond(STREAM, CODEX))
+        await asyncio.to_thread(gate.wait_reached)
+        await asyncio.sleep(0.05)
+        gate.open()
+        return await asked
+
+    with FakeServer([slow]) as server:
+        answered = through(server.url, tmp_path, use)
+    check_grammar(answered.events)
+    [*_, end] = answered.events
+    assert isinstance(end, responses.Failed)
+    error = end.response.error
+    assert error == responses.ResponseError("invalid_prompt", "no such thing")
+
+
+# --- broken answers --------------------------------------------------------------------
+
+
+def test_an_answer_cut_before_anything_was_shown_is_asked_for_once_more(
+    tmp_path: Path,
+) -> None:
+    cut = Reply(chunks=[b": ping\n\n"], cut=True)
+    answered, server = ask([cut, HI], tmp_path)
+    check_grammar(answered.events)
+    assert said(answered) == ["hi"]
+    assert len(server.posts) == 2
+
+
+def test_an_answer_cut_later_is_told_as_it_is(tmp_path: Path) -> None:
+    cut = Reply(chunks=[sse([chat_text("half")])], cut=True)
+    answered, server = ask([cut, HI], tmp_path, None, CODEX)
+    [*_, end] = answered.events
+    assert isinstance(end, responses.Failed)
+    assert end.response.error is not None
+    assert end.response.error.code == "server_error"
+    assert len(server.posts) == 1
+
+
+def test_a_fault_inside_of_the_stream_before_anything_was_shown_is_forgiven_once(
+    tmp_path: Path,
+) -> None:
+    broken = Reply(chunks=[sse([{"error": {"message": "oh", "code": 500}}])])
+    answered, server = ask([broken, HI], tmp_path)
+    assert said(answered) == ["hi"]
+    answered, server = ask([broken], tmp_path)
+    assert isinstance(answered.events[-1], responses.Failed)
+    assert len(server.posts) == 2
+
+
+def test_a_call_beyond_mending_is_asked_for_once_more(tmp_path: Path) -> None:
+    bad = chat_turn(chat_call("no_such_tool", "{}"), chat_end("tool_calls"))
+    good = chat_turn(chat_call("exec_command", '{"cmd":"ls"}'), chat_end("tool_calls"))
+    body = {"input": "x", "stream": True, "tools": [TOOL]}
+    answered, server = ask([bad, good], tmp_path, body)
+    check_grammar(answered.events)
+    calls = [i for i in items(answered.events) if isinstance(i, FunctionCall)]
+    assert [(call.name, call.arguments) for call in calls] == [
+        ("exec_command", '{"cmd":"ls"}')
+    ]
+    again = server.posts[1].json["messages"]
+    assert again[:1] == server.posts[0].json["messages"]
+    assert "no tool `no_such_tool`" in again[-1]["content"]
+
+
+def test_mending_can_be_turned_off(tmp_path: Path) -> None:
+    bad = chat_turn(chat_call("bash", '{"command":"ls"}'), chat_end("tool_calls"))
+    body = {"input": "x", "stream": True, "tools": [TOOL]}
+    off = {"repair": False, "text_calls": False, "ask_again": False}
+    answered, server = ask([bad], tmp_path, body, **off)
+    [call] = [i for i in items(answered.events) if isinstance(i, FunctionCall)]
+    assert (call.name, call.arguments) == ("bash", '{"command":"ls"}')
+    assert len(server.posts) == 1
+
+
+# --- alive -----------------------------------------------------------------------------
+
+
+def test_a_silent_server_does_not_make_a_silent_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "PATIENCE_S", 0.01)
+    gate = Gate()
+    slow = Reply(chunks=[b": reading\n\n", gate, sse(HI)])
+
+    async def use(asking: Asking) -> list[responses.Event]:
+        decoder, seen = SseDecoder(), list[responses.Event]()
+        body = msgspec.json.encode({"model": "m"} | STREAM)
+        url = f"{asking.url}/v1/responses"
+        with await asking.client.open("POST", url, body=body) as reply:
+            while data := await reply.receive():
+                seen += [responses.decode_event(f.data) for f in decoder.feed(data)]
+                if len(seen) == 5:
+                    gate.open()
+        return seen
+
+    with FakeServer([slow]) as server:
+        events = through(server.url, tmp_path, use, keep_alive_s=0.04)
+    before = [type(event) for event in events[:5]]
+    assert before == [responses.Created, *[responses.InProgress] * 4]
+    numbers = [e.sequence_number for e in events if not isinstance(e, Unknown)]
+    assert numbers == list(range(len(events)))
+    [message] = items(events)
+    assert isinstance(message, Message)
+    assert text_of(message.content) == "hi"
+
+
+def test_a_client_that_leaves_ends_the_servers_work(tmp_path: Path) -> None:
+    async def use(asking: Asking) -> None:
+        asked = asyncio.create_task(asking.respond(STREAM))
+        await asyncio.to_thread(server.wait_requests, 1)
+        asked.cancel()
+        [post] = server.posts
+        gone = await asyncio.to_thread(post.gone.wait, 5)
+        assert gone
+
+    with FakeServer([Reply(silent=True)]) as server:
+        through(server.url, tmp_path, use)
+
+
+# --- conversations ---------------------------------------------------------------------
+
+
+def codex_turn(*more: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    head = {"type": "message", "role": "developer", "content": "You are here."}
+    user = {"type": "message", "role": "user", "content": "hello"}
+    return {
+        "input": [head, user, *more],
+        "stream": True,
+        "prompt_cache_key": "thread",
+        **fields,
+    }
+
+
+def test_a_request_for_a_summary_keeps_the_prompts_head(tmp_path: Path) -> None:
+    async def use(asking: Asking) -> None:
+        await asking.respond(codex_turn(tools=[TOOL]), CODEX)
+        late = {"type": "message", "role": "user", "content": "Summarise."}
+        await asking.respond(codex_turn(late, tools=[]), CODEX)
+        title = {"format": {"type": "json_schema", "name": "t", "schema": {}}}
+        await asking.respond(codex_turn(late, text=title), CODEX)
+
+    with FakeServer([HI], get=LLAMACPP) as server:
+        through(server.url, tmp_path, use)
+    turn, summary, title = (post.json for post in server.posts)
+    assert summary["tools"] == turn["tools"]
+    assert summary["tool_choice"] == "none"
+    assert summary["messages"][:2] == turn["messages"]
+    assert "tools" not in title
+
+
+def test_a_late_developer_message_does_not_change_the_head(tmp_path: Path) -> None:
+    late = {"type": "message", "role": "developer", "content": "Now be brief."}
+
+    async def use(asking: Asking) -> None:
+        await asking.respond(codex_turn(), CODEX)
+        await asking.respond(codex_turn(late), CODEX)
+
+    with FakeServer([HI]) as server:
+        through(server.url, tmp_path, use)
+    before, after = (post.json["messages"] for post in server.posts)
+    assert after[:2] == before
+    assert [message["role"] for message in after] == ["system", "user", "user"]
+
+
+def test_an_answer_runs_in_the_background_and_is_polled(tmp_path: Path) -> None:
+    async def use(asking: Asking) -> str:
+        begun = (await asking.respond({"input": "x", "background": True})).json
+        assert begun["status"] in ("queued", "in_progress")
+        while True:
+            got = (await asking.ask("GET", f"/v1/responses/{begun['id']}")).json
+            if got["status"] not in ("queued", "in_progress"):
+                return got["output"][0]["content"][0]["text"]
+            await asyncio.sleep(0)
+
+    with FakeServer([HI]) as server:
+        assert through(server.url, tmp_path, use) == "hi"
