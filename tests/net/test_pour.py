@@ -199,7 +199,7 @@ def test_what_the_taker_raises_is_raised_and_closes_the_socket(*, held: bool) ->
             assert await reply.receive() == b"a"
         pouring = asyncio.create_task(reply.pour(put, never))
         gate.open()
-        with pytest.raises(KeyError, match=r"b'[ab]'"):
+        with pytest.raises(KeyError, match=r"b'[ab]+'"):
             await pouring
         return await asyncio.to_thread(server.requests[0].gone.wait, WAIT_S)
 

@@ -7,7 +7,7 @@ holds.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Literal, NoReturn, Self
+from typing import Literal, NoReturn, Self, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -267,8 +267,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's do not derive from asyncio's.
+        self.transport = cast("asyncio.Transport", transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  asyncio's
         """Lend the buffer."""

@@ -12,6 +12,7 @@ there after the last of them is answered.
 import asyncio
 from collections import deque
 from math import inf
+from typing import cast
 
 from codex_oss.net.server import answer, head
 from codex_oss.net.server.answer import Headers
@@ -27,7 +28,7 @@ AHEAD_BYTES = 256 * 1024
 """And how many bytes of them."""
 LINGER_S = 2.0
 """For a client that is refused to read why, before what it sends is reset."""
-PROBES_S = (0.0, 0.01, 0.1, 1.0)
+PROBES_S = (0.0, 0.002, 0.05, 1.0)
 """After the end of a client's side. Go's client takes five interim answers."""
 
 
@@ -57,8 +58,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Welcome the client, if there is room."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's do not derive from asyncio's.
+        transport = self._transport = cast("asyncio.Transport", transport)
         peer: tuple[str, int] | None = transport.get_extra_info("peername")
         self._parser = RequestParser(self._floor.limits, peer[0] if peer else "")
         room = self._floor.enter(self)
