@@ -383,9 +383,19 @@ def test_each_mending_is_told() -> None:
     ]
 
 
+def test_a_patch_that_is_mended_is_told() -> None:
+    facts: list[Fact] = []
+    bare = json.dumps({"patch": PATCH})
+    translated(shell(bare, "apply_patch"), FREEFORM, facts=facts)
+    assert facts == [Mended(what="arguments", was=bare, now=PATCH)]
+
+
 def test_a_call_that_is_right_is_not_told() -> None:
     facts: list[Fact] = []
     translated(shell(LS), facts=facts)
+    translated(
+        shell(json.dumps({"input": PATCH}), "apply_patch"), FREEFORM, facts=facts
+    )
     assert facts == []
 
 

@@ -135,6 +135,7 @@ def test_thinking_that_never_ends_is_reasoning() -> None:
     assert items(run(*text("<think>Hm</th"))) == [reasoning("rs_2", "Hm</th")]
 
 
+HERMES = f"<tool_call>{CALL}</tool_call>"
 TAKEN_BACK = Message(
     role="assistant",
     content=[OutputText(text="")],
@@ -204,6 +205,8 @@ def test_words_about_the_tag_are_words(said: str) -> None:
 def test_an_answer_without_the_thinking_that_was_expected_is_told() -> None:
     events = run(*text("H", "i"), quirks=Quirks(think_opened=True))
     assert items(events) == [reasoning("rs_2", "Hi"), message("msg_3", "Hi")]
+    called = run(*text("Hm", HERMES), quirks=Quirks(think_opened=True))
+    assert meaning(items(called))[-1] == ("exec_command", '{"cmd":"ls"}')
     cut = run(*text("Hi"), reason="length", quirks=Quirks(think_opened=True))
     assert meaning(items(cut)) == [("thought", "Hi")]
 

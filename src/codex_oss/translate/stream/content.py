@@ -84,7 +84,8 @@ class Content:
             self._answer.write(OpenReasoning, held)
         unsure, self._unsure = self._unsure, None
         if unsure is not None and not cut:
-            self._answer.write(OpenMessage, "".join([*unsure, held]))
+            self._begin("".join([*unsure, held]))
+            self.finish()
 
     def _call(self, told: str, held: str) -> bool:
         """Make the calls that the text is; return whether it is any."""

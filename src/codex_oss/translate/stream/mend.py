@@ -6,7 +6,6 @@ from typing import Literal
 import msgspec
 
 from codex_oss.facts import Fact, Mended
-from codex_oss.translate.emulate import emulated
 from codex_oss.translate.freeform import BEGIN, input_of, mend_command
 from codex_oss.translate.names import mend_name
 from codex_oss.translate.quirks import Mending
@@ -57,7 +56,8 @@ class Mender:
         """Return the call that was meant; with a ``fault``, it stays as it was."""
         target = self.target_of(name)
         if target is None:
-            return self._played(name, arguments) or self._faulty(name, arguments)
+            played = self._played(name, arguments) if self._mending.emulate else None
+            return played or self._faulty(name, arguments)
         if self._tools.resolve(name) is None:
             shown = self._tools.chat_name(target.name, target.namespace)
             self.tell("name", name, shown)
@@ -75,8 +75,11 @@ class Mender:
 
     def _freeform(self, target: Target, name: str, arguments: str) -> Meant:
         text = input_of(arguments)
-        fault = "" if text else self._explain(name, arguments)
-        return Meant(target, text, fault)
+        if not text:
+            return Meant(target, text, self._explain(name, arguments))
+        if not _wraps(arguments, text):
+            self.tell("arguments", arguments, text)
+        return Meant(target, text)
 
     def _function(self, target: Target, name: str, arguments: str) -> Meant:
         mended = mend_arguments(arguments, target.schema)
@@ -90,8 +93,10 @@ class Mender:
 
     def _played(self, name: str, arguments: str) -> Meant | None:
         """Return the command that does what a tool would, if it were offered."""
-        shell = self._tools.resolve(SHELL) if self._mending.emulate else None
-        command = emulated(name, arguments) if shell else None
+        from codex_oss.translate.emulate import emulated  # noqa: PLC0415  rarely used
+
+        shell = self._tools.resolve(SHELL)
+        command = emulated(name, arguments)
         if shell is None or command is None:
             return None
         text = msgspec.json.encode({"cmd": command}).decode()
@@ -103,6 +108,14 @@ class Mender:
 
     def _explain(self, name: str, arguments: str) -> str:
         return explain(name, arguments, self._tools.schemas)
+
+
+def _wraps(arguments: str, text: str) -> bool:
+    """Return whether ``arguments`` are what was asked for: ``{"input": text}``."""
+    try:
+        return msgspec.json.decode(arguments) == {"input": text}
+    except (msgspec.DecodeError, RecursionError):
+        return False
 
 
 def _with_whole_patch(arguments: str) -> str:
