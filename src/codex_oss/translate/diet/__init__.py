@@ -6,12 +6,14 @@ hand seldom needs. Nothing is done about outputs and answers: an item becomes th
 bytes whatever comes after it, so what the server has read of a prompt stays valid.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 from msgspec import UNSET
 
 from codex_oss.items import (
+    AdditionalTools,
     CustomToolCall,
     CustomToolCallOutput,
     FunctionCall,
@@ -23,16 +25,21 @@ from codex_oss.items import (
     OutputText,
     Part,
     Reasoning,
+    ToolSearchOutput,
 )
 from codex_oss.translate.diet.context import modes_of, slim_developer, slim_user
 from codex_oss.translate.diet.instructions import (
-    base_item,
     instructions,
     is_base,
+    is_base_item,
     offered_names,
 )
 from codex_oss.translate.diet.known import Mode
-from codex_oss.translate.diet.toolset import SmallLevel, slim_tools
+from codex_oss.translate.diet.toolset import (
+    SmallLevel,
+    slim_brought,
+    slim_tools,
+)
 from codex_oss.wire import responses
 
 __all__ = ["Level", "slim", "tokens"]
@@ -80,7 +87,7 @@ def slim(
         request,
         tools=tools,
         instructions=base if text and is_base(text) else text,
-        input=_slim_input(request.input, level, base),
+        input=_Slimmer(level, base, modes).input(request.input),
     )
 
 
@@ -95,31 +102,48 @@ def _modes(items: list[Item]) -> frozenset[Mode]:
     )
 
 
-def _slim_input(items: list[Item], level: SmallLevel, base: str) -> list[Item]:
-    slim = [_slim_item(item, level) for item in items]
-    if items and base_item(items[0]):
-        slim[0] = Message(role="developer", content=[InputText(text=base)])
-    return [item for item in slim if item is not None]
+class _Slimmer:
+    """Items of a conversation of Codex, made small one by one."""
 
+    def __init__(self, level: SmallLevel, base: str, modes: frozenset[Mode]) -> None:
+        self._level: SmallLevel = level
+        self._base = base
+        self._modes = modes
 
-def _slim_item(item: Item, level: SmallLevel) -> Item | None:
-    """Return ``item``; None when nothing of it is left."""
-    if not isinstance(item, Message) or item.role == "assistant":
-        return item
-    rewrite = slim_user if item.role == "user" else slim_developer
-    content: list[Part] = []
-    changed = False
-    for part in item.content:
-        if isinstance(part, InputText) and part.text.startswith("<"):
-            text = rewrite(part.text, level)
-            changed = changed or text != part.text
-            if text is not None:
-                content.append(InputText(text=text))
-        else:
-            content.append(part)
-    if not changed:
-        return item
-    return msgspec.structs.replace(item, content=content) if content else None
+    def input(self, items: list[Item]) -> list[Item]:
+        slim = [self._item(item) for item in items]
+        if items and isinstance(head := items[0], Message) and is_base_item(head):
+            ours: list[Part] = [InputText(text=self._base)]
+            slim[0] = msgspec.structs.replace(head, content=ours)
+        return [item for item in slim if item is not None]
+
+    def _item(self, item: Item) -> Item | None:
+        match item:
+            case Message(role="user"):
+                return self._message(item, slim_user)
+            case Message(role="developer"):
+                return self._message(item, slim_developer)
+            case ToolSearchOutput() | AdditionalTools():
+                tools = slim_brought(item.tools, self._level, modes=self._modes)
+                return msgspec.structs.replace(item, tools=tools)
+            case _:
+                return item
+
+    def _message(
+        self, message: Message, rewrite: Callable[[str, SmallLevel], str | None]
+    ) -> Message | None:
+        """Return ``message``; None when nothing of it is left."""
+        content: list[Part] = []
+        for part in message.content:
+            if isinstance(part, InputText) and part.text.startswith("<"):
+                text = rewrite(part.text, self._level)
+                if text is not None:
+                    content.append(InputText(text=text))
+            else:
+                content.append(part)
+        if message.content and not content:
+            return None
+        return msgspec.structs.replace(message, content=content)
 
 
 # --- how much it is ----------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from codex_oss.items import InputText, Item, Message
+from codex_oss.items import InputText, Message
 from codex_oss.translate.diet.known import (
     HEADINGS,
     MIN_HEADINGS,
@@ -54,13 +54,13 @@ def is_base(text: str) -> bool:
     return len(headings) >= MIN_HEADINGS and headings <= HEADINGS
 
 
-def base_item(item: Item) -> bool:
-    """Whether ``item`` is a developer's message of nothing but the base."""
+def is_base_item(message: Message) -> bool:
+    """Whether ``message`` is a developer's, of nothing but the base."""
+    content = message.content
     return (
-        isinstance(item, Message)
-        and item.role in ("developer", "system")
-        and len(item.content) == 1
-        and isinstance(part := item.content[0], InputText)
+        message.role in ("developer", "system")
+        and len(content) == 1
+        and isinstance(part := content[0], InputText)
         and is_base(part.text)
     )
 

@@ -209,6 +209,9 @@ BY_NAME = {(row.namespace, row.name): row for row in ROWS}
 NAMESPACES = {MULTI_AGENT: "Sub-agents."}
 """Descriptions of Codex's own namespaces."""
 
+SEARCH = "Find more tools by words; those it finds can be called from then on."
+"""The description of ``tool_search``."""
+
 DROPPED_NAMESPACES = frozenset(("mcp__codex_tui",))
 """Namespaces of Codex's own that "aggressive" leaves out: other threads, worktrees."""
 

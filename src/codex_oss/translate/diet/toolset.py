@@ -9,6 +9,7 @@ from codex_oss.translate.diet.known import (
     BY_NAME,
     DROPPED_NAMESPACES,
     NAMESPACES,
+    SEARCH,
     Mode,
     Row,
 )
@@ -55,6 +56,25 @@ def slim_tools(
     return [tool for tool in slim if tool is not None]
 
 
+def slim_brought(
+    tools: list[dict[str, Any]], level: SmallLevel, *, modes: frozenset[Mode]
+) -> list[dict[str, Any]]:
+    """Return tools that came in Codex's conversation in few words; none is left out.
+
+    They are JSON, and what is not known of them stays.
+    """
+    cutter = _Cutter(level, codex=True, modes=modes)
+    slim: list[dict[str, Any]] = []
+    for given in tools:
+        tool = cutter.tool(responses.tool_from(given)) or responses.tool_from(given)
+        cut_out = {key: given[key] for key in given if key not in _REWRITTEN}
+        slim.append({**cut_out, **msgspec.json.decode(responses.encode(tool))})
+    return slim
+
+
+_REWRITTEN = frozenset(("description", "parameters", "format", "tools"))
+
+
 class _Cutter:
     def __init__(
         self, level: SmallLevel, *, codex: bool, modes: frozenset[Mode]
@@ -70,6 +90,8 @@ class _Cutter:
                 return self._plain(tool, "")
             case responses.NamespaceTool():
                 return self._namespace(tool)
+            case responses.ToolSearchTool():
+                return self._search(tool)
             case _:
                 return tool
 
@@ -102,10 +124,18 @@ class _Cutter:
             return msgspec.structs.replace(tool, description=says, format=UNSET)
         return msgspec.structs.replace(tool, description=says)
 
+    def _search(self, tool: responses.ToolSearchTool) -> responses.ToolSearchTool:
+        given = tool.description or None
+        text = SEARCH if self._codex else _cut(given, self._limits.tool)
+        schema = tool.parameters
+        if schema:
+            schema = slim_schema(schema, self._limits.field)
+        return msgspec.structs.replace(tool, description=text, parameters=schema)
+
     def _unknown(self, tool: _Plain) -> _Plain:
-        text = _cut(tool.description, self._limits.tool)
         if isinstance(tool, responses.CustomTool):
-            return msgspec.structs.replace(tool, description=text)
+            return tool  # nothing but its description tells what it takes
+        text = _cut(tool.description, self._limits.tool)
         schema = tool.parameters
         if schema is not None:
             strict = tool.strict is True
