@@ -60,7 +60,7 @@ def test_debug_tells_every_step_with_secrets_masked() -> None:
             '#1 retry in=1.2s reason="the stream was cut"',
             '#1 asked-again reason="not JSON"',
             "#1 first-token after=0.250s",
-            "#1 completed status=200 client=codex route=/v1/responses model=q:8b in=1700 cached=1600 saved=6700 out=9 mended=1 first=0.250s took=2.5s",
+            "#1 completed status=200 client=codex route=/v1/responses model=q:8b in=1700 cached=1600 saved=6700 out=9 mended=1 asked-again=1 retried=1 first=0.250s took=2.5s",
             '#2 came client=api route=/v1/responses model="" bytes=0 body=""',
             "#2 truncated tokens_sent=9000 tokens_read=4096",
             '#2 failed status=400 client=api route=/v1/responses took=0.000s error="no `********`\\nhere"',

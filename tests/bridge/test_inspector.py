@@ -264,6 +264,16 @@ def test_a_conversation_that_grows_keeps_its_whole_prefix() -> None:
     assert _reuse(ledger, entry) == (1, 1.0)
 
 
+def test_a_request_that_was_asked_again_is_compared_by_what_was_sent_first() -> None:
+    ledger = Ledger()
+    first = _sent(ledger, ["system", "one"])
+    again = msgspec.json.encode({"messages": ["system", "one", "no", "once more"]})
+    first.note(facts.Sent(url="http://u", body=again))
+    entry = _sent(ledger, ["system", "one", "good", "two"])
+    entry.note(facts.Sent(url="http://u", body=again))
+    assert _reuse(ledger, entry) == (1, 1.0)
+
+
 def test_other_tools_break_the_prefix_at_its_head() -> None:
     ledger = Ledger()
     _sent(ledger, ["system" * 50], tools="[exec]")

@@ -123,11 +123,17 @@ def _ending(entry: Entry) -> _Pairs:
         "saved": entry.saved_tokens,
         "out": entry.output_tokens,
         "mended": len(entry.mends),
+        "asked-again": _count(entry, AskedAgain),
+        "retried": _count(entry, Retried),
         "first": first,
         "took": _seconds(entry.duration_s),
         "error": mask_secrets(entry.error),
     }
     return {key: value for key, value in pairs.items() if value not in (0, "")}
+
+
+def _count(entry: Entry, kind: type[AskedAgain | Retried]) -> int:
+    return sum(isinstance(note.fact, kind) for note in entry.notes)
 
 
 def _told(fact: Fact) -> tuple[str, _Pairs]:

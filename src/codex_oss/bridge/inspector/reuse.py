@@ -4,10 +4,13 @@ A server's prefix cache ends at the first token that differs. Its own count of c
 tokens says what it did; this says what it could have done.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 from msgspec import Raw
 
 from codex_oss.bridge.ledger import Entry
+from codex_oss.facts import Sent
 
 MAX_COMPARED = 16
 """Earlier requests that are looked at, the last first."""
@@ -38,25 +41,35 @@ def reuse_of(entry: Entry, earlier: list[Entry]) -> Reuse | None:
     """Compare with the request before; ``earlier`` is in order of time.
 
     That is the last one of the same conversation, where the client names it, or else
-    the one that has most in common. None if there is nothing to compare.
+    the one that has most in common. None if there is nothing to compare. Of a request
+    that was sent twice, the first one counts, and is compared with each of the other's.
     """
-    prompt = _prompt(entry)
+    prompt = next(_prompts(entry), b"")
     if not prompt:
         return None
     found: Reuse | None = None
     candidates = [e for e in reversed(earlier) if _may_precede(e, entry)]
     for other in candidates[:MAX_COMPARED]:
-        before = _prompt(other)
-        if not before:
-            continue
-        common = _common(before, prompt)
-        if found is None or common > found.common:
-            found = Reuse(
-                entry=other.id, common=common, before=len(before), now=len(prompt)
-            )
-        if entry.thread:
+        reuse = _compare(other, prompt)
+        if reuse is not None and (found is None or reuse.common > found.common):
+            found = reuse
+        if found is not None and entry.thread:
             break
     return found
+
+
+def _compare(other: Entry, prompt: bytes) -> Reuse | None:
+    """Compare with the one of an entry's prompts of which the most is kept."""
+    found = [
+        Reuse(
+            entry=other.id,
+            common=_common(before, prompt),
+            before=len(before),
+            now=len(prompt),
+        )
+        for before in _prompts(other)
+    ]
+    return max(found, key=lambda reuse: reuse.common / reuse.before, default=None)
 
 
 def _may_precede(other: Entry, entry: Entry) -> bool:
@@ -64,18 +77,22 @@ def _may_precede(other: Entry, entry: Entry) -> bool:
         other.id < entry.id
         and other.model == entry.model
         and other.thread == entry.thread
-        and other.sent is not None
     )
 
 
-def _prompt(entry: Entry) -> bytes:
-    sent = entry.sent
-    if sent is None or not sent.body:
-        return b""
+def _prompts(entry: Entry) -> Iterator[bytes]:
+    """Yield what the model was sent: more than once if it was asked again."""
+    for note in entry.notes:
+        prompt = _prompt(note.fact.body) if isinstance(note.fact, Sent) else b""
+        if prompt:
+            yield prompt
+
+
+def _prompt(body: bytes) -> bytes:
     try:
-        prompt = msgspec.json.decode(sent.body, type=_Prompt)
+        prompt = msgspec.json.decode(body, type=_Prompt)
     except msgspec.DecodeError:
-        return b""  # cut, or not JSON
+        return b""  # cut, forgotten, or not JSON
     parts = (prompt.tools, prompt.instructions, prompt.system)
     head = b"\n".join(bytes(part) for part in parts)
     # Without its bracket a list is the beginning of a longer one.
