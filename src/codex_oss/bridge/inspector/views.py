@@ -22,6 +22,9 @@ from codex_oss.facts import (
     Truncated,
 )
 
+RATE_S = 0.05
+"""A stream that took less has no rate worth telling."""
+
 _DELTA = b'.delta"'
 """Once in every delta of a Responses stream: the end of its ``type``."""
 
@@ -109,7 +112,7 @@ def detail_of(entry: Entry, ledger: Ledger) -> Detail:
     """Return everything about an entry, compared with those before it."""
     deltas, exact = _deltas(entry)
     seconds = entry.duration_s - (entry.first_s or 0)
-    streams = entry.first_s is not None and seconds > 0 and deltas > 1
+    streams = entry.first_s is not None and seconds >= RATE_S and deltas > 1
     slimmed = entry.slimmed
     return Detail(
         row=row_of(entry),
