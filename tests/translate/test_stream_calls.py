@@ -19,7 +19,7 @@ from codex_oss.items import CustomToolCall, FunctionCall
 from codex_oss.translate import found
 from codex_oss.translate.quirks import Quirks
 from codex_oss.wire import chat, responses
-from response_grammar import DELTAS, items, last
+from response_grammar import DELTAS, items, last, meaning
 
 # --- calls -------------------------------------------------------------------------
 
@@ -266,6 +266,23 @@ def test_words_before_a_tagged_call_are_told_at_once() -> None:
     [said, made] = items(events)
     assert said == message("msg_2", "I look <b>there.\n")
     assert isinstance(made, FunctionCall)
+
+
+def test_a_call_may_hold_the_tag_that_ends_thinking() -> None:
+    said = HERMES.replace('"ls"', '"grep </think> a"')
+    for pieces in ([said], list(said), ["Look:\n", said]):
+        made = items(run(*text(*pieces)))[-1]
+        assert isinstance(made, FunctionCall)
+        assert json.loads(made.arguments) == {"cmd": "grep </think> a"}
+
+
+def test_thinking_about_a_call_is_no_call() -> None:
+    said = f"I could send {HERMES} now.\n</think>\nHi"
+    for pieces in ([said], list(said)):
+        assert meaning(items(run(*text(*pieces)))) == [
+            ("thought", f"I could send {HERMES} now."),
+            ("said", "Hi"),
+        ]
 
 
 def test_thinking_and_a_call_may_both_stand_in_the_text() -> None:

@@ -66,17 +66,18 @@ class Content:
 
         Of a cut text no calls are taken.
         """
-        held, state = self._release(), self.feed
-        if state != self._think and self._ends_thinking(held, last=True):
-            self.finish(cut=cut)
-            return
+        held, thinking = self._release(), self.feed == self._think
         told = "".join(self._told)
-        self._told.clear()
         self.feed = self._begin
-        if state == self._think:
+        if thinking:
             self._end_thinking(held, cut=cut)
-        elif held and not (self._offered and not cut and self._call(told, held)):
+        elif held and self._offered and not cut and self._call(told, held):
+            pass
+        elif self._ends_thinking(held, last=True):
+            self.finish(cut=cut)
+        elif held:
             self._answer.write(OpenMessage, held if told else _from_first_word(held))
+        self._told.clear()
 
     def _end_thinking(self, held: str, *, cut: bool) -> None:
         """End thinking that has no end: perhaps the template opened none."""
@@ -112,15 +113,13 @@ class Content:
             self._unsure = None
             self.feed = self._think
             self._think(start.removeprefix(tag))
-        elif CLOSING in held and self._ends_thinking(held):
-            pass
         elif any(tag.startswith(start) for tag in THINK_TAGS):
             self._hold(held)
         elif self._offered and found.may_be_call(start):
             self._hold(held)
             if len(start) >= DECIDED:
                 self.feed = self._hold
-        else:
+        elif not self._ends_thinking(held):
             self.feed = self._search
             self._search(_from_first_word(held))
 
@@ -156,9 +155,9 @@ class Content:
 
     def _before_marks(self, text: str) -> str:
         """Return what is surely words, hold back the rest."""
-        if CLOSING in text and self._ends_thinking(text):
-            return ""
         size = found.tail_may_open(text) if self._offered else 0
+        if CLOSING in text[: len(text) - size] and self._ends_thinking(text):
+            return ""
         if size >= DECIDED:
             self.feed = self._hold
         size = max(size, _overlap(text, CLOSING))

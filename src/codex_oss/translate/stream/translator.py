@@ -179,7 +179,7 @@ class Translator:
             self._output.emit(responses.InProgress(response=self._response))
 
     def _read(self, chunk: chat.Chunk) -> None:
-        if chunk.choices:
+        if chunk.choices and not self._cut:  # nothing follows what was cut
             self._choose(chunk.choices[0])
         if chunk.usage:
             self._usage = chunk.usage
