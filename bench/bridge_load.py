@@ -9,20 +9,22 @@ import msgspec
 
 DELTA = b'"response.output_text.delta"'
 """Stands once in every event of text."""
-CHAT_DELTA = b'"content":" word"'
+CHAT_DELTA = b'"content":" word'
 """The same of the server behind, for the runs without a bridge."""
+WORD = b" word"
+"""Stands once in every chunk of the server behind; bridges may join several."""
 SIZE = 1 << 18
 TIMEOUT_S = 120.0
 LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What came back: seconds of wall, answers, events of text, first-delta seconds."""
+    """What came back: seconds of wall, answers, words and events of text."""
 
     wall: float
     answers: int
-    deltas: int
-    first: list[float]
+    words: int
+    events: int
 
 
 class Connection:
@@ -37,14 +39,15 @@ class Connection:
         self._length = -1
         self._chunked = False
         self._head = b""
-        self.deltas = 0
+        self.events = 0
+        self.words = 0
         self.began = 0.0
         self.first = 0.0
 
     def send(self) -> None:
         """Send the request."""
         self._tail, self._head, self._length = b"", b"", -1
-        self.deltas, self.first = 0, 0.0
+        self.events, self.words, self.first = 0, 0, 0.0
         self.began = time.perf_counter()
         self.sock.sendall(self._request)
 
@@ -62,7 +65,8 @@ class Connection:
         found = seen.count(self._marker)
         if found and not self.first:
             self.first = time.perf_counter() - self.began
-        self.deltas += found
+        self.events += found
+        self.words += data.count(WORD)
         self._tail = seen[-(len(self._marker) - 1) :]
         if self._chunked:
             return self._tail.endswith(LAST_CHUNK)
@@ -104,7 +108,7 @@ def at_once(
     """Send so many requests in all, on so many connections."""
     selector = selectors.DefaultSelector()
     opened = [Connection(port, request, marker) for _ in range(connections)]
-    left, answers, deltas, first = total, 0, 0, list[float]()
+    left, answers, words, events = total, 0, 0, 0
     began = time.perf_counter()
     for each in opened:
         selector.register(each.sock, selectors.EVENT_READ, each)
@@ -118,12 +122,15 @@ def at_once(
             each = key.data
             if not each.receive():
                 continue
-            answers, deltas = answers + 1, deltas + each.deltas
-            first.append(each.first)
+            answers, words, events = (
+                answers + 1,
+                words + each.words,
+                events + each.events,
+            )
             if left > 0:
                 left -= 1
                 each.send()
     wall = time.perf_counter() - began
     for each in opened:
         each.sock.close()
-    return Load(wall, answers, deltas, first)
+    return Load(wall, answers, words, events)

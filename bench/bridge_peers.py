@@ -118,6 +118,7 @@ def start(argv: list[str], core: int | None) -> "subprocess.Popen[bytes]":
         "CODEX_OSS_HOME": home,
         "CODEX_HOME": home,
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
         "OTEL_SDK_DISABLED": "true",
     }
     (CACHE / "home").mkdir(parents=True, exist_ok=True)

@@ -19,8 +19,10 @@ HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
     b"transfer-encoding: chunked\r\n\r\n"
 )
+WORDS = (" word", " words")
+"""In turn: litellm ends a stream of a hundred equal chunks."""
 CHUNK = {
-    "choices": [{"finish_reason": None, "index": 0, "delta": {"content": " word"}}],
+    "choices": [{"finish_reason": None, "index": 0, "delta": {"content": ""}}],
     "created": 1763700000,
     "id": "chatcmpl-0123456789abcdefghijklmnopqrstuv",
     "model": "some-model-7b-instruct-q4_k_m.gguf",
@@ -42,7 +44,13 @@ def dumped(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-DELTA = framed(CHUNK)
+def said(word: str) -> bytes:
+    """Return a chunk that says one word."""
+    delta = {"finish_reason": None, "index": 0, "delta": {"content": word}}
+    return framed(CHUNK | {"choices": [delta]})
+
+
+DELTAS = [said(word) for word in WORDS]
 LAST = [{"finish_reason": "stop", "index": 0, "delta": {}}]
 END = (
     framed(CHUNK | {"choices": LAST})
@@ -159,7 +167,9 @@ class Server:
     def whole(self, count: int) -> bytes:
         """Return a whole stream of so many chunks."""
         if count not in self._whole:
-            self._whole[count] = HEAD + DELTA * count + END
+            self._whole[count] = (
+                HEAD + b"".join(DELTAS[n % 2] for n in range(count)) + END
+            )
         return self._whole[count]
 
     def later(self, pause: float, connection: Connection, left: int) -> None:
@@ -207,7 +217,8 @@ class Server:
             due, _, connection, pause, left = heapq.heappop(self._later)
             if connection.sock.fileno() < 0:
                 continue
-            connection.write(DELTA if left > 1 else DELTA + END)
+            delta = DELTAS[left % 2]
+            connection.write(delta if left > 1 else delta + END)
             if left > 1:
                 self._push(due + pause, connection, pause, left - 1)
 
