@@ -63,7 +63,6 @@ def test_what_is_not_known_is_assumed_small_and_said_to_be_assumed() -> None:
         "display_name": "tiny",
         "description": "Behind the codex-oss bridge; 16384 tokens of context, assumed.",
         "priority": 2,
-        "base_instructions": catalog.instructions(16_384),
         "truncation_policy": {"mode": "tokens", "limit": 2048},
         "context_window": 16_384,
         "max_context_window": 16_384,
@@ -107,7 +106,7 @@ def test_no_models_are_empty_lists() -> None:
 
 
 def test_the_instructions_are_the_diet_s_and_shorter_in_a_small_window() -> None:
-    long, short = catalog.instructions(32_768), catalog.instructions(32_767)
+    long, short = catalog.instructions(8193), catalog.instructions(8192)
 
     assert catalog.instructions(32_768, "aggressive") == short
     assert len(short) < len(long) < 17_000 / 5  # Codex's own have 17 KB

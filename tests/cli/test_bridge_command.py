@@ -222,14 +222,17 @@ def test_install_tells_what_it_wrote_and_uninstall_takes_it_away(
     done = run("install", "--api-key-env", "HOSTED_KEY", *at, **env)
     kept = json.loads(variables.read_text())
     text = unit.read_text()
+    again = run("install", "--api-key-env", "HOSTED_KEY", *at, **env)
     undone = run("uninstall", *at, **env)
 
     assert done.stdout.splitlines() == [
         "systemd starts the bridge now and with every login.",
         f"wrote {unit}",
         f"wrote {variables} (its environment, keys included; only you can read it)",
+        f"Whether it serves: codex-oss bridge status --listen-port {port}",
         f"To undo all of it: codex-oss bridge uninstall --listen-port {port}",
     ]
+    assert again.stdout == done.stdout
     assert kept["HOSTED_KEY"] == "secret"
     assert "secret" not in text
     assert "bridge run --listen-port" in text
@@ -259,6 +262,41 @@ def test_ctrl_c_ends_a_bridge_in_the_foreground(
     assert re.fullmatch(r"listening on: http://127\.0\.0\.1:\d+/v1\n", first)
     assert "Traceback" not in rest
     assert code == 0
+
+
+def test_a_bridge_in_the_foreground_is_seen_and_left_to_its_terminal(
+    run: Run, upstream: FakeServer, port: str, tmp_path: Path
+) -> None:
+    at = ("--listen-port", port)
+    with subprocess.Popen(
+        [*OURS, "bridge", *at, "--upstream", upstream.url],
+        cwd=prepared(tmp_path),
+        env=environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stderr is not None
+        child.stderr.readline()
+        status, stop = run("status", *at), run("stop", *at)
+        child.send_signal(signal.SIGTERM)
+        child.stderr.read()
+
+    assert (status.returncode, plain(status.stdout)) == (
+        0,
+        (
+            f"http://127.0.0.1:{port}  runs, version 0.1.0, up N s\n"
+            "  requests  0 in flight\n"
+            f"  upstream  {upstream.url} (reachable, 2 models)\n"
+        ),
+    )
+    assert (stop.returncode, stop.stderr) == (
+        1,
+        (
+            f"Error: the bridge at http://127.0.0.1:{port} was not started by "
+            "`codex-oss bridge start`\nEnd it where it runs, with Ctrl-C.\n"
+        ),
+    )
 
 
 def test_a_bridge_says_its_version(run: Run) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from codex_oss.config.schema import Diet
+from codex_oss.translate.diet import SMALL_WINDOW
 from codex_oss.translate.diet.instructions import instructions as of_diet
 
 UNKNOWN_WINDOW = 16_384
@@ -21,8 +22,6 @@ OUTPUT_SHARE = 8
 """The output of one call may fill this part of the window..."""
 OUTPUT_TOKENS = (1_000, 10_000)
 """... and at least and at most so many tokens."""
-ROOMY = 32_768
-"""Tokens of a window in which the longer instructions are worth their 700."""
 OFFERED = ("exec_command", "write_stdin", "apply_patch")
 """Tools that Codex offers to each model of a catalogue."""
 OWNER = "codex-oss"
@@ -143,7 +142,7 @@ def instructions(window: int, level: Diet = "safe") -> str:
 
     They are those of the diet, which then finds nothing to replace.
     """
-    small = level == "aggressive" or window < ROOMY
+    small = level == "aggressive" or window <= SMALL_WINDOW
     return of_diet("aggressive" if small else "safe", OFFERED)
 
 

@@ -23,7 +23,7 @@ MOVED_OLLAMA = "http://localhost:11433/v1"
 """Where Ollama is taken to be when the bridge stands on Ollama's own port."""
 STORES = ("memory", "none", "sqlite")
 """What ``store`` may be, besides ``sqlite:PATH`` and a URL of Redis."""
-REDIS = ("redis://", "rediss://")
+REDIS = ("redis://", "rediss://", "unix://")
 
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  recognised, not bound
 _FLAG, _OVERRIDE, _FILE, _NOBODY = 3, 2, 1, 0

@@ -6,7 +6,7 @@ import sys
 from codex_oss.bridge.service import asking, daemon
 from codex_oss.bridge.service import log as logs
 from codex_oss.bridge.service.asking import Report
-from codex_oss.bridge.service.state import Instance, Shelf
+from codex_oss.bridge.service.state import Instance
 from codex_oss.cli.bridge_arguments import words_of
 from codex_oss.cli.bridge_call import Call, note, program, say
 from codex_oss.config.home import user_home
@@ -44,16 +44,16 @@ def restart(call: Call) -> int:
 
 def status(call: Call) -> int:
     """Print every bridge that is known; exit code 1 when none answers."""
-    shelf, url = call.shelf, call.settings.url()
-    known = shelf.all()
+    here, known = call.settings.url(), {each.url: each for each in call.shelf.all()}
     if call.options.listen_port is not None:
-        known = [each for each in known if each.port == call.settings.port]
-    urls = list(dict.fromkeys([each.url for each in known] or [url]))
-    reports = call.ask(lambda client: asking.ask_all(urls, client, call.settings.key))
-    by_url = {each.url: each for each in known}
-    for at, report in zip(urls, reports, strict=True):
-        say(_status_of(at, by_url.get(at), report, shelf))
-    return 0 if any(reports) else 1
+        known = {url: known[url] for url in (here,) if url in known}
+    urls = list(dict.fromkeys((*known, here)))
+    found = call.ask(lambda client: asking.ask_all(urls, client, call.settings.key))
+    for url, report in zip(urls, found, strict=True):
+        # One that is not known may run in a terminal, or with the login.
+        if url in known or report is not None or not known:
+            say(_status_of(call, url, known.get(url), report))
+    return 0 if any(found) else 1
 
 
 def show_log(call: Call) -> int:
@@ -118,10 +118,13 @@ def instance_of(call: Call) -> Instance | None:
         return found
     report = call.ask(lambda client: asking.ask(settings.url(), client, settings.key))
     if report is not None:
-        unit = call.keeper.file(call.unit)
         hint = "End it where it runs, with Ctrl-C."
-        if unit.exists():
-            hint = f"It is installed ({unit}): codex-oss bridge uninstall{call.at}"
+        if call.keeper.file(call.unit).exists():
+            until = call.keeper.stop(call.unit)
+            hint = (
+                f"It is installed. To end it until the next login: {until}; "
+                f"for good: codex-oss bridge uninstall{call.at}"
+            )
         raise CodexOssError(
             f"the bridge at {settings.url()} was not started by "
             "`codex-oss bridge start`",
@@ -142,7 +145,7 @@ async def _follow(tail: logs.Tail) -> None:
 
 
 def _status_of(
-    url: str, instance: Instance | None, report: Report | None, shelf: Shelf
+    call: Call, url: str, instance: Instance | None, report: Report | None
 ) -> str:
     runs = instance is not None and detached.runs(instance.process)
     process = f", process {instance.process.pid}" if runs and instance else ""
@@ -157,8 +160,9 @@ def _status_of(
         f"  requests  {report.in_flight} in flight",
         f"  upstream  {report.upstream} ({reached}, {len(report.models)} models)",
     ]
-    if instance is not None:
-        lines.append(f"  log       {shelf.log(instance.port)}")
+    log = call.shelf.log(instance.port if instance else call.settings.port)
+    if log.exists():
+        lines.append(f"  log       {log}")
     return "\n".join(lines)
 
 

@@ -13,14 +13,13 @@ def install(call: Call) -> int:
     call.need_port()
     keeper, name = call.keeper, call.unit
     installing.check(keeper)
-    instance = instance_of(call)
-    if instance is not None:
-        say(end(call, instance))
     settings, shelf = call.settings, call.shelf
-    bridge = call.loaded.config.bridge
+    if not keeper.file(name).exists():  # then the one that runs is replaced
+        instance = instance_of(call)
+        if instance is not None:
+            say(end(call, instance))
     variables = shelf.variables(settings.port)
-    keys = [bridge.listen_key_env, settings.provider.env_key, "CODEX_API_KEY"]
-    write_variables(variables, chosen(call.env, keys))
+    write_variables(variables, chosen(call.env, _keys(call)))
     unit = Unit(
         name=name,
         description=f"codex-oss bridge on port {settings.port}",
@@ -37,8 +36,21 @@ def install(call: Call) -> int:
     say(f"{keeper.kind} starts the bridge now and with every login.")
     say(f"wrote {file}")
     say(f"wrote {variables} (its environment, keys included; only you can read it)")
+    say(f"Whether it serves: codex-oss bridge status{call.at}")
     say(f"To undo all of it: codex-oss bridge uninstall{call.at}")
     return 0
+
+
+def _keys(call: Call) -> list[str | None]:
+    """Return the variables that may hold a key for the bridge or of its server."""
+    provider = call.settings.provider
+    return [
+        call.loaded.config.bridge.listen_key_env,
+        provider.env_key,
+        *provider.env_http_headers.values(),
+        "CODEX_API_KEY",
+        "HF_TOKEN",
+    ]
 
 
 def uninstall(call: Call) -> int:

@@ -177,8 +177,8 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     is Chat Completions, ``responses`` passes Responses on. ``auto``: ``native`` for
     Ollama, what the provider's ``wire_api`` says, else ``chat``."""
     diet: Diet = "safe"
-    """How much smaller the Codex CLI's requests are made: ``off``; ``safe`` shortens
-    schemas and descriptions of tools; ``aggressive`` replaces the instructions too."""
+    """How much smaller the Codex CLI's requests are made: ``off``; ``safe`` says the
+    same in fewer words; ``aggressive`` also leaves out what is seldom needed."""
     repair: bool = True
     """Mend names and arguments of calls where that is unambiguous."""
     text_calls: bool = True

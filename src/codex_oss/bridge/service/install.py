@@ -49,6 +49,12 @@ class Keeper(msgspec.Struct, frozen=True, kw_only=True):
             [*systemctl, "restart", service],
         ]
 
+    def stop(self, name: str) -> str:
+        """Return the command by which a person ends a unit until the next login."""
+        if self.kind == "launchd":
+            return f"launchctl bootout gui/{self.user}/{name}"
+        return f"systemctl --user stop {name}"
+
     def disable(self, name: str) -> list[list[str]]:
         """Return the commands that end a unit and start it no more."""
         if self.kind == "launchd":
