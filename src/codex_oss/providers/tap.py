@@ -36,11 +36,9 @@ class Tap:
         return self.outlet.put(events)
 
     def _watch(self, events: list[responses.Event]) -> None:
-        for event in events:
-            if isinstance(event, _LIFE):
-                continue
-            if self.forgiving and isinstance(event, responses.Failed):
-                error = event.response.error
-                if error and error.code == "server_error":
-                    raise BrokenError(error.message)
-            self.shown = True
+        last = events[-1]
+        if self.forgiving and isinstance(last, responses.Failed):
+            error = last.response.error
+            if error and error.code == "server_error":
+                raise BrokenError(error.message)  # nothing of these was shown either
+        self.shown = not all(isinstance(event, _LIFE) for event in events)

@@ -141,12 +141,12 @@ class Translator:
             if text := _only_text(chunk):
                 texts.append(text)
                 continue
-            if texts and not self._ended:
-                self._content.feed("".join(texts))
+            if texts:
+                self._tell("".join(texts))
                 texts.clear()
             events += self.feed(chunk)
-        if texts and not self._ended:
-            self._content.feed("".join(texts))
+        if texts:
+            self._tell("".join(texts))
         return events + self._output.take() if events else self._output.take()
 
     def finish(self, *, clean: bool) -> list[responses.Event]:
@@ -171,6 +171,10 @@ class Translator:
         return self._output.take()
 
     # --- chunks ------------------------------------------------------------------
+
+    def _tell(self, text: str) -> None:
+        if not (self._ended or self._cut):
+            self._content.feed(text)
 
     def _start(self) -> None:
         if not self._started:
