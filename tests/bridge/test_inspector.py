@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
+
 from codex_oss import facts
 from codex_oss.bridge import ledger as ledgers
 from codex_oss.bridge.guard import COOKIE, Guard
