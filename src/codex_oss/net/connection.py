@@ -122,14 +122,19 @@ class Connection(asyncio.BufferedProtocol):
         """
         self._idle_s = idle_s
         turn = self._turn
-        self._full = bool(self._body) and not put(self._drain())
+        self._full = False
         while self._turn == turn:
-            if self._full and not self.complete:
-                self._full = False
-                await ready()
-                continue
+            if self._body:
+                self._full = not put(self._drain())
+                if self._turn != turn:
+                    return
             if self.complete:
                 return
+            if self._full:
+                self._pause()
+                await ready()
+                self._full = False
+                continue
             self._raise_if_over()
             self._put = put
             self._resume()
