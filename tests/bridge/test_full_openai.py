@@ -1,6 +1,7 @@
 """Streams and responses as the ``openai`` package reads them."""
 
 import asyncio
+import functools
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from msgspec.structs import replace
 
+from any_chunks import any_chunks, reasons
+from chat_streams import TOOLS, delta, ids
 from codex_oss.bridge.full import Extras, Frame, encode_event
 from codex_oss.bridge.running import Running
 from codex_oss.bridge.store import Kept, open_store
@@ -55,16 +60,12 @@ CHUNKS = [
 class Recording:
     """The frames of one answer, and its last response."""
 
-    def __init__(self, *chunks: bytes) -> None:
-        numbers = iter(range(100))
+    def __init__(self, *chunks: bytes, request: responses.Request = REQUEST) -> None:
         translator = Translator(
-            REQUEST,
-            ToolMap(REQUEST.tools or []),
-            Quirks(),
-            new_id=lambda prefix: f"{prefix}{next(numbers)}",
+            request, ToolMap(request.tools or []), Quirks(), new_id=ids()
         )
         self.frame = Frame(
-            REQUEST, Extras(), response_id="resp_9", now=lambda: 1e9, store=True
+            request, Extras(), response_id="resp_9", now=lambda: 1e9, store=True
         )
         events = translator.start()
         for data in chunks:
@@ -90,6 +91,7 @@ class Recording:
                 return encode_event(event, number)
 
 
+@functools.cache  # to build one takes a second
 def strict(kind: Any) -> Any:
     return importlib.import_module("pydantic").TypeAdapter(kind)
 
@@ -127,6 +129,25 @@ def test_each_event_is_one_that_the_package_declares() -> None:
         event = union.validate_json(data, strict=True)
         assert event.type == msgspec.json.decode(data)["type"]
         assert event.sequence_number == number
+
+
+@given(any_chunks, reasons)
+@settings(max_examples=15, deadline=None)
+def test_whatever_a_server_says_becomes_events_that_the_package_adds_up(
+    chunks: list[dict[str, Any]], reason: str | None
+) -> None:
+    types = importlib.import_module("openai.types.responses")
+    union = strict(types.ResponseStreamEvent)
+    said = [msgspec.json.encode(body) for body in (*chunks, delta(reason))]
+    request = replace(REQUEST, tools=TOOLS)
+    recording = Recording(*said, request=request)
+    for frame in recording.frames:
+        union.validate_json(frame.partition(b"\ndata: ")[2], strict=True)
+    if recording.response.status == "completed":
+        *_, final = stream_of(recording.frames)
+        kept = msgspec.json.decode(recording.frame.encode(recording.response))
+        kinds = [item["type"] for item in kept["output"]]
+        assert [item.type for item in final.output] == kinds
 
 
 def test_the_whole_response_is_one_that_the_package_declares() -> None:

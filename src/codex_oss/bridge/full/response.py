@@ -213,9 +213,13 @@ def _reasoning(given: responses.ReasoningParams) -> _Reasoning:
 
 
 def _tool(tool: responses.Tool) -> responses.Tool:
-    if isinstance(tool, responses.FunctionTool) and tool.strict is UNSET:
-        return msgspec.structs.replace(tool, strict=None)
-    return tool
+    match tool:
+        case responses.FunctionTool(strict=msgspec.UNSET):
+            return msgspec.structs.replace(tool, strict=None)
+        case responses.NamespaceTool(description=None):
+            return msgspec.structs.replace(tool, description="")
+        case _:
+            return tool
 
 
 def _usage(usage: responses.Usage | None) -> _Usage | None:
