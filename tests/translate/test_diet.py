@@ -318,6 +318,20 @@ def test_instructions_that_are_not_codex_s_own_stay(level: Small, text: str) -> 
     assert diet.slim(asked, level, codex=True).instructions == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        base("You are Codex, a coding agent based on a model "),
+        base() + "\n\n## Planning\n\nWords.\n\n## `update_plan`\n\nWords.",
+        base() + "\n\n## Values\n\nWords.\n\n## Interaction Style\n\nWords.",
+    ],
+    ids=["gpt-5.5", "with a plan", "with a personality"],
+)
+def test_the_base_is_known_in_all_its_forms(text: str) -> None:
+    slim = diet.slim(request([message("developer", text)]), "safe", codex=True)
+    assert texts(slim) == [instructions("safe", ["exec_command"])]
+
+
 @both_levels
 def test_the_base_stays_where_codex_never_puts_it(level: Small) -> None:
     items = [message("user", base()), message("developer", base())]

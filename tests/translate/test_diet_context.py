@@ -63,7 +63,7 @@ def test_permissions_tell_sandbox_network_approval_and_roots(level: SmallLevel) 
     assert slim_developer(permissions(), level) == (
         f"{_OPEN}Sandbox: all files can be read, the writable roots written. "
         "Network: none.\n"
-        "Approvals: none. What the sandbox blocks stays blocked: do not ask.\n"
+        "Approvals: none. What is blocked stays blocked: do not ask.\n"
         f"The writable roots are `/tmp`, `/repo`.{_CLOSE}"
     )
 
@@ -105,6 +105,13 @@ def test_rules_of_unknown_form_stay_among_the_permissions(level: SmallLevel) -> 
 )
 def test_permissions_of_another_form_stay(level: SmallLevel, changed: str) -> None:
     assert slim_developer(changed, level) == changed
+
+
+@both_levels
+def test_a_line_behind_the_last_example_stays(level: SmallLevel) -> None:
+    reviewed = "`approvals_reviewer` is `auto_review`: a reviewer decides."
+    slim = slim_developer(permissions(asks=True, also=reviewed), level) or ""
+    assert f"{reviewed}\nThe writable roots are `/tmp`, `/repo`." in slim
 
 
 def test_more_about_the_network_stays() -> None:

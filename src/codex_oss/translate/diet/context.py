@@ -108,6 +108,7 @@ _FILES = {
     "danger-full-access": "none",
 }
 _NETWORK = {"restricted": "none", "enabled": "yes"}
+_EXAMPLES = "### Examples"
 _ASKING = frozenset(
     (
         "# Escalation Requests",
@@ -115,13 +116,12 @@ _ASKING = frozenset(
         "## When to request escalation",
         "## prefix_rule guidance",
         "### Banned prefix_rules",
-        "### Examples",
+        _EXAMPLES,
     )
 )
-_ROOTS = (" The writable root", "The writable root")
-_NOBODY_ASKED = "Approvals: none. What the sandbox blocks stays blocked: do not ask."
+_NOBODY_ASKED = "Approvals: none. What is blocked stays blocked: do not ask."
 _ASK = (
-    "Approvals: the user can let a command out of the sandbox. Call exec_command with "
+    "Approvals: a command can be let out of the sandbox. Call exec_command with "
     '"sandbox_permissions": "require_escalated" and a short question in '
     '"justification", without asking in words before: when the sandbox or the missing '
     "network stops a command that the task needs, and before anything destructive that "
@@ -143,15 +143,21 @@ def _permissions(body: str, _level: SmallLevel) -> str:
 
 
 def _others(text: str) -> list[str]:
-    """Return the lines that are not Codex's words about asking for approval."""
+    """Return the lines that are not Codex's words about asking for approval.
+
+    Those end with a list of examples; what follows it has no heading of its own.
+    """
     kept: list[str] = []
-    skipping = False
-    for line in text.split("\n"):
+    skipping = listed = False
+    last = ""
+    for line in filter(str.strip, text.split("\n")):
         if line.startswith("#"):
-            skipping = line.rstrip() in _ASKING
-        elif line.startswith(_ROOTS):
-            skipping = False
-        if line.strip() and not skipping and not line.startswith(_NEVER):
+            last, listed = line.rstrip(), False
+            skipping = last in _ASKING
+        elif last == _EXAMPLES:
+            skipping = skipping and (line.startswith("- ") or not listed)
+            listed = listed or line.startswith("- ")
+        if not skipping and not line.startswith(_NEVER):
             kept.append(line.strip())
     return kept
 
