@@ -13,7 +13,12 @@ import pytest
 from codex_oss.bridge.service import install
 from codex_oss.bridge.service.install import Keeper, Kind
 from codex_oss.bridge.service.units import Unit, launchd, systemd
-from codex_oss.bridge.service.variables import chosen, read_variables, write_variables
+from codex_oss.bridge.service.variables import (
+    chosen,
+    from_anywhere,
+    read_variables,
+    write_variables,
+)
 from codex_oss.errors import CodexOssError, ConfigError
 
 UNIT = Unit(
@@ -253,6 +258,18 @@ def test_only_what_the_bridge_reads_is_kept_for_it() -> None:
     env = {"OLLAMA_HOST": "box", "KEY": "k", "AWS_SECRET": "s", "NO_PROXY": ""}
 
     assert chosen(env, ["KEY", None, "ABSENT"]) == {"OLLAMA_HOST": "box", "KEY": "k"}
+
+
+def test_folders_of_variables_mean_the_same_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert from_anywhere({"CODEX_HOME": "home", "CODEX_OSS_HOME": "/x", "A": "b"}) == {
+        "CODEX_HOME": f"{tmp_path}/home",
+        "CODEX_OSS_HOME": "/x",
+        "A": "b",
+    }
 
 
 def test_variables_come_back_as_they_were_and_only_their_owner_reads_them(

@@ -7,6 +7,7 @@ from codex_oss.bridge.service import asking, daemon
 from codex_oss.bridge.service import log as logs
 from codex_oss.bridge.service.asking import Report
 from codex_oss.bridge.service.state import Instance
+from codex_oss.bridge.service.variables import from_anywhere
 from codex_oss.cli.bridge_arguments import words_of
 from codex_oss.cli.bridge_call import Call, note, program, say
 from codex_oss.config.home import user_home
@@ -82,7 +83,7 @@ def _started(call: Call, words: list[str]) -> int:
         port=settings.port,
         url=settings.url(),
         key=settings.key,
-        env=call.env,
+        env=from_anywhere(call.env),
         cwd=user_home(call.env),
     )
     found = call.ask(lambda client: daemon.start(shelf, wanted, client))

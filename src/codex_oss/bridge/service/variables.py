@@ -28,10 +28,25 @@ PLAIN = (
 """Variables that codex-oss reads, but for the keys."""
 
 
+_FOLDERS = ("CODEX_HOME", "CODEX_OSS_HOME")
+
+
+def from_anywhere(env: Mapping[str, str]) -> dict[str, str]:
+    """Return variables that mean the same to a program in another folder."""
+    folders = {
+        name: str(Path(env[name]).absolute()) for name in _FOLDERS if env.get(name)
+    }
+    return dict(env) | folders
+
+
 def chosen(env: Mapping[str, str], keys: Iterable[str | None]) -> dict[str, str]:
     """Return what of ``env`` the bridge needs; ``keys`` are variables that hold one."""
     names = dict.fromkeys((*PLAIN, *(key for key in keys if key)))
-    return {name: env[name] for name in names if env.get(name)}
+    return {
+        name: value
+        for name, value in from_anywhere(env).items()
+        if value and name in names
+    }
 
 
 def write_variables(path: Path, variables: Mapping[str, str]) -> None:
