@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codex_oss.patch.heredoc import recognise
@@ -158,6 +158,7 @@ def test_a_text_is_replaced_where_it_stands_once(tmp_path: Path) -> None:
 lines = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=20)
 
 
+@settings(deadline=None, max_examples=25)  # each starts a shell
 @given(st.lists(st.one_of(lines, st.just("EOF"), st.just("EOF_2")), max_size=4))
 def test_any_text_is_written_as_it_is(
     tmp_path_factory: pytest.TempPathFactory, said: list[str]

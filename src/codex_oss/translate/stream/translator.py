@@ -1,6 +1,6 @@
 """Chat chunks to Responses events, one response at a time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
@@ -128,12 +128,14 @@ class Translator:
         return self._output.take()
 
     def feed_all(
-        self, chunks: Iterable[chat.Chunk | chat.ChunkError]
+        self, chunks: Sequence[chat.Chunk | chat.ChunkError]
     ) -> list[responses.Event]:
         """Return the events that follow from chunks which came at once.
 
         Neighbouring pieces of text are one event.
         """
+        if len(chunks) == 1:
+            return self.feed(chunks[0])
         self._start()
         events: list[responses.Event] = []
         texts: list[str] = []
