@@ -72,6 +72,7 @@ class Translator:
         self._timings: chat.Timings | None = None
         self._spent: responses.Usage | None = None
         self._reason: str | None = None
+        self._cut = False
         self._second = False
         self._started = False
         self._ended = False
@@ -109,6 +110,7 @@ class Translator:
         self._text.restart()
         self._spent = summed(self._spent, usage_from(self._usage, self._timings))
         self._usage = self._timings = self._reason = None
+        self._cut = False
 
     def start(self) -> list[responses.Event]:
         """Return the first events, once; ``feed`` does it otherwise."""
@@ -210,13 +212,10 @@ class Translator:
                 self._answer.add_call(call)
         if choice.finish_reason:
             self._reason = choice.finish_reason
+            self._cut = self._reason in CUTS or self._reason in FAULTS
             self._settle()
 
     # --- endings -----------------------------------------------------------------
-
-    @property
-    def _cut(self) -> bool:
-        return self._reason in CUTS or self._reason in FAULTS
 
     def _settle(self) -> None:
         """Close what is open: all was said, only token counts may follow."""
