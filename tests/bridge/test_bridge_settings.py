@@ -308,8 +308,7 @@ def test_the_first_words_name_the_port_that_it_got(tmp_path: Path) -> None:
         "upstream:     the embedded engine\n"
         "diet:         safe (for the Codex CLI)\n"
         "inspector:    http://127.0.0.1:4711/__inspect\n"
-        "Codex, once:  codex-oss bridge codex-config --write --listen-port 4711 "
-        "-m MODEL\n"
+        "Codex, once:  codex-oss bridge codex-config --write --listen-port 4711\n"
         "then:         codex -p codex-oss\n"
     )
 

@@ -112,8 +112,7 @@ def test_the_log_holds_what_the_bridge_said_first(
     told = run("logs", "-n", "2", *at)
 
     assert told.stdout == (
-        f"Codex, once:  codex-oss bridge codex-config --write --listen-port {port} "
-        "-m MODEL\n"
+        f"Codex, once:  codex-oss bridge codex-config --write --listen-port {port}\n"
         "then:         codex -p codex-oss\n"
     )
 

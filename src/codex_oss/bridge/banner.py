@@ -6,8 +6,6 @@ from codex_oss.config.masking import mask_url
 from codex_oss.config.schema import Bridge
 
 DEFAULT_PORT = Bridge().listen_port
-PLACEHOLDER = "MODEL"
-"""In commands, where no model is known."""
 WIRES = {
     "auto": "asked how it wants to be spoken to",
     "native": "Ollama's own API",
@@ -26,10 +24,10 @@ def banner(settings: BridgeSettings, port: int) -> str:
         rows.append(("diet", f"{settings.diet} (for the Codex CLI)"))
     rows.append(("inspector", f"{url}{INSPECTOR}"))
     at = "" if port == DEFAULT_PORT else f" --listen-port {port}"
-    model = settings.model or PLACEHOLDER
+    model = f" -m {settings.model}" if settings.model and not settings.engine else ""
     lines = [
         *(f"{name + ':':<14}{value}" for name, value in rows),
-        f"Codex, once:  codex-oss bridge codex-config --write{at} -m {model}",
+        f"Codex, once:  codex-oss bridge codex-config --write{at}{model}",
         f"then:         codex -p {CODEX_PROFILE}",
     ]
     return "".join(f"{line}\n" for line in lines)
