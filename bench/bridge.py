@@ -105,6 +105,7 @@ def main() -> None:
         for name in names:
             bridge = stack.enter_context(running(name, url, core=BRIDGE_CORE))
             targets.append(Target(name, bridge.port, bridge.pid))
+            print(f"{name} listens on port {bridge.port}", file=sys.stderr)
         for number in range(options.rounds):
             print(f"round {number + 1}: load {os.getloadavg()[0]:.1f}", file=sys.stderr)
             measure(rows, targets, size)

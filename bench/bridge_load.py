@@ -33,6 +33,7 @@ class Connection:
     def __init__(self, port: int, request: bytes, marker: bytes) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port = port
         self._request = request
         self._marker = marker
         self._tail = b""
@@ -55,7 +56,10 @@ class Connection:
         """Take what came; return whether the answer is whole."""
         data = self.sock.recv(SIZE)
         if not data:
-            raise SystemExit("a connection was closed in the middle of an answer")
+            raise SystemExit(
+                f"port {self._port} closed the connection after {self._head[:60]!r}, "
+                f"{self.events} events and {self._tail!r}"
+            )
         if self._length < 0:
             data = self._read_head(data)
             if self._length < 0:
