@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from fake_server import (
     Gate,
     Reply,
     Scripted,
+    Seen,
     chat_call,
     chat_end,
     chat_text,
@@ -266,7 +268,7 @@ def test_an_answer_cut_later_is_told_as_it_is(tmp_path: Path) -> None:
     [*_, end] = answered.events
     assert isinstance(end, responses.Failed)
     assert end.response.error is not None
-    assert end.response.error.code == "server_error"
+    assert end.response.error.code == "upstream_error"
     assert len(server.posts) == 1
 
 
@@ -276,8 +278,10 @@ def test_a_fault_inside_of_the_stream_before_anything_was_shown_is_forgiven_once
     broken = Reply(chunks=[sse([{"error": {"message": "oh", "code": 500}}])])
     answered, server = ask([broken, HI], tmp_path)
     assert said(answered) == ["hi"]
-    answered, server = ask([broken], tmp_path)
-    assert isinstance(answered.events[-1], responses.Failed)
+    answered, server = ask([broken], tmp_path, None, CODEX)
+    [*_, end] = answered.events
+    assert isinstance(end, responses.Failed)
+    assert end.response.error == responses.ResponseError("invalid_prompt", "oh")
     assert len(server.posts) == 2
 
 
@@ -341,13 +345,17 @@ def test_a_silent_server_does_not_make_a_silent_stream(
 def test_a_client_that_leaves_ends_the_servers_work(tmp_path: Path) -> None:
     async def use(asking: Asking) -> None:
         asked = asyncio.create_task(asking.respond(STREAM))
-        await asyncio.to_thread(server.wait_requests, 1)
+        post = await asyncio.to_thread(came.get, timeout=10)
         asked.cancel()
-        [post] = server.posts
         gone = await asyncio.to_thread(post.gone.wait, 5)
         assert gone
 
-    with FakeServer([Reply(silent=True)]) as server:
+    def silent(seen: Seen) -> Reply:
+        came.put(seen)
+        return Reply(silent=True)
+
+    came: SimpleQueue[Seen] = SimpleQueue()
+    with FakeServer([silent]) as server:
         through(server.url, tmp_path, use)
 
 

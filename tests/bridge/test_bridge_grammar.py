@@ -63,7 +63,10 @@ calls = st.builds(
 )
 ends = st.sampled_from(
     [
-        *(chunk({}, finish=finish) for finish in ("stop", "length", "tool_calls", "error")),
+        *(
+            chunk({}, finish=finish)
+            for finish in ("stop", "length", "tool_calls", "error")
+        ),
         {"error": {"message": "oh", "code": 500}},
         {"error": {"message": "the prompt is too long", "code": 400}},
         "{nonsense",

@@ -61,6 +61,7 @@ class Answering:
             asked.frame,
             entry,
             keep_alive_s=self._parts.settings.keep_alive_s,
+            codex=asked.caller.codex,
             hold_end=asked.store,
         )
         try:

@@ -16,7 +16,6 @@ from codex_oss.errors import (
     ContextOverflow,
     NotFound,
     PreviousNotFound,
-    PreviousNotFound,
     QuotaExceeded,
     ServerFault,
     StreamCut,
@@ -54,7 +53,6 @@ _KINDS: tuple[tuple[type[CodexOssError], str, str | None], ...] = (
     (QuotaExceeded, "insufficient_quota", "insufficient_quota"),
     (Unauthorized, "authentication_error", "invalid_api_key"),
     (NotFound, "invalid_request_error", "model_not_found"),
-    (PreviousNotFound, "invalid_request_error", PreviousNotFound.code),
     (PreviousNotFound, "invalid_request_error", PreviousNotFound.code),
     (BadRequest, "invalid_request_error", None),
     (Busy, "rate_limit_error", "rate_limit_exceeded"),
@@ -105,12 +103,30 @@ def reported(error: CodexOssError, *, codex: bool) -> responses.ResponseError:
             "rate_limit_exceeded", f"{one_line(error)} {wait}"
         )
     kind, code = _kind(error)
-    if codex:
-        # Only a cut is worth another request: what the answer began with is kept.
-        ends = "server_error" if isinstance(error, StreamCut) else "invalid_prompt"
-        known = code in ("context_length_exceeded", "insufficient_quota")
-        return responses.ResponseError(code if known else ends, one_line(error))
-    return responses.ResponseError(code or kind, one_line(error))
+    told = responses.ResponseError(code or kind, one_line(error))
+    return for_codex(told, retry=isinstance(error, StreamCut)) if codex else told
+
+
+_KNOWN_TO_CODEX = (
+    "context_length_exceeded",
+    "insufficient_quota",
+    "rate_limit_exceeded",
+    "invalid_prompt",
+)
+
+
+def for_codex(
+    error: responses.ResponseError, *, retry: bool
+) -> responses.ResponseError:
+    """Return the error of a stream so that Codex shows its message.
+
+    It hides that of a ``server_error`` (the code of faults inside of streams), asks
+    again for codes that it does not know, and ends the turn for ``invalid_prompt``.
+    """
+    if error.code in _KNOWN_TO_CODEX:
+        return error
+    code = "upstream_error" if retry else "invalid_prompt"
+    return responses.ResponseError(code, error.message)
 
 
 def _delay(error: Busy) -> float:

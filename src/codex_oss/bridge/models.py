@@ -29,7 +29,8 @@ async def models(exchange: Exchange, parts: Parts, name: str) -> None:
     if "client_version" in exchange.request.query and not name:
         names = [each["id"] for each in listed]
         entries = [await _entry(parts, each) for each in names[:MAX_LOOKED_AT]]
-        exchange.respond(_OK, codex_models(entries))
+        body = codex_models(entries, parts.settings.diet)
+        exchange.respond(_OK, body)
     elif not name:
         body = msgspec.json.encode({"object": "list", "data": listed})
         exchange.respond(_OK, body)

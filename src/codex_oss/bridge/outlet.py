@@ -5,6 +5,7 @@ import asyncio
 from msgspec.structs import replace
 
 from codex_oss.bridge.detached import Detached
+from codex_oss.bridge.failures import for_codex
 from codex_oss.bridge.full import Frame, encode_event
 from codex_oss.bridge.ledger import Entry
 from codex_oss.facts import Fact
@@ -55,7 +56,8 @@ class Streamed:
     """Sends events to the client (``ports.Outlet``), and keeps the stream alive.
 
     ``hold_end``: the last event waits for ``close``, so that what it tells of can be
-    kept before a client goes on from it.
+    kept before a client goes on from it. ``codex``: failures are told so that the Codex
+    CLI shows them.
 
     The stream begins with the first event of the answer, or after ``patience_s``; a
     request that fails before gets a status that says so. From then on no
@@ -69,6 +71,7 @@ class Streamed:
         entry: Entry,
         *,
         keep_alive_s: float,
+        codex: bool = False,
         hold_end: bool = False,
     ) -> None:
         self._exchange = exchange
@@ -80,6 +83,7 @@ class Streamed:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._waits_for_token = True
+        self._codex = codex
         self._hold_end = hold_end
         self._held = b""
         self.begun = False
@@ -185,6 +189,10 @@ class Streamed:
             created_at=self._frame.blank.created_at,
             model=self._frame.blank.model,
         )
+        if ended.error is not None and self._codex:
+            # Before anything was shown, the model's side has asked again already.
+            shown = bool(self.done) or not self._waits_for_token
+            ended = replace(ended, error=for_codex(ended.error, retry=shown))
         self.response = ended
         self._life(type(event)(response=ended), out)
         if self._hold_end:

@@ -9,8 +9,7 @@ from codex_oss.bridge.ledger import Entry
 from codex_oss.bridge.parts import Parts
 from codex_oss.bridge.store import Kept, history
 from codex_oss.errors import BadRequest
-from codex_oss.facts import Slimmed
-from codex_oss.translate import diet
+from codex_oss.translate.diet import Diet
 from codex_oss.wire import responses
 
 MAX_HISTORY = 512
@@ -49,6 +48,7 @@ class Reader:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._decoder = responses.RequestDecoder()
+        self._diet = Diet(parts.settings.diet)
 
     async def read(
         self, body: bytes, caller: Caller, owner: str, entry: Entry
@@ -62,10 +62,10 @@ class Reader:
         sent = await self._with_history(given, owner)
         if caller.codex:
             sent = parts.threads.with_tools(given.prompt_cache_key or "", sent)
-        sent = await parts.images.fit(self._slim(sent, caller, entry))
         name = parts.upstream.name_of(given.model)
         if name != given.model:
             sent = replace(sent, model=name)
+        sent = await parts.images.fit(await self._slim(sent, caller, entry))
         return Asked(
             given=given,
             sent=sent,
@@ -93,15 +93,17 @@ class Reader:
         )
         return replace(given, input=[*before, *given.input])
 
-    def _slim(
+    async def _slim(
         self, request: responses.Request, caller: Caller, entry: Entry
     ) -> responses.Request:
-        level = self._parts.settings.diet
-        slim = diet.slim(request, level, codex=caller.codex)
-        if slim is not request:
-            before, after = diet.tokens(request), diet.tokens(slim)
-            entry.note(Slimmed(tokens_before=before, tokens_after=after))
-        return slim
+        window = None
+        if caller.codex:
+            model = await self._parts.upstream.model(request.model)
+            window = await model.window()
+        request, slimmed = self._diet.slim(request, codex=caller.codex, window=window)
+        if slimmed is not None:
+            entry.note(slimmed)
+        return request
 
 
 def _check(extras: Extras, *, store: bool) -> None:

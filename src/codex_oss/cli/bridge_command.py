@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
@@ -80,4 +81,14 @@ def _serve(call: Call, err: TextIO) -> int:
 
     if not wanted.quiet:
         err.writelines(f"warning: {warning}\n" for warning in call.loaded.warnings)
-    return asyncio.run(until_told())
+    with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+        return runner.run(until_told())
+
+
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's loop; None, asyncio's own, where there is none."""
+    try:
+        import uvloop  # noqa: PLC0415  Windows has none, and other commands need none
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

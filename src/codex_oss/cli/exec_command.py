@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from codex_oss import wiring
 from codex_oss.cli.prompt_input import read_prompt
 from codex_oss.cli.settings import load_config
 from codex_oss.errors import CodexOssError, ConfigError
 from codex_oss.exec_mode import run as exec_run
 from codex_oss.exec_mode.human import Banner, Human
 from codex_oss.exec_mode.jsonl import JsonLines
+from codex_oss.wiring import session as wiring
 
 
 def run(options: argparse.Namespace) -> int:

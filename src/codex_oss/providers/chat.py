@@ -24,7 +24,7 @@ from codex_oss.translate.quirks import Mending, Quirks, quirks_for
 from codex_oss.translate.request import to_chat
 from codex_oss.translate.stream import Translator
 from codex_oss.translate.stream.mend import ignore
-from codex_oss.translate.tools import ToolMap
+from codex_oss.translate.tools import ToolMap, brought
 from codex_oss.wire import chat, responses
 
 Note = Callable[[Fact], None]
@@ -165,6 +165,8 @@ class ChatModel:
 
     def _tools(self, request: responses.Request) -> ToolMap:
         """Return the request's tools, mapped once for a list that comes again."""
+        if brought(request):
+            return ToolMap.of(request)
         if self._mapped is None or self._mapped[0] is not request.tools:
             self._mapped = (request.tools, ToolMap(request.tools))
         return self._mapped[1]

@@ -1,5 +1,1 @@
-"""Config to a ready session: the only place that picks implementations."""
-
-from codex_oss.wiring.session import TITLE, Job, Opened, open_session
-
-__all__ = ["TITLE", "Job", "Opened", "open_session"]
+"""Config to something ready to use: the only place that picks implementations."""

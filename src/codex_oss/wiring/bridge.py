@@ -35,8 +35,8 @@ from codex_oss.providers.chat import new_id
 from codex_oss.providers.endpoint import site
 from codex_oss.providers.probe import Probe
 from codex_oss.translate.quirks import Mending
-from codex_oss.wiring.model import Endings, Served, start_engine
-from codex_oss.wiring.session import end_all
+from codex_oss.wiring.ending import Endings, end_all
+from codex_oss.wiring.model import Served, start_engine
 from codex_oss.wiring.world import state_home
 
 RETRIES = 1
@@ -136,7 +136,8 @@ def _app(
         store=settings.store.partition(":")[0],
     )
     running = Running(
-        store, lambda id_, error: log.complain("not-kept", id=id_, error=one_line(error))
+        store,
+        lambda id_, error: log.complain("not-kept", id=id_, error=one_line(error)),
     )
     end.append(running.close)
     parts = Parts(

@@ -1,8 +1,8 @@
 """The model that a configuration names, its engine started if it needs one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import msgspec
 from msgspec.structs import replace
@@ -14,10 +14,8 @@ from codex_oss.config.schema import Config
 from codex_oss.errors import ConfigError, EngineError
 from codex_oss.net import Client
 from codex_oss.ports import Model
+from codex_oss.wiring.ending import Endings
 from codex_oss.wiring.world import state_home
-
-Endings = list[Callable[[], Any]]
-"""What must be called, last first, to end what was started."""
 
 
 async def open_model(

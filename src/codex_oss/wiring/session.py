@@ -1,8 +1,6 @@
 """A session from a configuration: permissions, tools, prompt, journal."""
 
-import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -27,6 +25,7 @@ from codex_oss.tools.output import BYTES_PER_TOKEN
 from codex_oss.tools.plan import UpdatePlan
 from codex_oss.tools.view_image import ViewImage, data_url
 from codex_oss.wire import responses
+from codex_oss.wiring.ending import end_all
 from codex_oss.wiring.model import open_model, secrets
 from codex_oss.wiring.world import Nobody, SystemClock, shell_path, uuid7
 
@@ -70,23 +69,6 @@ class Opened(msgspec.Struct, frozen=True):
     async def close(self) -> None:
         """End everything that was started for the session, last first."""
         await end_all(self.end)
-
-
-async def end_all(end: list[Callable[[], Any]]) -> None:
-    """Call all of ``end``, last first, and await what they return.
-
-    One that fails does not keep the others from being called.
-    """
-    async with AsyncExitStack() as stack:
-        for ending in end:
-            stack.push_async_callback(_call, ending)
-        end.clear()
-
-
-async def _call(ending: Callable[[], Any]) -> None:
-    result = ending()
-    if asyncio.iscoroutine(result):
-        await result
 
 
 async def open_session(job: Job, err: TextIO) -> Opened:

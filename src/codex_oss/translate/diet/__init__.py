@@ -6,12 +6,14 @@ hand seldom needs. Nothing is done about outputs and answers: an item becomes th
 bytes whatever comes after it, so what the server has read of a prompt stays valid.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 from msgspec import UNSET
 
+from codex_oss.facts import Slimmed
 from codex_oss.items import (
     AdditionalTools,
     CustomToolCall,
@@ -42,9 +44,25 @@ from codex_oss.translate.diet.toolset import (
 )
 from codex_oss.wire import responses
 
-__all__ = ["Level", "slim", "tokens"]
+__all__ = ["Diet", "Level", "slim", "tokens"]
 
 Level = Literal["off", "safe", "aggressive"]
+
+
+class ToolSlimmer(Protocol):
+    """``slim_tools``, or something that remembers what it made."""
+
+    def __call__(
+        self,
+        tools: list[responses.Tool],
+        level: SmallLevel,
+        *,
+        codex: bool,
+        modes: frozenset[Mode] = ...,
+    ) -> list[responses.Tool]:
+        """Return ``tools`` in few words."""
+        ...
+
 
 SMALL_WINDOW = 8192
 """Tokens of a context in which "safe" would leave too little: it is "aggressive"."""
@@ -61,12 +79,13 @@ def slim(
     *,
     codex: bool,
     window: int | None = None,
+    toolset: ToolSlimmer = slim_tools,
 ) -> responses.Request:
     """Return ``request`` with less to read; the same object when ``level`` is "off".
 
     ``codex``: the client is the Codex CLI. For other clients only the descriptions
     and schemas of tools get shorter. ``window`` is the model's context in tokens; it
-    must be the same in all requests of a conversation.
+    must be the same in all requests of a conversation. ``toolset`` does the tools.
 
     The input items depend on the tools and on themselves. The tools depend on the
     input in one way: once a developer's message allows escalation or Plan mode, they
@@ -78,7 +97,7 @@ def slim(
         level = "aggressive"
     modes = _modes(request.input) if codex else frozenset[Mode]()
     given = request.tools or []
-    tools = slim_tools(given, level, codex=codex, modes=modes) or UNSET
+    tools = toolset(given, level, codex=codex, modes=modes) or UNSET
     if not codex:
         return msgspec.structs.replace(request, tools=tools)
     base = instructions(level, offered_names(tools or []))
@@ -154,10 +173,16 @@ def tokens(request: responses.Request) -> int:
 
     Bytes by ``BYTES_PER_TOKEN``: of texts as they are, of calls and tools as JSON.
     """
+    return (_text_bytes(request) + _tool_bytes(request.tools or [])) // BYTES_PER_TOKEN
+
+
+def _text_bytes(request: responses.Request) -> int:
     size = len((request.instructions or "").encode())
-    size += sum(map(_item_bytes, request.input))
-    size += sum(len(responses.encode(tool)) for tool in request.tools or [])
-    return size // BYTES_PER_TOKEN
+    return size + sum(map(_item_bytes, request.input))
+
+
+def _tool_bytes(tools: list[responses.Tool]) -> int:
+    return sum(len(responses.encode(tool)) for tool in tools)
 
 
 def _item_bytes(item: Item) -> int:
@@ -185,3 +210,75 @@ def _part_bytes(part: Part) -> int:
             return len(part.text.encode())
         case _:
             return len(responses.encode(part))
+
+
+# --- request after request ---------------------------------------------------------
+
+
+class _Small(msgspec.Struct, frozen=True):
+    given: list[responses.Tool]
+    slim: list[responses.Tool]
+    given_bytes: int
+    slim_bytes: int
+
+
+class Diet:
+    """Makes the requests of many conversations small.
+
+    What was made of a list of tools is kept: it is most of the work, and the same list
+    of the same tools comes with every request of a conversation.
+    """
+
+    def __init__(self, level: Level, kept: int = 16) -> None:
+        self._level: Level = level
+        self._limit = kept
+        self._kept: OrderedDict[object, _Small] = OrderedDict()
+
+    def slim(
+        self, request: responses.Request, *, codex: bool, window: int | None = None
+    ) -> tuple[responses.Request, Slimmed | None]:
+        """Return what ``slim`` returns, and how much smaller it is."""
+        if self._level == "off":
+            return request, None
+        used: list[_Small] = []
+
+        def toolset(
+            tools: list[responses.Tool],
+            level: SmallLevel,
+            *,
+            codex: bool,
+            modes: frozenset[Mode] = frozenset(),
+        ) -> list[responses.Tool]:
+            used.append(self._small(tools, level, codex=codex, modes=modes))
+            return used[0].slim
+
+        slimmed = slim(
+            request, self._level, codex=codex, window=window, toolset=toolset
+        )
+        [tools] = used
+        before = _text_bytes(request) + tools.given_bytes
+        after = _text_bytes(slimmed) + tools.slim_bytes
+        return slimmed, Slimmed(
+            tokens_before=before // BYTES_PER_TOKEN,
+            tokens_after=after // BYTES_PER_TOKEN,
+        )
+
+    def _small(
+        self,
+        tools: list[responses.Tool],
+        level: SmallLevel,
+        *,
+        codex: bool,
+        modes: frozenset[Mode],
+    ) -> _Small:
+        key = (id(tools), level, codex, modes)
+        kept = self._kept.get(key)
+        if kept is not None and kept.given is tools:
+            self._kept.move_to_end(key)
+            return kept
+        slim = slim_tools(tools, level, codex=codex, modes=modes)
+        made = _Small(tools, slim, _tool_bytes(tools), _tool_bytes(slim))
+        self._kept[key] = made
+        if len(self._kept) > self._limit:
+            self._kept.popitem(last=False)
+        return made

@@ -9,6 +9,7 @@ section is told when all these tools are offered, and those after ``not`` are no
 """
 
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -42,6 +43,7 @@ def instructions(level: SmallLevel, offered: Collection[str]) -> str:
     return "\n\n".join(each.text for each in sections if each.told(offered))
 
 
+@lru_cache(maxsize=8)  # each request of a conversation brings it
 def is_base(text: str) -> bool:
     """Whether ``text`` is the base instructions that Codex brings along."""
     if len(text) < MIN_LENGTH or not text.startswith(OPENINGS):
