@@ -1,4 +1,4 @@
-"""What happened to a request between a client and a model: told, and kept for people."""
+"""What happens to a request between a client and a model, told for people."""
 
 from typing import Literal
 

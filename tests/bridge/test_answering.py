@@ -120,7 +120,7 @@ def test_codex_does_not_have_its_responses_kept_unless_it_asks(tmp_path: Path) -
         assert through(server.url, tmp_path, use) == 404
 
 
-# --- what goes wrong -----------------------------------------------------------------
+# --- what goes wrong ----------------------------------------------------------------
 
 LLAMA_OVERFLOW = {
     "error": {
@@ -171,7 +171,7 @@ REFUSALS: list[tuple[str, Reply, int, str, int, str]] = [
 @pytest.mark.parametrize("case", REFUSALS, ids=[case[0] for case in REFUSALS])
 @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
 def test_a_refusal_says_what_to_do(
-    case: tuple[str, Reply, int, str, int, str], stream: bool, tmp_path: Path
+    case: tuple[str, Reply, int, str, int, str], *, stream: bool, tmp_path: Path
 ) -> None:
     _, reply, codex_status, codex_words, status, words = case
     body = {"input": "x", "stream": stream}
@@ -249,7 +249,7 @@ def test_a_failure_after_the_stream_began_is_its_last_event(
     assert error == responses.ResponseError("invalid_prompt", "no such thing")
 
 
-# --- broken answers --------------------------------------------------------------------
+# --- broken answers -----------------------------------------------------------------
 
 
 def test_an_answer_cut_before_anything_was_shown_is_asked_for_once_more(
@@ -310,7 +310,7 @@ def test_mending_can_be_turned_off(tmp_path: Path) -> None:
     assert len(server.posts) == 1
 
 
-# --- alive -----------------------------------------------------------------------------
+# --- alive --------------------------------------------------------------------------
 
 
 def test_a_silent_server_does_not_make_a_silent_stream(
@@ -359,7 +359,7 @@ def test_a_client_that_leaves_ends_the_servers_work(tmp_path: Path) -> None:
         through(server.url, tmp_path, use)
 
 
-# --- conversations ---------------------------------------------------------------------
+# --- conversations ------------------------------------------------------------------
 
 
 def codex_turn(*more: dict[str, Any], **fields: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from any_chunks import any_chunks, reasons
 from chat_streams import TOOLS, delta, ids
-from codex_oss.bridge.full import Extras, Frame, encode_event
+from codex_oss.bridge.full import Frame, encode_event
 from codex_oss.bridge.running import Running
 from codex_oss.bridge.store import Kept, open_store
 from codex_oss.bridge.stored import Stored
@@ -65,7 +65,11 @@ class Recording:
             request, ToolMap(request.tools or []), Quirks(), new_id=ids()
         )
         self.frame = Frame(
-            request, Extras(), response_id="resp_9", now=lambda: 1e9, store=True
+            request,
+            responses.Extras(),
+            response_id="resp_9",
+            now=lambda: 1e9,
+            store=True,
         )
         events = translator.start()
         for data in chunks:

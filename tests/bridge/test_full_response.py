@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from codex_oss.bridge.full import Extras, Frame, decode_extras, encode_event
-from codex_oss.errors import BadRequest
+from codex_oss.bridge.full import Frame, encode_event
 from codex_oss.items import (
     FunctionCall,
     InputText,
@@ -46,10 +45,10 @@ class Times:
         return self._now
 
 
-def frame(request: responses.Request, extras: Extras | None = None) -> Frame:
+def frame(request: responses.Request, extras: responses.Extras | None = None) -> Frame:
     return Frame(
         request,
-        extras or Extras(),
+        extras or responses.Extras(),
         response_id="resp_1",
         now=Times(),
         store=True,
@@ -133,7 +132,7 @@ def test_a_response_repeats_what_was_asked() -> None:
         previous_response_id="resp_0",
         metadata={"a": "b"},
     )
-    extras = Extras(
+    extras = responses.Extras(
         background=True,
         frequency_penalty=0.25,
         max_tool_calls=3,
@@ -183,7 +182,12 @@ def test_a_lean_response_leaves_out_what_makes_requests_long() -> None:
     tool = responses.FunctionTool(name="long", description="d" * 40_000)
     request = replace(plain(), instructions="i" * 40_000, tools=[tool])
     lean = Frame(
-        request, Extras(), response_id="resp_1", now=Times(), store=True, lean=True
+        request,
+        responses.Extras(),
+        response_id="resp_1",
+        now=Times(),
+        store=True,
+        lean=True,
     )
     assert loads(lean.encode(lean.blank)) == BLANK
     assert len(lean.encode(lean.blank)) < 1000
@@ -293,16 +297,6 @@ def test_life_events_hold_whole_responses() -> None:
             },
         },
     ]
-
-
-def test_extras_are_read_beside_the_fields_they_do_not_know() -> None:
-    assert decode_extras(b'{"model":"m","user":"u","input":[1]}') == Extras(user="u")
-
-
-@pytest.mark.parametrize("body", [b'{"user":1}', b"[", b'{"user":"\xff"}'])
-def test_extras_of_a_wrong_type_are_a_bad_request(body: bytes) -> None:
-    with pytest.raises(BadRequest):
-        decode_extras(body)
 
 
 PLACE: dict[str, Any] = {"item_id": 'm"1', "output_index": 2}

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from codex_oss.bridge import detached as detached_module
 from codex_oss.bridge.detached import Detached
-from codex_oss.bridge.full import Extras, Frame, encode_event
+from codex_oss.bridge.full import Frame, encode_event
 from codex_oss.bridge.running import MAX_ENDED, MAX_RUNNING, Running
 from codex_oss.bridge.store import Kept, Store, open_store
 from codex_oss.bridge.stored import Stored
@@ -108,7 +108,7 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
 def framed(response_id: str = "resp_1") -> Frame:
     return Frame(
         responses.Request(model="tiny", input=[]),
-        Extras(background=True),
+        responses.Extras(background=True),
         response_id=response_id,
         now=lambda: NOW,
         store=True,

@@ -135,7 +135,7 @@ def test_a_server_that_loads_for_ten_minutes_is_given_up() -> None:
     async def ask() -> None:
         raise Loading("loading", delay_s=2)
 
+    pause = Pause(clock, lambda: 0.5)
     with pytest.raises(Loading):
-        pause = Pause(clock, lambda: 0.5)
         asyncio.run(retrying(ask, limit=4, nearby=True, pause=pause))
     assert sum(clock.slept) == LOADING_LIMIT_S

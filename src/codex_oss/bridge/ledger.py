@@ -336,15 +336,17 @@ class Ledger:
         return self._entries.get(number)
 
     def _make_room(self) -> None:
-        for entry in [e for e in self._entries.values() if e.ended_s is not None]:
-            if not self._is_full():
-                return
+        while self._is_full() and (entry := self._oldest_ended()) is not None:
             del self._entries[entry.id]
             self.kept_bytes -= entry.kept_bytes
         for entry in self._entries.values():
             if self.kept_bytes <= self._max_bytes:
                 return
             entry.forget()
+
+    def _oldest_ended(self) -> Entry | None:
+        ended = (e for e in self._entries.values() if e.ended_s is not None)
+        return next(ended, None)
 
     def _is_full(self) -> bool:
         return (

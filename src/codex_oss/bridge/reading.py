@@ -4,7 +4,7 @@ import msgspec
 from msgspec.structs import replace
 
 from codex_oss.bridge.clients import Caller
-from codex_oss.bridge.full import Extras, Frame, decode_extras
+from codex_oss.bridge.full import Frame
 from codex_oss.bridge.ledger import Entry
 from codex_oss.bridge.parts import Parts
 from codex_oss.bridge.store import Kept, history
@@ -54,9 +54,9 @@ class Reader:
         self, body: bytes, caller: Caller, owner: str, entry: Entry
     ) -> Asked:
         """Return what is asked for; raises ``CodexOssError`` for what cannot be."""
-        parts, given = self._parts, self._decoder.decode(body)
+        parts = self._parts
+        given, extras = self._decoder.decode(body)
         entry.model = given.model
-        extras = decode_extras(body)
         store = given.store is True or (given.store is not False and not caller.codex)
         _check(extras, store=store)
         sent = await self._with_history(given, owner)
@@ -106,7 +106,7 @@ class Reader:
         return request
 
 
-def _check(extras: Extras, *, store: bool) -> None:
+def _check(extras: responses.Extras, *, store: bool) -> None:
     """Refuse what only OpenAI's servers have, instead of leaving it out in silence."""
     for field in ("conversation", "prompt"):
         if getattr(extras, field) is not None:

@@ -6,6 +6,8 @@ as the model lives.
 
 import os
 from collections.abc import AsyncGenerator, Callable
+from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -41,7 +43,7 @@ NO_TOOLS = (
 """How servers refuse tools: they go into the prompt instead."""
 
 _END = (responses.Completed, responses.Failed, responses.IncompleteResponse)
-_ID_BYTES = 12
+_NOISE_BYTES = 8
 
 
 class ChatModel:
@@ -185,7 +187,7 @@ class ChatModel:
 
     async def _quirks(self, request: responses.Request) -> Quirks:
         server = await self._probe.server()
-        quirks = quirks_for(server.server, request.model)
+        quirks = _quirks_for(server.server, request.model)
         constrained = self._tool_mode == "constrained"
         if self._tool_mode == "auto" and request.tools:
             constrained = await self._probe.tools() is False
@@ -224,9 +226,19 @@ def _refuses_tools(said: str) -> bool:
     return any(wording in said for wording in NO_TOOLS)
 
 
+_number = count(int.from_bytes(os.urandom(4), "big")).__next__
+_noise = os.urandom(_NOISE_BYTES).hex()
+
+
 def new_id(prefix: str) -> str:
-    """Return an id that no other item or response has."""
-    return f"{prefix}{os.urandom(_ID_BYTES).hex()}"
+    """Return an id that no other item or response has.
+
+    Ids of one process differ in their number, those of two in the noise.
+    """
+    return f"{prefix}{_noise}{_number():010x}"
+
+
+_quirks_for = lru_cache(maxsize=64)(quirks_for)
 
 
 class _Asked(msgspec.Struct, frozen=True):

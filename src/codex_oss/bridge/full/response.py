@@ -14,37 +14,11 @@ from msgspec import UNSET
 
 from codex_oss.bridge.full.frames import LifeEvent, encode_life_event
 from codex_oss.bridge.full.whole import whole_item
-from codex_oss.errors import BadRequest
 from codex_oss.wire import responses
 
 T = TypeVar("T")
 
 # --- what a response repeats of its request -------------------------------------------
-
-
-class Extras(msgspec.Struct, frozen=True, kw_only=True):
-    """Fields of a request's body that no model sees: kept to be repeated.
-
-    ``conversation`` and ``prompt`` name objects that only OpenAI's servers have.
-    """
-
-    background: bool | None = None
-    conversation: Any = None
-    frequency_penalty: float | None = None
-    max_tool_calls: int | None = None
-    presence_penalty: float | None = None
-    prompt: Any = None
-    safety_identifier: str | None = None
-    truncation: str | None = None
-    user: str | None = None
-
-
-def decode_extras(body: bytes) -> Extras:
-    """Return the extras of a request's body. Raises ``BadRequest`` naming the path."""
-    try:
-        return msgspec.json.decode(body, type=Extras)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(str(error)) from error
 
 
 class _Text(msgspec.Struct, kw_only=True):
@@ -122,7 +96,7 @@ class Frame:
     def __init__(
         self,
         request: responses.Request,
-        extras: Extras,
+        extras: responses.Extras,
         *,
         response_id: str,
         now: Callable[[], float],
@@ -164,7 +138,7 @@ class Frame:
 
 def _constant(
     request: responses.Request,
-    extras: Extras,
+    extras: responses.Extras,
     blank: responses.Response,
     *,
     store: bool,

@@ -177,7 +177,7 @@ def tokens(request: responses.Request) -> int:
 
 
 def _text_bytes(request: responses.Request) -> int:
-    size = len((request.instructions or "").encode())
+    size = _utf8_bytes(request.instructions or "")
     return size + sum(map(_item_bytes, request.input))
 
 
@@ -191,15 +191,19 @@ def _item_bytes(item: Item) -> int:
             return sum(map(_part_bytes, parts))
         case FunctionCallOutput(output=output) | CustomToolCallOutput(output=output):
             if isinstance(output, str):
-                return len(output.encode())
+                return _utf8_bytes(output)
             return sum(map(_part_bytes, output))
         case FunctionCall() | CustomToolCall():
             said = item.arguments if isinstance(item, FunctionCall) else item.input
-            return len(item.name) + len(said.encode())
+            return len(item.name) + _utf8_bytes(said)
         case Reasoning(content=thoughts):
-            return sum(len(thought.text.encode()) for thought in thoughts or [])
+            return sum(_utf8_bytes(thought.text) for thought in thoughts or [])
         case _:
             return len(responses.encode(item))
+
+
+def _utf8_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _part_bytes(part: Part) -> int:
@@ -207,7 +211,7 @@ def _part_bytes(part: Part) -> int:
         case InputImage():
             return IMAGE_TOKENS * BYTES_PER_TOKEN
         case InputText() | OutputText():
-            return len(part.text.encode())
+            return _utf8_bytes(part.text)
         case _:
             return len(responses.encode(part))
 

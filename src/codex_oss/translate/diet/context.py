@@ -7,6 +7,7 @@ stays true. The result is not of the known form, so that it is never cut again.
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from codex_oss.translate.diet.known import Mode
 from codex_oss.translate.diet.toolset import SmallLevel
@@ -20,6 +21,7 @@ _NEVER = "Approval policy is currently never"
 _MODE = "<collaboration_mode>"
 
 
+@lru_cache(maxsize=64)  # a conversation's head comes with each of its requests
 def modes_of(text: str) -> frozenset[Mode]:
     """Return the modes that a piece of a developer's message speaks of."""
     found: set[Mode] = set()
@@ -30,11 +32,13 @@ def modes_of(text: str) -> frozenset[Mode]:
     return frozenset(found)
 
 
+@lru_cache(maxsize=64)
 def slim_developer(text: str, level: SmallLevel) -> str | None:
     """Return one part of a developer's message in few words; None to leave it out."""
     return _slimmed(text, level, _DEVELOPER)
 
 
+@lru_cache(maxsize=64)
 def slim_user(text: str, level: SmallLevel) -> str | None:
     """Return one part of a user's message; only the environment is made shorter."""
     return _slimmed(text, level, _USER)

@@ -29,7 +29,7 @@ from codex_oss.wire.responses.codec import (
     response_from,
     tool_from,
 )
-from codex_oss.wire.responses.request import RequestDecoder, decode_request
+from codex_oss.wire.responses.request import Extras, RequestDecoder, decode_request
 from codex_oss.wire.responses.stream import (
     Completed,
     ContentPartAdded,
@@ -69,6 +69,7 @@ __all__ = [
     "CustomToolCallInputDone",
     "ErrorEvent",
     "Event",
+    "Extras",
     "Failed",
     "FlatEvent",
     "FunctionCallArgumentsDelta",

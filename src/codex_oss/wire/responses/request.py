@@ -13,7 +13,24 @@ from codex_oss.wire.responses.codec import item_from, tool_from
 _NO_TOOLS = Raw(b"null")
 
 
-class _Request(msgspec.Struct, kw_only=True):
+class Extras(msgspec.Struct, kw_only=True):
+    """Fields of a request that no model sees; a response repeats them.
+
+    ``conversation`` and ``prompt`` name objects that only OpenAI's servers have.
+    """
+
+    background: bool | None = None
+    conversation: Any = None
+    frequency_penalty: float | None = None
+    max_tool_calls: int | None = None
+    presence_penalty: float | None = None
+    prompt: Any = None
+    safety_identifier: str | None = None
+    truncation: str | None = None
+    user: str | None = None
+
+
+class _Request(Extras, kw_only=True):
     model: str
     input: str | list[Any]
     instructions: str | None | UnsetType = UNSET
@@ -34,7 +51,10 @@ class _Request(msgspec.Struct, kw_only=True):
 
 
 _ITEMIZED = frozenset({"input", "tools", "tool_choice"})
-_AS_GIVEN = [f for f in _Request.__struct_fields__ if f not in _ITEMIZED]
+_EXTRAS = frozenset(Extras.__struct_fields__)
+_AS_GIVEN = [
+    f for f in _Request.__struct_fields__ if f not in _ITEMIZED and f not in _EXTRAS
+]
 
 
 _read_request = msgspec.json.Decoder(_Request).decode
@@ -53,7 +73,7 @@ class RequestDecoder:
         self._kept: OrderedDict[bytes, list[Tool]] = OrderedDict()
         self._limit = kept
 
-    def decode(self, data: bytes | str) -> Request:
+    def decode(self, data: bytes | str) -> tuple[Request, Extras]:
         """Return the request in a body. Raises ``BadRequest`` naming the wrong path."""
         try:
             shape = _read_request(data)
@@ -66,12 +86,13 @@ class RequestDecoder:
         if isinstance(given, str):
             given = [{"role": "user", "content": given}]
         fields = {name: getattr(shape, name) for name in _AS_GIVEN}
-        return Request(
+        request = Request(
             input=[item_from(obj) for obj in given],
             tools=tools or UNSET,
             tool_choice=shape.tool_choice or UNSET,
             **fields,
         )
+        return request, shape
 
     def _tools(self, given: Raw) -> list[Tool] | None:
         key = bytes(given)
@@ -93,4 +114,4 @@ class RequestDecoder:
 
 def decode_request(data: bytes | str) -> Request:
     """Return the request in a body. Raises ``BadRequest`` naming the wrong path."""
-    return RequestDecoder(kept=0).decode(data)
+    return RequestDecoder(kept=0).decode(data)[0]
