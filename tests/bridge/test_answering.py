@@ -21,7 +21,6 @@ from fake_server import (
     Scripted,
     Seen,
     chat_call,
-    chat_end,
     chat_text,
     chat_turn,
     closed_port,
@@ -286,8 +285,8 @@ def test_a_fault_inside_of_the_stream_before_anything_was_shown_is_forgiven_once
 
 
 def test_a_call_beyond_mending_is_asked_for_once_more(tmp_path: Path) -> None:
-    bad = chat_turn(chat_call("no_such_tool", "{}"), chat_end("tool_calls"))
-    good = chat_turn(chat_call("exec_command", '{"cmd":"ls"}'), chat_end("tool_calls"))
+    bad = chat_turn(chat_call("no_such_tool", "{}"))
+    good = chat_turn(chat_call("exec_command", '{"cmd":"ls"}'))
     body = {"input": "x", "stream": True, "tools": [TOOL]}
     answered, server = ask([bad, good], tmp_path, body)
     check_grammar(answered.events)
@@ -301,9 +300,9 @@ def test_a_call_beyond_mending_is_asked_for_once_more(tmp_path: Path) -> None:
 
 
 def test_mending_can_be_turned_off(tmp_path: Path) -> None:
-    bad = chat_turn(chat_call("bash", '{"command":"ls"}'), chat_end("tool_calls"))
+    bad = chat_turn(chat_call("bash", '{"command":"ls"}'))
     body = {"input": "x", "stream": True, "tools": [TOOL]}
-    off = {"repair": False, "text_calls": False, "ask_again": False}
+    off: dict[str, Any] = {"repair": False, "text_calls": False, "ask_again": False}
     answered, server = ask([bad], tmp_path, body, **off)
     [call] = [i for i in items(answered.events) if isinstance(i, FunctionCall)]
     assert (call.name, call.arguments) == ("bash", '{"command":"ls"}')
@@ -378,7 +377,9 @@ def test_a_request_for_a_summary_keeps_the_prompts_head(tmp_path: Path) -> None:
         await asking.respond(codex_turn(tools=[TOOL]), CODEX)
         late = {"type": "message", "role": "user", "content": "Summarise."}
         await asking.respond(codex_turn(late, tools=[]), CODEX)
-        title = {"format": {"type": "json_schema", "name": "t", "schema": {}}}
+        title: dict[str, Any] = {
+            "format": {"type": "json_schema", "name": "t", "schema": {}}
+        }
         await asking.respond(codex_turn(late, text=title), CODEX)
 
     with FakeServer([HI], get=LLAMACPP) as server:

@@ -8,7 +8,7 @@ import pytest
 from bridging import CODEX, Answered, Asking, through
 from codex_oss.bridge.clients import Caller, caller_of
 from codex_oss.bridge.guard import Guard
-from fake_server import FakeServer, Reply, chat_text, chat_turn
+from fake_server import FakeServer, Reply, Scripted, chat_text, chat_turn
 
 HI = chat_turn(chat_text("hi"))
 MODELS: dict[str, Any] = {
@@ -24,8 +24,9 @@ def ask(
     body: object = None,
     **changes: Any,
 ) -> tuple[Answered, FakeServer]:
-    with FakeServer([HI], get=MODELS | {"/api/tags": {"models": []}}) as server:
-        server.post = {"/api/pull": Reply(body={"status": "success"})}
+    tags: dict[str, Scripted] = {"/api/tags": Reply(body=b"{}")}
+    pull: dict[str, Scripted] = {"/api/pull": Reply(body={"status": "success"})}
+    with FakeServer([HI], get=MODELS | tags, post=pull) as server:
         answered = through(
             server.url, tmp, lambda a: a.ask(method, path, body, headers), **changes
         )

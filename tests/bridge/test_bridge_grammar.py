@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bridging import CODEX, Answered, through
 from codex_oss.items import FunctionCall
 from codex_oss.wire import responses
-from fake_server import LLAMACPP, FakeServer, Reply, chunk, sse
+from fake_server import LLAMACPP, Event, FakeServer, Reply, chunk, sse
 from response_grammar import ENDS, check_grammar, items
 
 TOOLS = [
@@ -38,57 +38,59 @@ TEXTS = (
 NAMES = ("exec_command", "bash", "apply_patch", "mcp__x__echo", "echo", "nope", "")
 ARGUMENTS = ('{"cmd":"ls"}', '{"cmd":', '"ls"}', "{}", "", "ls", '{"input":"x"}', "[]")
 
-texts = st.builds(lambda text: chunk({"content": text}), st.sampled_from(TEXTS))
+
+def text(said: str) -> Event:
+    return chunk({"content": said})
+
+
+def thought(key: str, said: str) -> Event:
+    return chunk({key: said})
+
+
+def a_call(
+    index: int | None, call_id: str | None, name: str | None, arguments: str
+) -> Event:
+    function = {"name": name, "arguments": arguments}
+    return chunk(
+        {"tool_calls": [{"index": index, "id": call_id, "function": function}]}
+    )
+
+
+def refused(status: int) -> Reply:
+    return Reply(status=status, body={"error": "no"})
+
+
+def answered(events: list[Event], at: int, *, cut: bool) -> Reply:
+    body = sse(events)
+    return Reply(chunks=[part for part in (body[:at], body[at:]) if part], cut=cut)
+
+
+ENDINGS: list[Event] = [
+    *(chunk({}, finish=finish) for finish in ("stop", "length", "tool_calls", "error")),
+    {"error": {"message": "oh", "code": 500}},
+    {"error": {"message": "the prompt is too long", "code": 400}},
+    "{nonsense",
+    "[DONE]",
+    {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 1}},
+]
+
+texts = st.builds(text, st.sampled_from(TEXTS))
 thoughts = st.builds(
-    lambda key, text: chunk({key: text}),
-    st.sampled_from(["reasoning", "reasoning_content"]),
-    st.sampled_from(TEXTS),
+    thought, st.sampled_from(["reasoning", "reasoning_content"]), st.sampled_from(TEXTS)
 )
 calls = st.builds(
-    lambda index, call_id, name, arguments: chunk(
-        {
-            "tool_calls": [
-                {
-                    "index": index,
-                    "id": call_id,
-                    "function": {"name": name, "arguments": arguments},
-                }
-            ]
-        }
-    ),
+    a_call,
     st.sampled_from([0, 1, None]),
     st.sampled_from(["call_1", "call_2", None]),
     st.sampled_from([*NAMES, None]),
     st.sampled_from(ARGUMENTS),
 )
-ends = st.sampled_from(
-    [
-        *(
-            chunk({}, finish=finish)
-            for finish in ("stop", "length", "tool_calls", "error")
-        ),
-        {"error": {"message": "oh", "code": 500}},
-        {"error": {"message": "the prompt is too long", "code": 400}},
-        "{nonsense",
-        "[DONE]",
-        {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 1}},
-    ]
+streams = st.lists(
+    st.one_of(texts, thoughts, calls, st.sampled_from(ENDINGS)), max_size=8
 )
-streams = st.lists(st.one_of(texts, thoughts, calls, ends), max_size=8)
-answers = st.builds(
-    lambda events, cut, at: _reply(sse(events), cut=cut, at=at),
-    streams,
-    st.booleans(),
-    st.integers(0, 400),
-)
-refusals = st.builds(
-    lambda status: Reply(status=status, body={"error": "no"}),
-    st.sampled_from([400, 404, 500]),
-)
-
-
-def _reply(body: bytes, *, cut: bool, at: int) -> Reply:
-    return Reply(chunks=[part for part in (body[:at], body[at:]) if part], cut=cut)
+answers = st.builds(answered, streams, st.integers(0, 400), cut=st.booleans())
+refusals = st.builds(refused, st.sampled_from([400, 404, 500]))
+scripts = st.lists(st.one_of(answers, answers, refusals), min_size=1, max_size=3)
 
 
 def ask(script: list[Reply], *, codex: bool, stream: bool) -> Answered:
@@ -99,13 +101,13 @@ def ask(script: list[Reply], *, codex: bool, stream: bool) -> Answered:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.one_of(answers, answers, refusals), min_size=1, max_size=3))
+@given(scripts)
 def test_no_stream_is_ungrammatical(script: list[Reply]) -> None:
-    answered = ask(script, codex=True, stream=True)
-    if answered.status != 200:
-        assert answered.body
+    got = ask(script, codex=True, stream=True)
+    if got.status != 200:
+        assert got.body
         return
-    events = answered.events
+    events = got.events
     assert isinstance(events[-1], ENDS)
     assert not any(isinstance(event, ENDS) for event in events[:-1])
     _check_numbers(events)
@@ -116,11 +118,11 @@ def test_no_stream_is_ungrammatical(script: list[Reply]) -> None:
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.one_of(answers, refusals), min_size=1, max_size=3))
+@given(scripts)
 def test_what_is_not_streamed_is_a_response_or_an_error(script: list[Reply]) -> None:
-    answered = ask(script, codex=False, stream=False)
-    whole = msgspec.json.decode(answered.body)
-    if answered.status == 200:
+    got = ask(script, codex=False, stream=False)
+    whole = msgspec.json.decode(got.body)
+    if got.status == 200:
         assert whole["status"] in ("completed", "incomplete", "failed")
         ids = [item["id"] for item in whole["output"]]
         assert len(set(ids)) == len(ids)
