@@ -10,6 +10,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from queue import SimpleQueue
 from typing import Any, Self
 
 import msgspec
@@ -202,11 +203,17 @@ class ScriptedUpstream(FakeServer):
         self._attempts: dict[tuple[str, int], int] = {}
         self.bodies: dict[str, list[Body]] = {}
         self.seen: dict[str, list[Seen]] = {}
+        self._played: SimpleQueue[str] = SimpleQueue()
 
     def add(self, scenario: Scenario) -> Self:
         """Play one more."""
         self._scenarios[scenario.name] = scenario
         return self
+
+    def wait_played(self, name: str) -> None:
+        """Wait, in the test, until a scenario was asked for."""
+        while self._played.get(timeout=WAIT_S) != name:
+            pass
 
     def _play(self, seen: Seen) -> Reply:
         body = seen.json
@@ -216,6 +223,7 @@ class ScriptedUpstream(FakeServer):
             return Reply(status=400, body={"error": f"no scenario {name!r}"})
         self.bodies.setdefault(name, []).append(body)
         self.seen.setdefault(name, []).append(seen)
+        self._played.put(name)
         if complaint := (strict if scenario.strict else lenient)(body["messages"]):
             error = {"code": 400, "message": complaint, "type": "invalid_request_error"}
             return Reply(status=400, body={"error": error})

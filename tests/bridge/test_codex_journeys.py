@@ -215,7 +215,7 @@ def test_a_client_that_is_killed_stops_the_prefill(codex: Codex) -> None:
     with playing(scenario) as (upstream, bridge):
         process = codex.start(bridge.url, "[[killed]] Go.", codex.folder("killed"))
         try:
-            wait_asked(upstream, "killed")
+            upstream.wait_played("killed")
         finally:
             kill(process)
         (seen,) = upstream.seen["killed"]
@@ -329,11 +329,3 @@ def catalogue_entry() -> Body:
         "apply_patch_tool_type": "freeform",
         "context_window": 32_768,
     }
-
-
-def wait_asked(upstream: ScriptedUpstream, name: str) -> None:
-    """Wait until a scenario was asked for."""
-    for count in range(1, 10):
-        upstream.wait_requests(count)
-        if name in upstream.seen:
-            return

@@ -32,7 +32,9 @@ def ran(*calls: dict[str, Any]) -> list[Any]:
 
 SCRIPTS: dict[str, Callable[[], list[Any]]] = {
     "a message": lambda: [turn(message("hi"))],
-    "a command": lambda: ran(call("exec_command", {"cmd": "echo A; echo B >&2"})),
+    "a command": lambda: ran(
+        call("exec_command", {"cmd": "echo A; sleep 0.2; echo B >&2"})
+    ),
     "a failing command": lambda: ran(call("exec_command", {"cmd": "exit 7"})),
     "a killed command": lambda: ran(call("exec_command", {"cmd": "kill -9 $$"})),
     "no such folder": lambda: ran(
