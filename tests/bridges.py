@@ -39,6 +39,19 @@ def ours(upstream: str, *more: str) -> Generator[Running, None, None]:
 
 
 @contextlib.contextmanager
+def embedded(model: str, *more: str) -> Generator[Running, None, None]:
+    """Run `codex-oss bridge` in front of the embedded engine with a GGUF file."""
+    argv = [sys.executable, "-m", "codex_oss", "bridge", "--engine", "llamacpp"]
+    with (
+        tempfile.TemporaryDirectory() as home,
+        _started(
+            [*argv, "-m", model, "--listen-port", "0", *more], None, home
+        ) as running,
+    ):
+        yield running
+
+
+@contextlib.contextmanager
 def relay(program: str, upstream: str) -> Generator[Running, None, None]:
     """Run codex-relay in front of a server."""
     port = free_port()
