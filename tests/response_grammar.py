@@ -37,11 +37,13 @@ def items(events: Iterable[responses.Event]) -> list[Item]:
 
 
 def meaning(items: Iterable[Item]) -> list[tuple[str, str]]:
-    """Return what the items say; a message that was taken back says nothing."""
+    """Return what the items say; one that was taken back says nothing."""
     said: list[tuple[str, str]] = []
     for item in items:
         match item:
             case Message(phase="commentary", content=[OutputText(text="")]):
+                pass
+            case Reasoning(summary=[]):
                 pass
             case Reasoning(summary=[summary]):
                 said.append(("thought", summary.text.strip()))
@@ -143,6 +145,8 @@ class _Stream:
                 assert told(responses.OutputTextDelta) == part.text
             case Message(content=[Refusal() as part]):
                 assert told(responses.RefusalDelta) == part.refusal
+            case Reasoning(summary=[]):
+                pass  # taken back
             case Reasoning(summary=[summary], content=[thought]):
                 assert told(responses.ReasoningSummaryTextDelta) == summary.text
                 assert told(responses.ReasoningTextDelta) == thought.text

@@ -149,7 +149,6 @@ def test_a_request_for_a_summary_keeps_the_prompt_and_its_tools(codex: Codex) ->
     assert compaction["tool_choice"] == "none"
 
 
-@pytest.mark.xfail(reason="what was learned of a model's template is trusted too much")
 @pytest.mark.parametrize("written", [DONE, f"<think>\n{THOUGHT}\n</think>\n{DONE}"])
 def test_a_model_that_once_thought_without_an_opener_may_answer_as_others_do(
     codex: Codex, written: str

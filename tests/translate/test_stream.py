@@ -179,13 +179,33 @@ def test_thinking_may_end_with_a_quote(said: str) -> None:
         ]
 
 
-def test_who_thinks_without_a_beginning_is_told() -> None:
-    subject = translator()
-    for body in text("Hm", "</think>", "Hi"):
+def tells(said: str, quirks: Quirks, reason: str = "stop") -> bool | None:
+    subject = translator(quirks=quirks)
+    for body in (*text(*said), delta(reason)):
         chunk = chat.decode_chunk(json.dumps(body))
         assert chunk
         subject.feed(chunk)
-    assert subject.thought_unopened
+    return subject.thought_unopened
+
+
+@pytest.mark.parametrize(
+    ("said", "known", "new"),
+    [
+        # An answer; what it tells where thinking was expected, and where not.
+        ("Hm</think>Hi", True, True),
+        ("Hm\n</think>\n\n" + CALL, True, True),
+        ("<think>Hm</think>Hi", False, None),
+        ("<think>Hm", False, None),
+        ("Hi", False, None),
+        ("", None, None),
+    ],
+)
+def test_an_answer_tells_whether_the_template_begins_the_thinking(
+    said: str, *, known: bool | None, new: bool | None
+) -> None:
+    assert tells(said, Quirks(think_opened=True)) is known
+    assert tells(said, Quirks()) is new
+    assert tells(said, Quirks(think_opened=True), "length") is None
 
 
 @pytest.mark.parametrize(
@@ -202,13 +222,65 @@ def test_words_about_the_tag_are_words(said: str) -> None:
         assert items(run(*text(*pieces))) == [message("msg_2", said)]
 
 
-def test_an_answer_without_the_thinking_that_was_expected_is_told() -> None:
-    events = run(*text("H", "i"), quirks=Quirks(think_opened=True))
-    assert items(events) == [reasoning("rs_2", "Hi"), message("msg_3", "Hi")]
-    called = run(*text("Hm", HERMES), quirks=Quirks(think_opened=True))
-    assert meaning(items(called))[-1] == ("exec_command", '{"cmd":"ls"}')
-    cut = run(*text("Hi"), reason="length", quirks=Quirks(think_opened=True))
-    assert meaning(items(cut)) == [("thought", "Hi")]
+EXPECTED = [
+    ("Hm</think>Hi", "stop", [("thought", "Hm"), ("said", "Hi")]),
+    ("\nHm\n</think>\n\nHi", "stop", [("thought", "Hm"), ("said", "Hi")]),
+    ("</think>Hi", "stop", [("said", "Hi")]),
+    ("<think>Hm</think>Hi", "stop", [("thought", "Hm"), ("said", "Hi")]),
+    ("\n<thinking>Hm</thinking>Hi", "stop", [("thought", "Hm"), ("said", "Hi")]),
+    ("Hi", "stop", [("said", "Hi")]),
+    ("<b>Hi</b>", "stop", [("said", "<b>Hi</b>")]),
+    ("Hi <think> there", "stop", [("said", "Hi <think> there")]),
+    (
+        f"Hm</think>{HERMES}",
+        "stop",
+        [("thought", "Hm"), ("exec_command", '{"cmd":"ls"}')],
+    ),
+    (
+        f"Hi{HERMES}",
+        "stop",
+        [("said", "Hi"), ("exec_command", '{"cmd":"ls"}')],
+    ),
+    (CALL, "stop", [("exec_command", '{"cmd":"ls"}')]),
+    ("Hm", "length", [("thought", "Hm")]),
+    ("<think>Hm", "length", [("thought", "Hm")]),
+    ("Hm</think>Hi", "length", [("thought", "Hm"), ("said", "Hi")]),
+]
+"""Answers where thinking was expected, how they end, and what is told of them."""
+
+
+@pytest.mark.parametrize(("said", "reason", "told"), EXPECTED)
+def test_where_thinking_was_expected_the_answer_is_still_told_once(
+    said: str, reason: str, told: list[tuple[str, str]]
+) -> None:
+    quirks = Quirks(think_opened=True)
+    for pieces in ([said], list(said)):
+        assert meaning(items(run(*text(*pieces), reason=reason, quirks=quirks))) == told
+
+
+def test_a_call_may_follow_thinking_that_was_expected() -> None:
+    events = run(
+        *text("Hm", "</think>\n"),
+        call('{"cmd":"ls"}', name="exec_command", id="c"),
+        reason="tool_calls",
+        quirks=Quirks(think_opened=True),
+    )
+    assert meaning(items(events)) == [
+        ("thought", "Hm"),
+        ("exec_command", '{"cmd":"ls"}'),
+    ]
+
+
+def test_thinking_that_was_expected_is_told_as_it_comes() -> None:
+    subject = translator(quirks=Quirks(think_opened=True))
+    told: list[str] = []
+    for body in text("<", "b", ">", "H", "m"):
+        chunk = chat.decode_chunk(json.dumps(body))
+        assert chunk
+        events = subject.feed(chunk)
+        deltas = [e for e in events if isinstance(e, responses.ReasoningTextDelta)]
+        told.append("".join(event.delta for event in deltas))
+    assert told == ["", "<b", ">", "H", "m"]
 
 
 def test_a_text_that_only_resembles_a_tag_is_text() -> None:

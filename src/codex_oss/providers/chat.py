@@ -64,7 +64,7 @@ class ChatModel:
         self._left_out: set[str] = set()
         self._mapped: tuple[object, ToolMap] | None = None
         self._thinks = False
-        """Whether an answer ended thinking that the template had begun."""
+        """Whether the last answer that tells ended thinking that it never began."""
 
     async def stream(
         self, request: responses.Request
@@ -109,7 +109,8 @@ class ChatModel:
             translator.again()
             reply, decoder = await self._send(request.model, sent, note)
             await _drain(reply, _Answer(decoder, translator), tap)
-        self._thinks = self._thinks or translator.thought_unopened
+        if translator.thought_unopened is not None:
+            self._thinks = translator.thought_unopened
         if tap.usage and (cut := truncated(asked.sent, tap.usage)):
             note(cut)
 

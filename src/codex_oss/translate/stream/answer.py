@@ -78,6 +78,17 @@ class Answer:
         if isinstance(item, OpenMessage):
             self.write(OpenReasoning, item.take_back())
 
+    def unthink(self) -> str:
+        """Take the open reasoning back: its text turned out to be words. Return it."""
+        item = self._open
+        if isinstance(item, OpenReasoning):
+            self._open = None
+            return item.take_back()
+        texts: list[str] = []
+        while self._late and self._late[-1][0] is OpenReasoning:
+            texts.append(self._late.pop()[1])
+        return "".join(reversed(texts))
+
     # --- the second answer -------------------------------------------------------
 
     def said(self) -> chat.Assistant:

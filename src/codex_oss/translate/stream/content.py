@@ -1,8 +1,9 @@
 """An answer's text on its way out: thinking and calls that stand in it are taken out.
 
 States follow each other, one method each, and ``feed`` is the present one: ``begin``
-until it is clear what the text is, ``think`` inside of thinking, ``tell`` for words,
-``hold`` for what is a call if nothing else follows.
+until it is clear what the text is (``begin_inside`` where thinking is expected),
+``think`` inside of thinking, ``tell`` for words, ``hold`` for what is a call if nothing
+else follows.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ THINK_TAGS = {
     "<seed:think>": "</seed:think>",  # Seed-OSS
 }
 OPENING, CLOSING = "<think>", "</think>"
+_TAGS = tuple(THINK_TAGS)
 _QUOTES = ("`", '"', "'")
 _MARKS = frozenset((CLOSING[0], *found.FIRST_CHARACTERS))
 DECIDED = 64
@@ -30,10 +32,12 @@ class Content:
     """Splits text into thinking, calls and what the person is told.
 
     ``offered`` are the tools that may be called in text, with their schemas; none:
-    calls are not looked for. ``opened``: the text begins inside of thinking.
+    calls are not looked for. ``opened``: the text is expected to begin inside of
+    thinking.
 
-    Thinking that has an end and no beginning was told as words before that was known.
-    So their message ends empty, and they follow as reasoning.
+    Text is told at once as what it seems to be. Thinking that has an end and no
+    beginning was told as words, then: their message ends empty, and they follow as
+    reasoning. Words where thinking was expected go the other way, unless they were cut.
     """
 
     def __init__(
@@ -44,7 +48,8 @@ class Content:
         *,
         opened: bool = False,
     ) -> None:
-        self.thought_unopened = False
+        self.thought_unopened: bool | None = None
+        """Whether thinking ended that had no beginning. None: the text does not say."""
         self._answer = answer
         self._offered = offered
         self._mender = mender
@@ -58,8 +63,9 @@ class Content:
         """Begin another answer."""
         self._closing = CLOSING
         self._thought = False
-        self._unsure: list[str] | None = [] if self._opened else None
-        self.feed: Callable[[str], None] = self._think if self._opened else self._begin
+        self._unsure = self._opened
+        begin = self._begin_inside if self._opened else self._begin
+        self.feed: Callable[[str], None] = begin
 
     def finish(self, *, cut: bool = False) -> None:
         """Let go of what is held back: the text, or this run of it, is over.
@@ -80,12 +86,14 @@ class Content:
         self._told.clear()
 
     def _end_thinking(self, held: str, *, cut: bool) -> None:
-        """End thinking that has no end: perhaps the template opened none."""
+        """End thinking that has no end: perhaps it was none."""
         if held:
             self._answer.write(OpenReasoning, held)
-        unsure, self._unsure = self._unsure, None
-        if unsure is not None and not cut:
-            self._begin("".join([*unsure, held]))
+        unsure, self._unsure = self._unsure, False
+        if unsure:
+            self.thought_unopened = False
+        if unsure and not cut:
+            self._begin(self._answer.unthink())
             self.finish()
 
     def _call(self, told: str, held: str) -> bool:
@@ -102,6 +110,15 @@ class Content:
 
     # --- the states --------------------------------------------------------------
 
+    def _begin_inside(self, text: str) -> None:
+        held = self._release() + text
+        start = held.lstrip()
+        if start.startswith(_TAGS) or any(tag.startswith(start) for tag in THINK_TAGS):
+            self._begin(held)
+        else:
+            self.feed = self._think
+            self._think(held)
+
     def _begin(self, text: str) -> None:
         self._hold(text)
         held = self._release()
@@ -110,7 +127,8 @@ class Content:
         if tag:
             self._closing = THINK_TAGS[tag]
             self._thought = False
-            self._unsure = None
+            if self._unsure:
+                self.thought_unopened = self._unsure = False
             self.feed = self._think
             self._think(start.removeprefix(tag))
         elif any(tag.startswith(start) for tag in THINK_TAGS):
@@ -134,10 +152,10 @@ class Content:
         if thought:
             self._thought = True
             self._answer.write(OpenReasoning, thought)
-            if self._unsure is not None:
-                self._unsure.append(thought)
         if tag:
-            self._unsure = None
+            if self._unsure:
+                self.thought_unopened = True
+                self._unsure = False
             self.feed = self._begin
             self._begin(rest)
         else:

@@ -150,7 +150,23 @@ class OpenReasoning:
     def close(self, status: Status) -> None:
         """End the item."""
         text = "".join(self._texts)
-        summary = SummaryText(text=text)
+        self._tell_whole(text)
+        item = Reasoning(
+            id=self._id,
+            summary=[SummaryText(text=text)],
+            content=[ReasoningText(text=text)],
+            status=status,
+        )
+        self._output.finish_item(self._index, item)
+
+    def take_back(self) -> str:
+        """End the item without its text, which was no reasoning; return that."""
+        self._tell_whole("")
+        item = Reasoning(id=self._id, status="completed")
+        self._output.finish_item(self._index, item)
+        return "".join(self._texts)
+
+    def _tell_whole(self, text: str) -> None:
         emit, item_id, index = self._output.emit, self._id, self._index
         emit(
             responses.ReasoningTextDone(
@@ -164,16 +180,12 @@ class OpenReasoning:
         )
         emit(
             responses.ReasoningSummaryPartDone(
-                item_id=item_id, output_index=index, summary_index=0, part=summary
+                item_id=item_id,
+                output_index=index,
+                summary_index=0,
+                part=SummaryText(text=text),
             )
         )
-        item = Reasoning(
-            id=item_id,
-            summary=[summary],
-            content=[ReasoningText(text=text)],
-            status=status,
-        )
-        self._output.finish_item(index, item)
 
 
 def _message(item_id: str, status: Status, *parts: Part) -> Message:

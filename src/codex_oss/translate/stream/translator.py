@@ -96,12 +96,13 @@ class Translator:
         return replace(said, **{field: thought}) if field and thought else said
 
     @property
-    def thought_unopened(self) -> bool:
-        """Whether the text ended thinking that it never began.
+    def thought_unopened(self) -> bool | None:
+        """Whether the text ended thinking that it never began. None: it does not say.
 
-        Then the template opens it: ``Quirks.think_opened`` suits the model.
+        Then the template opens it: ``Quirks.think_opened`` suits the model, until an
+        answer that was expected to begin so does not. A cut answer tells nothing.
         """
-        return self._text.thought_unopened
+        return None if self._cut else self._text.thought_unopened
 
     def again(self) -> None:
         """Begin the second answer of the same response. There is no third."""
@@ -122,7 +123,9 @@ class Translator:
         if self._ended:
             return []
         self._start()
-        if isinstance(chunk, chat.Chunk):
+        if text := _only_text(chunk):  # nearly every chunk
+            self._tell(text)
+        elif isinstance(chunk, chat.Chunk):
             self._read(chunk)
         else:
             said = f"{chunk.code} {chunk.message}"
