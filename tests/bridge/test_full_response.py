@@ -388,7 +388,6 @@ PART: dict[str, Any] = {
                 "item": {
                     "type": "reasoning",
                     "summary": [],
-                    "content": [{"type": "reasoning_text", "text": ""}],
                     "id": "rs_1",
                 },
             },

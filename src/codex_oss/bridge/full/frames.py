@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from codex_oss.bridge.full.whole import opening_item, whole_item, whole_part
+from codex_oss.bridge.full.whole import whole_item, whole_part
 from codex_oss.items import Unknown
 from codex_oss.wire import responses
 
@@ -115,7 +115,7 @@ def _in_call(
 def _other_frame(event: responses.Event, number: int) -> bytes:
     match event:
         case responses.OutputItemAdded():
-            item = _json(opening_item(event.item))
+            item = _json(whole_item(event.item))
             return _ITEM_ADDED % (number, event.output_index, item)
         case responses.OutputItemDone():
             item = _json(whole_item(event.item))

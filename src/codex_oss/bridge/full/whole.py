@@ -10,7 +10,6 @@ from codex_oss.items import (
     Message,
     OutputText,
     Part,
-    Reasoning,
     ReasoningText,
     Tagged,
 )
@@ -47,19 +46,8 @@ def whole_item(item: Item) -> object:
             return item
 
 
-def opening_item(item: Item) -> object:
-    """Return an item that begins.
-
-    One of reasoning gets an empty text: openai-node adds the deltas to it, and ends
-    the stream with an error where there is none.
-    """
-    if isinstance(item, Reasoning) and not item.content:
-        return msgspec.structs.replace(item, content=[ReasoningText(text="")])
-    return whole_item(item)
-
-
-def whole_part(part: Part) -> object:
-    """Return a part of a message with every field that clients demand."""
+def whole_part(part: Part | ReasoningText) -> object:
+    """Return a part of an item with every field that clients demand."""
     if isinstance(part, OutputText):
         return _OutputText(text=part.text, annotations=part.annotations)
     return part

@@ -26,6 +26,8 @@ Status = Literal["in_progress", "completed", "incomplete"]
 class OpenMessage:
     """A message of one part of text."""
 
+    __slots__ = ("_id", "_index", "_output", "_texts")
+
     def __init__(self, output: Output) -> None:
         self._output = output
         self._id = output.new_id("msg_")
@@ -132,6 +134,14 @@ class OpenReasoning:
                 item_id=self._id, output_index=self._index, part=SummaryText(text="")
             )
         )
+        output.emit(
+            responses.ContentPartAdded(
+                item_id=self._id,
+                output_index=self._index,
+                content_index=0,
+                part=ReasoningText(text=""),
+            )
+        )
 
     def write(self, delta: str) -> None:
         """Add text."""
@@ -173,6 +183,7 @@ class OpenReasoning:
                 item_id=item_id, output_index=index, content_index=0, text=text
             )
         )
+        _close_part(self._output, item_id, index, ReasoningText(text=text))
         emit(
             responses.ReasoningSummaryTextDone(
                 item_id=item_id, output_index=index, summary_index=0, text=text
@@ -192,7 +203,9 @@ def _message(item_id: str, status: Status, *parts: Part) -> Message:
     return Message(role="assistant", content=list(parts), id=item_id, status=status)
 
 
-def _close_part(output: Output, item_id: str, index: int, part: Part) -> None:
+def _close_part(
+    output: Output, item_id: str, index: int, part: Part | ReasoningText
+) -> None:
     output.emit(
         responses.ContentPartDone(
             item_id=item_id, output_index=index, content_index=0, part=part

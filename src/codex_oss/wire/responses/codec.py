@@ -24,6 +24,7 @@ from codex_oss.items import (
     OutputText,
     Part,
     Reasoning,
+    ReasoningText,
     Refusal,
     Role,
     ToolSearchCall,
@@ -345,9 +346,15 @@ def _item_event(tag: str, obj: Any) -> Event:
             output_index=obj.get("output_index") or 0,
             item_id=obj.get("item_id") or "",
             content_index=obj.get("content_index") or 0,
-            part=part_from(obj["part"]),
+            part=_streamed_part(obj["part"]),
         )
     return msgspec.convert(obj, FlatEvent)
+
+
+def _streamed_part(obj: Any) -> Part | ReasoningText:
+    if _tag(obj) == "reasoning_text":
+        return msgspec.convert(obj, ReasoningText)
+    return part_from(obj)
 
 
 def _life_event(kind: type[_LifeEvent], obj: Any) -> Event:

@@ -1,6 +1,6 @@
 """The events of a Responses stream, in the order a response goes through them."""
 
-from codex_oss.items import Item, Part, SummaryText, Tagged, Unknown
+from codex_oss.items import Item, Part, ReasoningText, SummaryText, Tagged, Unknown
 from codex_oss.wire.responses.body import Response
 
 
@@ -41,23 +41,23 @@ class OutputItemDone(
 class ContentPartAdded(
     _Event, frozen=True, kw_only=True, tag="response.content_part.added"
 ):
-    """A part of a message begins."""
+    """A part of a message or of reasoning begins."""
 
     item_id: str
     output_index: int
     content_index: int
-    part: Part
+    part: Part | ReasoningText
 
 
 class ContentPartDone(
     _Event, frozen=True, kw_only=True, tag="response.content_part.done"
 ):
-    """A part of a message is whole."""
+    """A part of a message or of reasoning is whole."""
 
     item_id: str
     output_index: int
     content_index: int
-    part: Part
+    part: Part | ReasoningText
 
 
 class OutputTextDelta(
