@@ -2,6 +2,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,14 @@ from chat_streams import (
     translator,
 )
 from codex_oss.errors import StreamCut
-from codex_oss.items import Message, OutputText, Refusal
+from codex_oss.items import (
+    Message,
+    OutputText,
+    Reasoning,
+    ReasoningText,
+    Refusal,
+    SummaryText,
+)
 from codex_oss.translate.quirks import Quirks
 from codex_oss.wire import chat, responses
 from codex_oss.wire.framing import SseDecoder, encode_sse
@@ -101,6 +109,36 @@ def test_a_refusal_is_a_message_of_its_own() -> None:
 def test_reasoning_is_told_as_summary_and_as_text(field: str) -> None:
     events = run(delta(**{field: "Let me"}), delta(**{field: " see"}), *text("Hi"))
     assert items(events) == [reasoning("rs_2", "Let me see"), message("msg_3", "Hi")]
+
+
+def test_a_thought_goes_through_all_its_events() -> None:
+    events = run(delta(reasoning="Hm"))
+    item_id, whole = "rs_2", ReasoningText(text="Hm")
+    where: Any = {"item_id": item_id, "output_index": 0, "content_index": 0}
+    short: Any = {"item_id": item_id, "output_index": 0, "summary_index": 0}
+    begun = Reasoning(id=item_id, status="in_progress")
+    assert events[2:-1] == [
+        responses.OutputItemAdded(sequence_number=2, output_index=0, item=begun),
+        responses.ReasoningSummaryPartAdded(
+            sequence_number=3, part=SummaryText(text=""), **short
+        ),
+        responses.ContentPartAdded(
+            sequence_number=4, part=ReasoningText(text=""), **where
+        ),
+        responses.ReasoningSummaryTextDelta(sequence_number=5, delta="Hm", **short),
+        responses.ReasoningTextDelta(sequence_number=6, delta="Hm", **where),
+        responses.ReasoningTextDone(sequence_number=7, text="Hm", **where),
+        responses.ContentPartDone(sequence_number=8, part=whole, **where),
+        responses.ReasoningSummaryTextDone(sequence_number=9, text="Hm", **short),
+        responses.ReasoningSummaryPartDone(
+            sequence_number=10, part=SummaryText(text="Hm"), **short
+        ),
+        responses.OutputItemDone(
+            sequence_number=11, output_index=0, item=reasoning(item_id, "Hm")
+        ),
+    ]
+    frames = [msgspec.json.encode(event) for event in events[2:-1]]
+    assert [responses.decode_event(frame) for frame in frames] == events[2:-1]
 
 
 @pytest.mark.parametrize("tags", [("<think>", "</think>"), ("[THINK]", "[/THINK]")])
