@@ -96,6 +96,22 @@ def test_frames_do_not_depend_on_the_chunks(
 
 @given(
     st.lists(
+        st.sampled_from(
+            [data for data, _ in CASES.values()]
+            + [b"data: x\n\n" * 3, b"data: a\xe2\x82\n\n", b"data: x\n\ny: z\n\n"]
+        )
+    ),
+    st.lists(st.integers(min_value=0, max_value=500), max_size=8),
+)
+def test_texts_are_those_of_the_frames(parts: list[bytes], cuts: list[int]) -> None:
+    frames, texts = SseDecoder(), SseDecoder()
+    for chunk in pieces(b"".join(parts), cuts):
+        assert texts.texts(chunk) == [frame.data for frame in frames.feed(chunk)]
+    assert texts.finish() == frames.finish()
+
+
+@given(
+    st.lists(
         st.tuples(
             st.sampled_from(["", "a", "response.created"]),
             st.text(st.characters(exclude_characters="\r", exclude_categories=["Cs"])),

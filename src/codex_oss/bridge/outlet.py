@@ -8,7 +8,6 @@ from codex_oss.bridge.detached import Detached
 from codex_oss.bridge.failures import for_codex
 from codex_oss.bridge.full import Frame, encode_event
 from codex_oss.bridge.ledger import Entry
-from codex_oss.facts import Fact
 from codex_oss.items import Item
 from codex_oss.net.server import Exchange
 from codex_oss.wire import responses
@@ -31,6 +30,7 @@ class Whole:
 
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
+        self.note = entry.note
         self._first = True
         self.response: responses.Response | None = None
 
@@ -47,10 +47,6 @@ class Whole:
     async def ready(self) -> None:
         """Return: nobody is slow here."""
 
-    def note(self, fact: Fact) -> None:
-        """Keep a fact."""
-        self._entry.note(fact)
-
 
 class Streamed:
     """Sends events to the client (``ports.Outlet``), and keeps the stream alive.
@@ -63,6 +59,25 @@ class Streamed:
     request that fails before gets a status that says so. From then on no
     ``keep_alive_s`` seconds pass without an event.
     """
+
+    __slots__ = (
+        "_codex",
+        "_entry",
+        "_exchange",
+        "_frame",
+        "_held",
+        "_hold_end",
+        "_keep_alive_s",
+        "_loop",
+        "_number",
+        "_quiet",
+        "_timer",
+        "_waits_for_token",
+        "begun",
+        "done",
+        "note",
+        "response",
+    )
 
     def __init__(
         self,
@@ -77,6 +92,8 @@ class Streamed:
         self._exchange = exchange
         self._frame = frame
         self._entry = entry
+        # The entry's own: who keeps it (ports.Outlet) keeps neither this nor the request.
+        self.note = entry.note
         self._number = 0
         self._quiet = False
         self._keep_alive_s = keep_alive_s
@@ -96,6 +113,16 @@ class Streamed:
 
     def put(self, events: list[responses.Event]) -> bool:
         """Send events, all in one write."""
+        if (
+            len(events) == 1
+            and type(events[0]) in _DELTAS
+            and not self._waits_for_token
+        ):
+            frame = encode_event(events[0], self._number)  # nearly every read
+            self._number += 1
+            self._quiet = False
+            self._entry.wrote(frame)
+            return self._exchange.write(frame)
         out: list[bytes] = []
         for event in events:
             if type(event) in _DELTAS:
@@ -114,10 +141,6 @@ class Streamed:
     async def ready(self) -> None:
         """Wait until the client has read more."""
         await self._exchange.ready()
-
-    def note(self, fact: Fact) -> None:
-        """Keep a fact."""
-        self._entry.note(fact)
 
     # --- what is not an event of the model --------------------------------------------
 

@@ -33,6 +33,38 @@ class Connection(asyncio.BufferedProtocol):
     what is in it is used up at once.
     """
 
+    __slots__ = (
+        "_body",
+        "_buffer",
+        "_deadline",
+        "_fault",
+        "_full",
+        "_has_head",
+        "_head_bytes",
+        "_held",
+        "_idle",
+        "_idle_s",
+        "_loop",
+        "_method",
+        "_on_rest",
+        "_parser",
+        "_paused",
+        "_put",
+        "_raised",
+        "_sized",
+        "_turn",
+        "_waiter",
+        "closed_by_peer",
+        "complete",
+        "headers",
+        "lost",
+        "place",
+        "received",
+        "reusable",
+        "status",
+        "transport",
+    )
+
     def __init__(self, place: str, buffer: memoryview) -> None:
         self._buffer = buffer
         self.place = place
@@ -222,21 +254,14 @@ class Connection(asyncio.BufferedProtocol):
         return data
 
     def _pour_on(self, put: Callable[[bytes], bool]) -> None:
-        self._deadline.set(self._idle_s)
         turn = self._turn
-        if self._body:
-            try:
-                more = put(self._drain())
-            except BaseException as error:  # noqa: BLE001  raised again by `pour`
-                self._raised, more = error, False
-            if self._turn != turn:
-                return
-            if not more:
-                self._full, self._put = True, None
-                self._pause()
-                self._wake()
-                return
-        if self.complete or self.lost:
+        try:
+            more = put(self._drain())
+        except BaseException as error:  # noqa: BLE001  raised again by `pour`
+            self._raised, more = error, False
+        if not more and self._turn == turn:
+            self._full, self._put = True, None
+            self._pause()
             self._wake()
 
     def _dismiss(self) -> None:
@@ -291,10 +316,15 @@ class Connection(asyncio.BufferedProtocol):
             self._fail("switched to another protocol")
         except HttpParserError as error:
             self._fail(f"sent what is not HTTP: {error.__context__ or error}")
-        if self._put is None:
+        put = self._put
+        if put is None:
             self._wake()
-        else:
-            self._pour_on(self._put)
+            return
+        self._deadline.set(self._idle_s)
+        if self._body:
+            self._pour_on(put)
+        if self.complete or self.lost:
+            self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note the end, which is also the end of a body without a length."""

@@ -16,6 +16,16 @@ class Reply:
     redirects. Cancelling a read closes the socket at once.
     """
 
+    __slots__ = (
+        "_connection",
+        "_give_back",
+        "_idle_s",
+        "_inflater",
+        "headers",
+        "status",
+        "url",
+    )
+
     def __init__(
         self,
         connection: Connection,

@@ -47,5 +47,6 @@ class Frames:
             return None
         data = await self._reply.receive()
         self._over = not data
-        frames = self._decoder.feed(data) if data else self._decoder.finish()
-        return [frame.data for frame in frames]
+        if data:
+            return self._decoder.texts(data)
+        return [frame.data for frame in self._decoder.finish()]

@@ -255,6 +255,8 @@ class _Asked(msgspec.Struct, frozen=True):
 class _Answer:
     """Bytes of one answer in, events out. ``ended``: no more bytes are needed."""
 
+    __slots__ = ("_decoder", "_translator", "ended")
+
     def __init__(self, decoder: Decoder, translator: Translator) -> None:
         self._decoder = decoder
         self._translator = translator

@@ -127,13 +127,18 @@ class ChatDialect:
 class EventsDecoder:
     """Reads chunks from server-sent events; ``[DONE]`` is the end."""
 
+    __slots__ = ("_sse", "ended")
+
     def __init__(self) -> None:
         self._sse = SseDecoder()
         self.ended = False
 
     def feed(self, data: bytes) -> list[Piece]:
         """Return the chunks of the events that are whole now."""
-        return self._read([frame.data for frame in self._sse.feed(data)])
+        texts = self._sse.texts(data)
+        if len(texts) == 1 and not self.ended and (one := chat.decode_chunk(texts[0])):
+            return [one]  # nearly every read
+        return self._read(texts)
 
     def finish(self) -> list[Piece]:
         """Return the chunk of an event that no blank line ended."""
@@ -141,13 +146,14 @@ class EventsDecoder:
 
     def _read(self, events: list[str]) -> list[Piece]:
         pieces: list[Piece] = []
+        if self.ended:
+            return pieces
         for data in events:
-            if self.ended:
-                break
-            if data.strip() == chat.DONE:
-                self.ended = True
-            elif piece := chat.decode_chunk(data):
+            if piece := chat.decode_chunk(data):
                 pieces.append(piece)
+            elif data.strip() == chat.DONE:
+                self.ended = True
+                break
         return pieces
 
 

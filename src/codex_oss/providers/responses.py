@@ -63,7 +63,7 @@ class ResponsesModel:
 
             def put(data: bytes) -> bool:
                 nonlocal ended
-                events = list(_decoded([frame.data for frame in decoder.feed(data)]))
+                events = list(_decoded(decoder.texts(data)))
                 if any(isinstance(event, _END) for event in events):
                     ended = True
                     reply.release()

@@ -18,6 +18,8 @@ class Tap:
     of told to the client. ``usage`` is that of the whole response, at its end.
     """
 
+    __slots__ = ("forgiving", "outlet", "shown", "usage")
+
     def __init__(self, outlet: Outlet, *, forgiving: bool) -> None:
         self.outlet = outlet
         self.forgiving = forgiving

@@ -13,6 +13,7 @@ FRAME_LIMIT = 16 * 1024 * 1024
 """Bytes that one frame may have. The largest known are whole files inside one call."""
 
 _BOM = b"\xef\xbb\xbf"
+_CR = ord("\r")
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -29,6 +30,8 @@ class SseDecoder:
     Unicode may stand inside JSON strings. Comments, ids and retry times are left out.
     """
 
+    __slots__ = ("_after_cr", "_at_start", "_buffer")
+
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._at_start = True
@@ -39,10 +42,8 @@ class SseDecoder:
 
         Raises ``StreamCut`` when an event grows beyond ``FRAME_LIMIT``.
         """
-        if self._after_cr or b"\r" in data:
+        if self._after_cr or _CR in data:
             data = self._with_newlines(data)
-        if data.endswith(b"\n\n") and not self._buffer and not self._at_start:
-            return _frames(data[:-2])  # nearly every read
         scanned = max(len(self._buffer) - len(_BOM) - 1, 0)
         self._buffer += data
         if self._at_start:
@@ -54,6 +55,18 @@ class SseDecoder:
         blocks = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
         return _frames(blocks)
+
+    def texts(self, data: bytes) -> list[str]:
+        """Return the data of the events that ``data`` completes, as ``feed`` does."""
+        begun = self._buffer or self._at_start or self._after_cr
+        if not begun and data[:6] == b"data: " and data[-2:] == b"\n\n":
+            # Nearly every read is whole events of one line, and nearly always one.
+            if data.find(b"\n") == len(data) - 2 and _CR not in data:
+                return [data[6:-2].decode("utf-8", "replace")]
+            texts = data[6:-2].split(b"\n\ndata: ")
+            if data.count(b"\n") == 2 * len(texts) and _CR not in data:
+                return [text.decode("utf-8", "replace") for text in texts]
+        return [frame.data for frame in self.feed(data)]
 
     def finish(self) -> list[Frame]:
         """Return the event that the end of the stream left open, if it has data."""
@@ -83,8 +96,6 @@ def _frames(blocks: bytes) -> list[Frame]:
 
 def _frame(block: bytes) -> Frame | None:
     """Return the event in the lines of ``block``; None when no line carries data."""
-    if block.startswith(b"data: ") and b"\n" not in block:  # nearly every frame
-        return Frame("", block[6:].decode("utf-8", "replace"))
     event = ""
     data: list[str] = []
     for line in block.split(b"\n"):

@@ -79,9 +79,21 @@ def encode_event(event: responses.Event, number: int) -> bytes:
     # Deltas are nearly all events: their frames are formatted, not built (0.3 us).
     match event:
         case responses.OutputTextDelta():
-            return _TEXT % _in_content(event, number)
+            return _TEXT % (
+                number,
+                _text(event.item_id),
+                event.output_index,
+                event.content_index,
+                _text(event.delta),
+            )
         case responses.ReasoningTextDelta():
-            return _THOUGHT % _in_content(event, number)
+            return _THOUGHT % (
+                number,
+                _text(event.item_id),
+                event.output_index,
+                event.content_index,
+                _text(event.delta),
+            )
         case responses.ReasoningSummaryTextDelta():
             return _SUMMARY % (
                 number,
@@ -96,13 +108,6 @@ def encode_event(event: responses.Event, number: int) -> bytes:
             return _INPUT % _in_call(event, number)
         case _:
             return _other_frame(event, number)
-
-
-def _in_content(
-    event: responses.OutputTextDelta | responses.ReasoningTextDelta, number: int
-) -> tuple[object, ...]:
-    item_id, delta = _text(event.item_id), _text(event.delta)
-    return number, item_id, event.output_index, event.content_index, delta
 
 
 def _in_call(

@@ -35,6 +35,26 @@ PROBES_S = (0.0, 0.002, 0.05, 1.0)
 class Connection(asyncio.BufferedProtocol):
     """A client's connection, between ``connection_made`` and ``connection_lost``."""
 
+    __slots__ = (
+        "_ahead",
+        "_exchange",
+        "_floor",
+        "_half_closed",
+        "_leaving",
+        "_lost",
+        "_owes_continue",
+        "_parser",
+        "_probe",
+        "_reading",
+        "_steps",
+        "_task",
+        "_transport",
+        "_waiting",
+        "_writable",
+        "blocked",
+        "deadline",
+    )
+
     def __init__(self, floor: Floor) -> None:
         self.blocked = False
         self.deadline = inf

@@ -110,16 +110,17 @@ class Exchange:
         """
         if self._done or not self.started:
             raise ValueError("a piece of an answer that is over or was not started")
-        if self.gone or not data:
-            return not self._wire.blocked
-        data = b"" if self._bare else chunk(data)
+        wire = self._wire
+        if self.gone or self._bare or not data:
+            return not wire.blocked
+        data = chunk(data)
         if self._held:
             self._held += data
             if len(self._held) > MAX_HELD_BYTES:
                 self.flush()
-        elif data:
-            self._wire.write(data)
-        return not self._wire.blocked
+        else:
+            wire.write(data)
+        return not wire.blocked
 
     async def ready(self) -> None:
         """Wait until the client has taken enough for more to be written."""

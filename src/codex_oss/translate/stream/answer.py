@@ -20,6 +20,8 @@ class Answer:
     Without a ``desk`` the model may not call, and its calls are dropped.
     """
 
+    __slots__ = ("_desk", "_late", "_open", "_output")
+
     def __init__(self, output: Output, desk: Desk | None) -> None:
         self._output = output
         self._desk = desk

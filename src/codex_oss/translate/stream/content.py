@@ -40,6 +40,21 @@ class Content:
     reasoning. Words where thinking was expected go the other way, unless they were cut.
     """
 
+    __slots__ = (
+        "_answer",
+        "_closing",
+        "_held",
+        "_held_size",
+        "_mender",
+        "_offered",
+        "_opened",
+        "_thought",
+        "_told",
+        "_unsure",
+        "feed",
+        "thought_unopened",
+    )
+
     def __init__(
         self,
         answer: Answer,

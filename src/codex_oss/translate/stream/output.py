@@ -27,6 +27,8 @@ class Output:
     ``new_id`` makes an id from its prefix, such as ``msg_``.
     """
 
+    __slots__ = ("_events", "_indexes", "_numbers", "items", "new_id")
+
     def __init__(self, new_id: Callable[[str], str]) -> None:
         self.new_id = new_id
         self.items: list[Item] = []

@@ -41,6 +41,24 @@ class Translator:
     ``Completed``, ``IncompleteResponse`` or ``Failed``.
     """
 
+    __slots__ = (
+        "_answer",
+        "_content",
+        "_cut",
+        "_desk",
+        "_ended",
+        "_output",
+        "_quirks",
+        "_reason",
+        "_response",
+        "_second",
+        "_spent",
+        "_started",
+        "_text",
+        "_timings",
+        "_usage",
+    )
+
     def __init__(
         self,
         request: responses.Request,
