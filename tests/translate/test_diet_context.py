@@ -1,7 +1,10 @@
 """Skills, permissions, mode and environment in few words, and nothing unknown lost."""
 
+import sys
+
 import pytest
 
+from codex_oss.translate.diet import context
 from codex_oss.translate.diet.context import modes_of, slim_developer, slim_user
 from codex_oss.translate.diet.toolset import SmallLevel
 from fake_codex_requests import environment, mode, permissions, skills
@@ -168,3 +171,37 @@ def test_a_profile_of_another_form_stays(access: str) -> None:
 def test_what_people_write_between_tags_stays(level: SmallLevel, text: str) -> None:
     assert slim_user(text, level) == text
     assert slim_developer(text, level) == text
+
+
+# --- what is kept ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<" + "x" * 10,
+        "<environment_contexts>",
+        f"<environment_context>{'x' * context.KEPT_CHARS}</environment_context>",
+    ],
+)
+def test_a_text_that_is_not_made_short_or_is_huge_is_not_kept(text: str) -> None:
+    held = sys.getrefcount(text)
+    for level in ("safe", "aggressive"):
+        assert slim_user(text, level) == text
+        assert slim_developer(text, level) == text
+    assert modes_of(text) == set()
+    assert sys.getrefcount(text) == held
+
+
+def test_a_huge_text_is_made_short_all_the_same() -> None:
+    small = skills()
+    more = "".join(
+        f"- s{number}: {'Long words. ' * 20} (file: r1/s{number}/SKILL.md)\n"
+        for number in range(context.KEPT_CHARS // 200)
+    )
+    end = "### How to use skills"
+    huge = small.replace(end, more + end)
+    assert len(huge) > context.KEPT_CHARS
+    slim = slim_developer(huge, "safe") or ""
+    assert slim.startswith((slim_developer(small, "safe") or "").splitlines()[0])
+    assert len(slim) < len(huge) * 2 // 3

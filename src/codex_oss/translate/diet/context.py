@@ -15,30 +15,31 @@ from codex_oss.translate.diet.wording import cut
 
 SKILL_LENGTH = 90
 """Characters of a skill's description that are kept."""
+KEPT = 64
+"""Texts whose short form is kept: a conversation's head comes with each request."""
+KEPT_CHARS = 64 * 1024
+"""Of one of them; a longer one is made short each time it comes."""
 
 _ESCALATE = "require_escalated"
 _NEVER = "Approval policy is currently never"
 _MODE = "<collaboration_mode>"
 
 
-@lru_cache(maxsize=64)  # a conversation's head comes with each of its requests
 def modes_of(text: str) -> frozenset[Mode]:
     """Return the modes that a piece of a developer's message speaks of."""
     found: set[Mode] = set()
-    if _ESCALATE in text and text.startswith("<permissions") and _NEVER not in text:
+    if text.startswith("<permissions") and _ESCALATE in text and _NEVER not in text:
         found.add("escalate")
     if text.startswith(_MODE) and "Plan" in text.strip().partition("\n")[0]:
         found.add("plan")
     return frozenset(found)
 
 
-@lru_cache(maxsize=64)
 def slim_developer(text: str, level: SmallLevel) -> str | None:
     """Return one part of a developer's message in few words; None to leave it out."""
     return _slimmed(text, level, _DEVELOPER)
 
 
-@lru_cache(maxsize=64)
 def slim_user(text: str, level: SmallLevel) -> str | None:
     """Return one part of a user's message; only the environment is made shorter."""
     return _slimmed(text, level, _USER)
@@ -50,13 +51,21 @@ _Rewriter = Callable[[str, SmallLevel], str | None]
 def _slimmed(
     text: str, level: SmallLevel, rewriters: dict[str, _Rewriter]
 ) -> str | None:
-    tag = text[1 : text.find(">")] if text.startswith("<") else ""
-    if tag not in rewriters:
+    tag = next((tag for tag in rewriters if text.startswith(f"<{tag}>")), None)
+    if tag is None:  # nearly every text: nothing of it is kept
         return text
+    rewritten = _rewritten if len(text) <= KEPT_CHARS else _rewritten.__wrapped__
+    return rewritten(text, tag, level, rewriters[tag])
+
+
+@lru_cache(maxsize=KEPT)
+def _rewritten(
+    text: str, tag: str, level: SmallLevel, rewriter: _Rewriter
+) -> str | None:
     body, closed, rest = text.removeprefix(f"<{tag}>").rpartition(f"</{tag}>")
     if not closed or rest.strip():
         return text
-    slim = rewriters[tag](body.strip(), level)
+    slim = rewriter(body.strip(), level)
     if slim == body.strip():
         return text
     return slim and f"<{tag}>\n{slim}\n</{tag}>"
