@@ -98,18 +98,46 @@ def test_a_request_cannot_name_another_server(tmp_path: Path) -> None:
         assert all("other.example" not in seen.path for seen in server.requests)
 
 
-def test_a_key_of_the_bridge_is_not_passed_on(tmp_path: Path) -> None:
-    key = {"authorization": "Bearer k"}
+@pytest.mark.parametrize("path", ["/v1/../x", "/v1/%2e%2e/x", "/v1/..%2f..%2fx"])
+def test_a_path_that_leaves_its_root_is_not_passed_on(
+    tmp_path: Path, path: str
+) -> None:
+    got, server = ask(tmp_path, "GET", path)
+    assert (got.status, got.json["error"]["code"]) == (404, "unknown_url")
+    assert [seen.path for seen in server.requests if seen.path.endswith("x")] == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"authorization": "Bearer k"},
+        {"authorization": "bearer  k"},
+        {"api-key": "k"},
+        {"cookie": "codex_oss_bridge=k"},
+    ],
+)
+def test_a_key_of_the_bridge_is_not_passed_on(
+    tmp_path: Path, key: dict[str, str]
+) -> None:
     got, server = ask(tmp_path, "GET", "/api/tags", key, key="k")
     assert got.status == 200
     [seen] = [seen for seen in server.requests if seen.path == "/api/tags"]
-    assert "authorization" not in seen.headers
+    assert seen.headers.keys().isdisjoint(key)
+
+
+def test_headers_that_are_about_one_connection_are_not_passed_on(
+    tmp_path: Path,
+) -> None:
+    given = {"connection": "keep-alive, X-Hop", "x-hop": "1", "x-mine": "1"}
+    _, server = ask(tmp_path, "GET", "/api/tags", given)
+    [seen] = [seen for seen in server.requests if seen.path == "/api/tags"]
+    assert ("x-hop" in seen.headers, seen.headers.get("x-mine")) == (False, "1")
 
 
 # --- who may ask --------------------------------------------------------------------
 
 
-def test_without_the_key_nothing_but_health_is_told(tmp_path: Path) -> None:
+def test_without_the_key_nothing_is_told(tmp_path: Path) -> None:
     async def use(asking: Asking) -> list[int]:
         paths = ("/v1/models", "/api/tags", "/metrics", "/__inspect", "/__health")
         answers = [(await asking.ask("GET", path)).status for path in paths]
@@ -120,7 +148,7 @@ def test_without_the_key_nothing_but_health_is_told(tmp_path: Path) -> None:
 
     with FakeServer([HI], get=MODELS) as server:
         assert through(server.url, tmp_path, use, key="k") == [
-            401, 401, 401, 401, 200, 401, 200,
+            401, 401, 401, 401, 401, 401, 200,
         ]  # fmt: skip
 
 

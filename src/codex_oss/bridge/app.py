@@ -22,7 +22,7 @@ from codex_oss.bridge.failures import Refusal, error_body, refusal_of
 from codex_oss.bridge.guard import unauthorized
 from codex_oss.bridge.models import models
 from codex_oss.bridge.parts import Parts
-from codex_oss.bridge.proxy import forward
+from codex_oss.bridge.proxy import climbs, forward
 from codex_oss.bridge.seen import Seen
 from codex_oss.bridge.stored import Stored
 from codex_oss.errors import CodexOssError
@@ -72,6 +72,8 @@ class App:
                 await self._stored.handle(exchange, rest, self._owner(exchange))
             case "GET", ["models", *name]:
                 await models(exchange, self._parts, "/".join(name))
+            case _ if climbs(exchange.request):
+                send(exchange, _unknown(exchange))
             case _ if segments[0] in _PASSED_ON or below == [""]:
                 own_key = bool(self._parts.settings.key)
                 await forward(exchange, self._parts.upstream, own_key=own_key)

@@ -16,6 +16,9 @@ from codex_oss.net import url as urls
 COOKIE = "codex_oss_bridge"
 """The inspector's cookie, which holds the key."""
 
+CREDENTIALS = frozenset(("authorization", "api-key", "cookie"))
+"""The headers in which a client may send the key."""
+
 _FORBIDDEN = 403
 _UNAUTHORIZED = 401
 
@@ -42,9 +45,10 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
         """Return whether the request has the key, or needs none."""
         if not self.key:
             return True
-        given = headers.get("authorization", "").removeprefix("Bearer ").strip()
-        given = given or headers.get("api-key", "") or _cookie(headers)
-        return hmac.compare_digest(given.encode(), self.key.encode())
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":  # in any case of letters: RFC 9110, 11.1
+            given = headers.get("api-key", "") or _cookie(headers)
+        return hmac.compare_digest(given.strip().encode(), self.key.encode())
 
     def _may_come_from(self, origin: str, host: str) -> bool:
         authority = origin.partition("://")[2]  # none of `null`, which hides a page

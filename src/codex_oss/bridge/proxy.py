@@ -1,9 +1,11 @@
 """Passes on what the bridge does not answer itself, byte for byte.
 
 So it can stand on another server's port: Ollama's own ``/api`` keeps working there.
-The target is always below the one configured root, whatever the request says.
+The target is always below the one configured root, whatever the request says: a path
+that climbs is not passed on (``climbs``).
 """
 
+from codex_oss.bridge.guard import CREDENTIALS
 from codex_oss.bridge.upstream import Upstream
 from codex_oss.net.server import Exchange, HttpRequest
 
@@ -24,6 +26,11 @@ _NOT_TOLD = _HOP_BY_HOP | {
     "date",
     "server",
 }
+
+
+def climbs(request: HttpRequest) -> bool:
+    """Tell whether a path holds a ``..``, plain or escaped, which leaves its root."""
+    return ".." in request.path.replace("\\", "/").split("/")
 
 
 async def forward(exchange: Exchange, upstream: Upstream, *, own_key: bool) -> None:
@@ -60,9 +67,10 @@ def _headers(
     request: HttpRequest, upstream: Upstream, *, own_key: bool
 ) -> list[tuple[str, str]]:
     ours = dict(upstream.headers)
-    hidden = set(ours)
+    named = request.headers.get("connection", "").lower().split(",")
+    hidden = {*ours, *(name.strip() for name in named)}
     if own_key:
-        hidden |= {"authorization", "cookie"}
+        hidden |= CREDENTIALS
     given = request.headers.items()
     kept = [(k, v) for k, v in given if k not in _NOT_ASKED and k not in hidden]
     return [*kept, *ours.items()]
