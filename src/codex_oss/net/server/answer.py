@@ -9,6 +9,8 @@ Headers = tuple[tuple[str, str], ...]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 """An interim answer: any number of them may come before the real one."""
+CHUNK = b"%x\r\n%b\r\n"
+"""A chunk of a body whose length is not known beforehand, of its size and itself."""
 LAST_CHUNK = b"0\r\n\r\n"
 LEADING_ZERO = b"0"
 """Of the size of whatever chunk comes next."""
@@ -48,11 +50,6 @@ class HeadWriter:
         if not headers:
             return start + self._date
         return b"".join((start, self._date, *(_line(n, v) for n, v in headers)))
-
-
-def chunk(data: bytes) -> bytes:
-    """Return a chunk of a body whose length is not known beforehand."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def error(status: int, message: str) -> bytes:

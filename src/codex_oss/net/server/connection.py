@@ -53,6 +53,7 @@ class Connection(asyncio.BufferedProtocol):
         "_writable",
         "blocked",
         "deadline",
+        "write",
     )
 
     def __init__(self, floor: Floor) -> None:
@@ -80,6 +81,7 @@ class Connection(asyncio.BufferedProtocol):
         """Welcome the client, if there is room."""
         # uvloop's do not derive from asyncio's.
         transport = self._transport = cast("asyncio.Transport", transport)
+        self.write = transport.write
         peer: tuple[str, int] | None = transport.get_extra_info("peername")
         self._parser = RequestParser(self._floor.limits, peer[0] if peer else "")
         room = self._floor.enter(self)
@@ -155,11 +157,6 @@ class Connection(asyncio.BufferedProtocol):
         """Return a head without its end, which says whether this is the last one."""
         last = self._floor.closing or (self._parser.over and not self._waiting)
         return self._floor.heads.encode(status, content_type, headers, close=last)
-
-    def write(self, data: bytes) -> None:
-        """Send bytes."""
-        assert self._transport is not None
-        self._transport.write(data)
 
     def write_soon(self, exchange: Exchange) -> None:
         """Send the head of an answer when nothing else of it is written now."""

@@ -3,11 +3,11 @@
 from typing import Protocol
 
 from codex_oss.net.server.answer import (
+    CHUNK,
     CONTINUE,
     LAST_CHUNK,
     LEADING_ZERO,
     Headers,
-    chunk,
 )
 from codex_oss.net.server.request import HttpRequest
 
@@ -113,7 +113,7 @@ class Exchange:
         wire = self._wire
         if self.gone or self._bare or not data:
             return not wire.blocked
-        data = chunk(data)
+        data = CHUNK % (len(data), data)
         if self._held:
             self._held += data
             if len(self._held) > MAX_HELD_BYTES:

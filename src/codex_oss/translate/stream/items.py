@@ -21,6 +21,7 @@ from codex_oss.translate.stream.output import Output
 from codex_oss.wire import responses
 
 Status = Literal["in_progress", "completed", "incomplete"]
+_TextDelta = responses.OutputTextDelta
 
 
 class OpenMessage:
@@ -46,9 +47,7 @@ class OpenMessage:
         """Add text."""
         self._texts.append(delta)
         self._output.emit(
-            responses.OutputTextDelta(
-                item_id=self._id, output_index=self._index, delta=delta
-            )
+            _TextDelta(item_id=self._id, output_index=self._index, delta=delta)
         )
 
     def close(self, status: Status) -> None:
