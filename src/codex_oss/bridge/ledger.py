@@ -16,7 +16,7 @@ from codex_oss.facts import AskedAgain, Fact, Mended, Retried, Sent, Slimmed, Tr
 from codex_oss.wire import responses
 
 MAX_ENTRIES = 200
-MAX_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 """Of all that is kept, bodies and streams together."""
 BODY_BYTES = 2 * 1024 * 1024
 """Of one body; a larger one is cut."""

@@ -92,7 +92,7 @@ class Streamed:
         self._exchange = exchange
         self._frame = frame
         self._entry = entry
-        # The entry's own: who keeps it (ports.Outlet) keeps neither this nor the request.
+        # The entry's own: who keeps it keeps neither this nor the request.
         self.note = entry.note
         self._number = 0
         self._quiet = False

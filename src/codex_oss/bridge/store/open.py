@@ -8,6 +8,8 @@ from codex_oss.bridge.store.memory import MemoryStore, NoStore
 from codex_oss.errors import ConfigError
 
 FILE_NAME = "responses.sqlite"
+MEMORY_BYTES = 32 << 20
+"""Of responses kept in memory, where nobody says how much: it is a person's laptop."""
 _REDIS = ("redis://", "rediss://", "unix://")
 
 
@@ -20,10 +22,11 @@ def open_store(
     of Redis. ``now`` returns seconds since the epoch. Raises ``ConfigError`` for
     other names, and ``StoreError`` for a file that cannot be used.
     """
+    memory = bounds or Bounds(size=MEMORY_BYTES)
     bounds = bounds or Bounds()
     kind, _, path = spec.partition(":")
     if spec == "memory":
-        return MemoryStore(bounds, now)
+        return MemoryStore(memory, now)
     if spec == "none":
         return NoStore()
     if kind == "sqlite":

@@ -97,8 +97,10 @@ def _bind(host: str, port: int) -> socket.socket:
     address = "127.0.0.1" if host == "localhost" else host
     sock = None
     try:
+        # As bytes: of a str Python makes an international name, with 3 ms of imports.
+        name = address.encode("ascii" if address.isascii() else "idna")
         found = socket.getaddrinfo(
-            address or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            name or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
         family, _, _, _, where = found[0]
         sock = socket.socket(family, socket.SOCK_STREAM)

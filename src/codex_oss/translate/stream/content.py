@@ -100,6 +100,13 @@ class Content:
             self._answer.write(OpenMessage, held if told else _from_first_word(held))
         self._told.clear()
 
+    def close(self) -> None:
+        """Take no more text, and let go of itself.
+
+        ``feed`` is a cycle: until Python looks for those, it keeps the request alive.
+        """
+        self.feed = _nothing
+
     def _end_thinking(self, held: str, *, cut: bool) -> None:
         """End thinking that has no end: perhaps it was none."""
         if held:
@@ -252,3 +259,7 @@ def _from_first_word(text: str) -> str:
     """Return ``text`` without blank lines at its head; indentation stays."""
     blank = len(text) - len(text.lstrip())
     return text[text.rfind("\n", 0, blank) + 1 :]
+
+
+def _nothing(_: str) -> None:
+    """Drop what comes after the end."""

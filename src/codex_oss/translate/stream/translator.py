@@ -261,6 +261,7 @@ class Translator:
 
     def _ended_as(self, status: str, **why: object) -> responses.Response:
         self._ended = True
+        self._text.close()
         return replace(
             self._response,
             status=status,
