@@ -1,12 +1,12 @@
 """A request's options, as Chat Completions and its servers have them."""
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from msgspec import UNSET, UnsetType
 
 from codex_oss.translate import constrain
 from codex_oss.translate.quirks import Quirks
-from codex_oss.translate.tools import ToolMap
+from codex_oss.translate.tools import Target, ToolMap
 from codex_oss.wire import responses
 
 _NEAREST_EFFORT = {"minimal": "low", "xhigh": "high", "max": "high"}
@@ -54,8 +54,8 @@ def response_format(
     request: responses.Request, tools: ToolMap, quirks: Quirks
 ) -> dict[str, Any] | None:
     """Return what the answer is held to; plain text is not sent."""
-    if quirks.tool_mode == "constrained" and (offered := offered_in(tools)):
-        allowed = [] if request.tool_choice == "none" else offered
+    if quirks.tool_mode == "constrained" and tools.chat_tools():
+        allowed = offered_in(callable_in(request.tool_choice, tools))
         reply = {"name": "reply", "strict": True, "schema": constrain.schema(allowed)}
         return {"type": "json_schema", "json_schema": reply}
     if not sends_form(tools, quirks):
@@ -103,3 +103,33 @@ def tool_choice(
             return tool_choice(mode, tools)
         case _:
             return None
+
+
+def callable_in(choice: str | dict[str, Any] | UnsetType, tools: ToolMap) -> ToolMap:
+    """Return the tools that may be called: with ``allowed_tools``, those in its list.
+
+    The prompt has all of them all the same, so that it begins as it did before.
+    """
+    match choice:
+        case "none":
+            return ToolMap()
+        case {"type": "allowed_tools", "tools": list()}:
+            entries = cast("list[object]", choice["tools"])
+            return tools.only(lambda target: any(_is(target, e) for e in entries))
+        case _:
+            return tools
+
+
+def _is(target: Target, entry: object) -> bool:
+    """Return whether an entry of ``allowed_tools`` means a tool."""
+    match entry:
+        case {"type": "namespace", "name": str(name)}:
+            return target.namespace == name
+        case {"type": "tool_search"}:
+            return target.kind == "search"
+        case {"namespace": str(namespace), "name": str(name)}:
+            return (target.namespace, target.name) == (namespace, name)
+        case {"name": str(name)}:
+            return target.name == name
+        case _:
+            return False

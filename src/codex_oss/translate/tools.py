@@ -6,7 +6,7 @@ text argument, ``input``, and a client's search for tools as ``tool_search``. Ca
 taken back by the request's own list: an underscore in a name means nothing by itself.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, Literal, Self, cast
 
 import msgspec
@@ -123,13 +123,26 @@ class ToolMap:
         if key in self._by_tool:
             return
         name = _free_name(_flat(*key), self._targets)
-        self._targets[name] = target
-        self._by_tool[key] = name
-        self._bare.setdefault(target.name, []).append(target)
         function = chat.Function(
             name=name, description=description, parameters=target.schema or {}
         )
-        self._functions.append(chat.FunctionTool(function))
+        self._enter(target, chat.FunctionTool(function))
+
+    def _enter(self, target: Target, tool: chat.FunctionTool) -> None:
+        name = tool.function.name
+        self._targets[name] = target
+        self._by_tool[target.namespace, target.name] = name
+        self._bare.setdefault(target.name, []).append(target)
+        self._functions.append(tool)
+
+    def only(self, wanted: Callable[[Target], bool]) -> Self:
+        """Return the tools that are wanted, under the names that they have here."""
+        some = type(self)()
+        for tool in self._functions:
+            target = self._targets[tool.function.name]
+            if wanted(target):
+                some._enter(target, tool)  # noqa: SLF001  of the same class
+        return some
 
     @property
     def schemas(self) -> Mapping[str, dict[str, Any] | None]:

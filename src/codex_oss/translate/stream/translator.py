@@ -8,7 +8,7 @@ from codex_oss.errors import StreamCut
 from codex_oss.items import CustomToolCall, FunctionCall, ToolSearchCall
 from codex_oss.translate.again import Rejected
 from codex_oss.translate.failure import classify
-from codex_oss.translate.options import tool_choice
+from codex_oss.translate.options import callable_in, tool_choice
 from codex_oss.translate.quirks import Quirks
 from codex_oss.translate.stream.answer import Answer
 from codex_oss.translate.stream.content import Content
@@ -72,14 +72,16 @@ class Translator:
         self._output = Output(new_id)
         self._quirks = quirks
         mending = quirks.mending
-        mender = Mender(tools, mending, note)
+        choice = request.tool_choice
+        allowed = callable_in(choice, tools)
+        mender = Mender(allowed, mending, note)
         called = _call_ids(request)
         desk = Desk(self._output, mender, called, asks=mending.ask_again)
-        callable_ = tool_choice(request.tool_choice, tools) != "none"
+        callable_ = tool_choice(choice, tools) != "none"
         self._desk = desk
         self._answer = Answer(self._output, desk if callable_ else None)
         searched = callable_ and mending.text_calls and not _wants_json(request)
-        offered = tools.schemas if searched else ToolMap().schemas
+        offered = allowed.schemas if searched else ToolMap().schemas
         self._text = Content(self._answer, offered, mender, opened=quirks.think_opened)
         constrained = quirks.tool_mode == "constrained" and tools.schemas
         self._content = Replies(self._answer, self._text) if constrained else self._text
