@@ -10,9 +10,12 @@ import pytest
 
 from bridging import CODEX, Answered, Asking, through
 from codex_oss.bridge import answering
+from codex_oss.config.provider import Provider
 from codex_oss.items import FunctionCall, Message, Unknown, text_of
+from codex_oss.providers import probe
 from codex_oss.wire import responses
 from codex_oss.wire.framing import SseDecoder
+from fake_ollama import FakeOllama
 from fake_server import (
     LLAMACPP,
     FakeServer,
@@ -24,7 +27,9 @@ from fake_server import (
     chat_text,
     chat_turn,
     closed_port,
+    message,
     sse,
+    turn,
 )
 from response_grammar import check_grammar, items
 
@@ -417,3 +422,77 @@ def test_an_answer_runs_in_the_background_and_is_polled(tmp_path: Path) -> None:
 
     with FakeServer([HI]) as server:
         assert through(server.url, tmp_path, use) == "hi"
+
+
+# --- what is learned of the server --------------------------------------------------
+
+
+def test_a_server_that_loads_is_known_once_it_has(tmp_path: Path) -> None:
+    loading = Reply(status=503, body={"error": {"message": "Loading model"}})
+    props: list[Scripted] = [loading, LLAMACPP["/props"]]
+
+    async def use(asking: Asking) -> None:
+        await asking.respond(STREAM)
+        await asking.respond(STREAM)
+
+    def told(_: Seen) -> Any:
+        return props.pop(0) if len(props) > 1 else Reply(body=LLAMACPP["/props"])
+
+    with FakeServer([HI], get={"/props": told}) as server:
+        through(server.url, tmp_path, use)
+    before, after = (post.json for post in server.posts)
+    assert "return_progress" not in before
+    assert after["return_progress"] is True
+
+
+def test_a_server_that_says_nothing_of_itself_is_not_asked_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "ASK_S", 0.05)
+
+    async def use(asking: Asking) -> None:
+        for _ in range(3):
+            await asking.respond(STREAM)
+
+    with FakeServer([HI], get={"/props": Reply(silent=True)}) as server:
+        through(server.url, tmp_path, use)
+    assert [seen.path for seen in server.requests].count("/props") == 1
+    assert len(server.posts) == 3
+
+
+def test_an_ollama_that_is_not_well_at_first_is_spoken_to_natively_later(
+    tmp_path: Path,
+) -> None:
+    async def use(asking: Asking) -> None:
+        well = server.get
+        server.get = dict.fromkeys([*well, "/props"], Reply(status=503, body="busy"))
+        await asking.respond({"input": "x"})
+        assert not server.chats
+        server.get = well
+        assert (await asking.respond({"input": "x"})).status == 200
+
+    with FakeOllama() as server:
+        through(server.url, tmp_path, use, wire="auto")
+    assert len(server.chats) == 1
+
+
+def test_a_log_that_cannot_be_written_costs_no_answer(tmp_path: Path) -> None:
+    async def use(asking: Asking) -> int:
+        asking.break_log()
+        return (await asking.respond({"input": "x"})).status
+
+    with FakeServer([HI]) as server:
+        assert through(server.url, tmp_path, use, debug=True) == 200
+
+
+def test_a_server_of_responses_is_not_told_of_what_is_kept_here(tmp_path: Path) -> None:
+    async def use(asking: Asking) -> None:
+        first = (await asking.respond({"input": "one"})).json
+        await asking.respond({"input": "two", "previous_response_id": first["id"]})
+
+    with FakeServer([turn(message("hi"))]) as server:
+        speaks = Provider(name="up", base_url=f"{server.url}/v1", wire_api="responses")
+        through(server.url, tmp_path, use, wire="responses", provider=speaks)
+    sent = server.posts[1].json
+    assert "previous_response_id" not in sent
+    assert (sent["store"], sent["stream"], len(sent["input"])) == (False, True, 3)

@@ -6,8 +6,10 @@ out when somebody looks (``codex_oss.bridge.inspector``). Headers are never kept
 """
 
 import time
+from asyncio import CancelledError
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from types import TracebackType
 from typing import Literal, Protocol, Self
 
 import msgspec
@@ -28,8 +30,8 @@ MAX_NOTES = 64
 """Facts of one request. Beyond them those in the middle are forgotten."""
 
 Outcome = Literal["completed", "incomplete", "failed", "refused", "gone"]
-"""``refused``: answered with an error before the model was asked; ``gone``: the client
-left before the end."""
+"""``refused``: answered with an error before anything of an answer; ``gone``: the
+client left before the end."""
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -174,8 +176,17 @@ class Entry:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.end(status=self.status, outcome="gone")
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None or issubclass(kind, CancelledError):
+            self.end(status=self.status, outcome="gone")
+        else:
+            said = f"{kind.__name__}: {error}"
+            self.end(status=self.status, outcome="failed", error=said)
 
     # --- what others read ----------------------------------------------------------
 

@@ -26,19 +26,23 @@ _DELTAS = frozenset(
 
 
 class Whole:
-    """Keeps the last event (``ports.Outlet``)."""
+    """Keeps the response (``ports.Outlet``)."""
 
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
         self.note = entry.note
         self._first = True
+        self._done: list[Item] = []
         self.response: responses.Response | None = None
 
     def put(self, events: list[responses.Event]) -> bool:
-        """Take the last event, drop the others."""
+        """Take what is whole, drop the pieces."""
         for event in events:
             if isinstance(event, _END):
-                self.response = event.response
+                whole = event.response.output or self._done
+                self.response = replace(event.response, output=whole)
+            elif isinstance(event, responses.OutputItemDone):
+                self._done.append(event.item)
             elif self._first and not isinstance(event, _LIFE):
                 self._first = False
                 self._entry.first()
@@ -211,6 +215,8 @@ class Streamed:
             id=self._frame.blank.id,
             created_at=self._frame.blank.created_at,
             model=self._frame.blank.model,
+            # Servers of Responses may leave out at the end what they have sent.
+            output=event.response.output or self.done,
         )
         if ended.error is not None and self._codex:
             # Before anything was shown, the model's side has asked again already.

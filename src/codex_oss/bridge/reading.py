@@ -1,6 +1,7 @@
 """A request for a response: from its body to what the model is to get."""
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from codex_oss.bridge.clients import Caller
@@ -61,7 +62,8 @@ class Reader:
         _check(extras, store=store)
         sent = await self._with_history(given, owner)
         if caller.codex:
-            sent = parts.threads.with_tools(given.prompt_cache_key or "", sent)
+            key = given.prompt_cache_key
+            sent = parts.threads.with_tools((owner, key) if key else None, sent)
         name = parts.upstream.name_of(given.model)
         if name != given.model:
             sent = replace(sent, model=name)
@@ -86,12 +88,15 @@ class Reader:
     async def _with_history(
         self, given: responses.Request, owner: str
     ) -> responses.Request:
+        # What is kept is kept here; and the answer is read as it comes, also for
+        # clients that want it whole.
+        ours = replace(given, previous_response_id=UNSET, store=False, stream=True)
         if not given.previous_response_id:
-            return given
+            return ours
         before = await history(
             self._parts.store, given.previous_response_id, owner, MAX_HISTORY
         )
-        return replace(given, input=[*before, *given.input])
+        return replace(ours, input=[*before, *given.input])
 
     async def _slim(
         self, request: responses.Request, caller: Caller, entry: Entry

@@ -11,7 +11,7 @@ from codex_oss.net.server import Exchange
 class Seen:
     """Answers ``/__health``, ``/metrics`` and ``/__inspect``.
 
-    Only ``/__health`` is told to who has no key; the inspector asks for it itself.
+    The inspector asks for the key itself, so that a browser can bring it.
     """
 
     def __init__(
@@ -22,19 +22,28 @@ class Seen:
         self._counted = counted
         self._inspector = inspector
 
+    def refused(self) -> None:
+        """Count a request that the guard did not let in."""
+        self._counted.refused()
+
     async def handle(self, exchange: Exchange, segments: list[str]) -> None:
         """Answer one request to such a path."""
         known = self._guard.knows(exchange.request.headers)
+        reads = exchange.request.method in ("GET", "HEAD")
         match segments:
-            case ["__health"]:
-                await health(exchange, self._checker)
             case ["__inspect", *_]:
                 await self._inspector.handle(exchange)
-            case ["metrics"] if known:
-                await metrics(exchange, self._counted)
             case _ if not known:
+                self.refused()
                 refusal = unauthorized()
                 exchange.respond(refusal.status, refusal.body, headers=refusal.headers)
+            case ["__health"] | ["metrics"] if not reads:
+                body = error_body("this page only shows", "invalid_request_error")
+                exchange.respond(405, body, headers=(("allow", "GET, HEAD"),))
+            case ["__health"]:
+                await health(exchange, self._checker)
+            case ["metrics"]:
+                await metrics(exchange, self._counted)
             case _:
                 body = error_body("there is no such page", "invalid_request_error")
                 exchange.respond(404, body)

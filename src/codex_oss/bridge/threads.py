@@ -16,6 +16,9 @@ MAX_THREADS = 256
 """The conversation that was not heard of for the longest time is forgotten."""
 
 
+Key = tuple[str, str]
+
+
 class _Kept(msgspec.Struct, frozen=True):
     head: Item
     tools: list[responses.Tool]
@@ -25,15 +28,18 @@ class Threads:
     """Conversations by their keys."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
 
-    def with_tools(self, key: str, request: responses.Request) -> responses.Request:
+    def with_tools(
+        self, key: Key | None, request: responses.Request
+    ) -> responses.Request:
         """Return ``request``, with the tools that its conversation had before.
 
-        That is: the same key, the same first item, and no form for the answer (the
+        That is: the same key, which is a client and its conversation (None: the client
+        names none), the same first item, and no form for the answer (the
         Codex CLI asks for a thread's title so, in another conversation).
         """
-        if not key or not request.input:
+        if key is None or not request.input:
             return request
         if request.tools:
             self._keep(key, _Kept(request.input[0], request.tools))
@@ -43,7 +49,7 @@ class Threads:
             return request
         return msgspec.structs.replace(request, tools=kept.tools, tool_choice="none")
 
-    def _keep(self, key: str, kept: _Kept) -> None:
+    def _keep(self, key: Key, kept: _Kept) -> None:
         self._kept[key] = kept
         self._kept.move_to_end(key)
         if len(self._kept) > MAX_THREADS:

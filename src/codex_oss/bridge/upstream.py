@@ -5,10 +5,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from codex_oss.errors import ServerFault
 from codex_oss.net import Client
+from codex_oss.net import url as urls
 from codex_oss.ports import Model
+from codex_oss.providers.endpoint import Site
 
 MAX_MODELS = 64
 """Names of models that are kept ready; a client could think of new ones for ever."""
@@ -19,27 +22,45 @@ class _Listed(msgspec.Struct, frozen=True):
 
 
 class Upstream:
-    """One server. ``connect`` makes a model of a name.
+    """One server. ``connect`` makes a model of a name, and says whether to keep it.
 
-    ``root`` is the URL above ``/v1``; ``headers`` hold the key, if it needs one.
-    ``only``: the one model there is, whatever name is asked for.
+    ``site`` is where it is and what every request to it carries. ``only``: the one
+    model there is, whatever name is asked for.
     """
 
     def __init__(
         self,
-        connect: Callable[[str], Awaitable[Model]],
+        connect: Callable[[str], Awaitable[tuple[Model, bool]]],
         client: Client,
         *,
-        root: str,
-        headers: tuple[tuple[str, str], ...] = (),
+        site: Site,
         only: str | None = None,
     ) -> None:
         self._connect = connect
         self._models: OrderedDict[str, Model] = OrderedDict()
         self.client = client
-        self.root = root
-        self.headers = headers
+        self._site = _whole(site)
         self.only = only
+
+    @property
+    def root(self) -> str:
+        """The URL above the API's, where a server's own API begins."""
+        return self._site.root
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What every request carries: the key, if the server needs one."""
+        return self._site.headers
+
+    def url(self, path: str) -> str:
+        """Return the URL of a path below the API's URL, with the site's own query.
+
+        ``path`` may have a query, which stays before it.
+        """
+        path, mark, query = path.partition("?")
+        own_path, _, own = self._site.url(path).partition("?")
+        both = "&".join(filter(None, (query, own)))
+        return f"{own_path}{mark or (own and '?')}{both}"
 
     def name_of(self, asked: str) -> str:
         """Return the name that the server knows a model by."""
@@ -49,7 +70,9 @@ class Upstream:
         """Return the model of a name that ``name_of`` gave."""
         model = self._models.get(name)
         if model is None:
-            model = self._models[name] = await self._connect(name)
+            model, keep = await self._connect(name)
+            if keep:
+                self._models[name] = model
             if len(self._models) > MAX_MODELS:
                 # A request that runs on it keeps it alive until it is answered.
                 self._models.popitem(last=False)
@@ -58,16 +81,17 @@ class Upstream:
         return model
 
     async def listed(self) -> list[dict[str, Any]]:
-        """Return what the server says of its models, as its ``/v1/models`` has it.
+        """Return what the server says of its models, as its ``/models`` has it.
 
         Raises ``ModelError`` when it cannot be asked.
         """
-        url = f"{self.root}/v1/models"
+        url = self.url("/models")
         told = await self.client.get_json(url, headers=self.headers)
         try:
             listed = msgspec.convert(told, _Listed).data
         except msgspec.ValidationError as error:
-            raise ServerFault(f"{url} lists no models: {error}") from error
+            asked = url.partition("?")[0]
+            raise ServerFault(f"{asked} lists no models: {error}") from error
         return [each for each in listed if isinstance(each.get("id"), str)]
 
     async def names(self) -> list[str]:
@@ -77,3 +101,10 @@ class Upstream:
     async def close(self) -> None:
         """Close all connections."""
         await self.client.close()
+
+
+def _whole(site: Site) -> Site:
+    """Return a site whose URL is the API's: a bare host's API is below ``/v1``."""
+    if urls.parse(site.base_url).target != "/":
+        return site
+    return replace(site, base_url=f"{site.base_url}/v1")

@@ -28,9 +28,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     mending: Mending | None
     context_length: int | None
 
+    probed: Probe | None
+
     def probe(self) -> Probe:
         """Return what asks the server about itself and the model."""
-        return Probe(self.site, self.model, self.client, self.memory)
+        return self.probed or Probe(self.site, self.model, self.client, self.memory)
 
 
 def _responses(wanted: Wanted) -> Model:
@@ -85,13 +87,14 @@ def connect(  # noqa: PLR0913  all that a model needs from outside
     clock: Clock | None = None,
     mending: Mending | None = None,
     context_length: int | None = None,
+    probe: Probe | None = None,
 ) -> Model:
     """Return a model of a provider; nothing is asked until it is.
 
     ``version`` is codex-oss's own; ``mending`` says what is done about calls that are
     not as their tools want them; ``context_length`` is the context to ask for, in
-    tokens, where the server lets one ask. Raises ``ConfigError`` when the provider
-    lacks its ``base_url`` or its key.
+    tokens, where the server lets one ask; ``probe`` has asked it already. Raises
+    ``ConfigError`` when the provider lacks its ``base_url`` or its key.
     """
     wanted = Wanted(
         site=site(provider_id, provider, env, version),
@@ -102,5 +105,6 @@ def connect(  # noqa: PLR0913  all that a model needs from outside
         env=env,
         mending=mending,
         context_length=context_length,
+        probed=probe,
     )
     return WIRE_APIS[provider.wire_api](wanted)

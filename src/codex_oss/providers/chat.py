@@ -13,7 +13,13 @@ from typing import Any
 import msgspec
 
 from codex_oss.config.provider import ToolMode
-from codex_oss.errors import BadRequest, ModelError, NotFound, StreamCut
+from codex_oss.errors import (
+    BadRequest,
+    ModelError,
+    NotFound,
+    StreamCut,
+    Unreachable,
+)
 from codex_oss.facts import AskedAgain, Fact, Retried, Sent
 from codex_oss.net import Reply
 from codex_oss.ports import Outlet
@@ -42,7 +48,7 @@ NO_TOOLS = (
 )
 """How servers refuse tools: they go into the prompt instead."""
 
-_END = (responses.Completed, responses.Failed, responses.IncompleteResponse)
+_END = {responses.Completed, responses.Failed, responses.IncompleteResponse}
 _NOISE_BYTES = 8
 
 
@@ -156,6 +162,8 @@ class ChatModel:
         try:
             reply = await self._endpoint.ask(model, body, note)
         except ModelError as error:
+            if isinstance(error, Unreachable):
+                self._probe.forget()
             explained = self._dialect.explain(error)
             if explained is error:
                 raise
@@ -267,7 +275,7 @@ class _Answer:
         if self._decoder.ended:
             events += self._translator.finish(clean=True)
             self.ended = True
-        elif events and isinstance(events[-1], _END):
+        elif events and type(events[-1]) in _END:
             self.ended = True
         return events
 

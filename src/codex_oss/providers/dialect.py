@@ -16,6 +16,7 @@ from codex_oss.wire import chat
 from codex_oss.wire.framing import SseDecoder
 
 Piece = chat.Chunk | chat.ChunkError
+_decode = chat.decode_chunk
 
 
 class Decoder(Protocol):
@@ -88,6 +89,10 @@ class Prober(Protocol):
         """Note that the server has just refused tools for this model."""
         ...
 
+    def forget(self) -> None:
+        """Note that the server has gone: what comes back may be another one."""
+        ...
+
 
 # --- Chat Completions ----------------------------------------------------------------
 
@@ -136,8 +141,9 @@ class EventsDecoder:
     def feed(self, data: bytes) -> list[Piece]:
         """Return the chunks of the events that are whole now."""
         texts = self._sse.texts(data)
-        if len(texts) == 1 and not self.ended and (one := chat.decode_chunk(texts[0])):
-            return [one]  # nearly every read
+        if len(texts) == 1 and texts[0].startswith("{") and not self.ended:
+            piece = _decode(texts[0])  # nearly every read
+            return [piece] if piece else []
         return self._read(texts)
 
     def finish(self) -> list[Piece]:
@@ -149,11 +155,11 @@ class EventsDecoder:
         if self.ended:
             return pieces
         for data in events:
-            if piece := chat.decode_chunk(data):
-                pieces.append(piece)
-            elif data.strip() == chat.DONE:
+            if not data.startswith("{") and data.strip() == chat.DONE:
                 self.ended = True
                 break
+            if piece := _decode(data):
+                pieces.append(piece)
         return pieces
 
 

@@ -108,6 +108,9 @@ class OllamaFacts:
         """Note that the server has just refused tools for this model."""
         self._refused = True
 
+    def forget(self) -> None:
+        """Keep all: another context would make the server load the model anew."""
+
     async def check(self) -> None:
         """Look, once and after an answer, at what the server really gave."""
         known = self._known

@@ -16,7 +16,13 @@ from typing import Any
 
 import msgspec
 
-from codex_oss.errors import BadRequest, ModelError, StreamCut, Unreachable
+from codex_oss.errors import (
+    BadRequest,
+    ModelError,
+    ServerFault,
+    StreamCut,
+    Unreachable,
+)
 from codex_oss.net import Client
 from codex_oss.net import url as urls
 from codex_oss.providers.endpoint import Site
@@ -24,6 +30,8 @@ from codex_oss.providers.memory import Known, ProbeMemory
 
 ASK_S = 3.0
 """For one question about the server; they are answered without the model."""
+SILENT_S = 30.0
+"""Before a server that let a question time out is asked again: it may be at work."""
 COUNT_S = 60.0
 """For one token of an answer: the model may have to be read from disk first."""
 
@@ -87,18 +95,24 @@ class Probe:
         self._server: Probed | None = None
         self._tools: bool | None = None
         self._tools_asked = False
+        self._silent_until = 0.0
         self._lock = asyncio.Lock()
 
     async def server(self) -> Probed:
         """Return what kind of server it is, and its window.
 
-        A server that cannot be reached now is asked again the next time.
+        A server that cannot be reached now, or is not itself yet, is asked again the
+        next time; one that does not answer, after ``SILENT_S``.
         """
+        if self._server is not None:
+            return self._server
         async with self._lock:
             return await self._recognise()
 
     async def tools(self) -> bool | None:
         """Return whether tools reach the model; None when that cannot be told."""
+        if self._tools_asked:
+            return self._tools
         async with self._lock:
             if not self._tools_asked:
                 server = await self._recognise()
@@ -110,6 +124,10 @@ class Probe:
     def settled(self) -> bool:
         """Whether the server has been reached: nothing is asked twice after that."""
         return self._server is not None
+
+    def forget(self) -> None:
+        """Ask anew: another server may stand there, or this one with other settings."""
+        self._server, self._tools, self._tools_asked = None, None, False
 
     def refused(self) -> None:
         """Note that the server has just refused tools for this model."""
@@ -124,16 +142,31 @@ class Probe:
         if host in HOSTED or host.endswith(HOSTED_SUFFIXES):
             self._server = Probed(server=HOSTED.get(host, "openai"), tools=True)
         elif urls.is_private(host):
-            try:
-                self._server = await self._ask_all()
-            except (Unreachable, StreamCut):
-                return Probed(server="unknown")
+            self._server = await self._look()
         else:
             self._server = Probed(server="unknown")
-        return self._server
+        return self._server or Probed(server="unknown")
 
-    async def _ask_all(self) -> Probed:
-        """Ask each kind's own question, first that of the kind it was last time."""
+    async def _look(self) -> Probed | None:
+        """Return what the server is; None when it does not say so now."""
+        now = asyncio.get_running_loop().time
+        if now() < self._silent_until:
+            return None
+        try:
+            return await self._ask_all()
+        except Unreachable:
+            return None
+        except StreamCut:
+            self._silent_until = now() + SILENT_S
+            return None
+
+    async def _ask_all(self) -> Probed | None:
+        """Ask each kind's own question, first that of the kind it was last time.
+
+        None: no question was answered as it should be, and one by a fault. A server
+        that loads its model does so.
+        """
+        unwell = False
         known = self._memory.recall(self._site.base_url, self._model)
         last = known.server if known else ""
         for question in sorted(_QUESTIONS, key=lambda q: last not in q.kinds):
@@ -142,11 +175,14 @@ class Probe:
                 found = question.read(answer, self._model)
             except (Unreachable, StreamCut):
                 raise
+            except ServerFault:
+                unwell = True
+                continue
             except (ModelError, msgspec.ValidationError):
                 continue
             if found is not None:
                 return await self._with_window(found)
-        return Probed(server="unknown")
+        return None if unwell else Probed(server="unknown")
 
     async def _with_window(self, found: Probed) -> Probed:
         if found.server != "ollama":

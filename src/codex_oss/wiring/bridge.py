@@ -1,6 +1,7 @@
 """A bridge from its settings: the port first, then the server behind it."""
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -178,13 +179,15 @@ def _upstream(
     )
     where = site(settings.provider_id, patient, env, __version__)
 
-    async def connect(name: str) -> Model:
-        wire = settings.wire
+    async def connect(name: str) -> tuple[Model, bool]:
+        wire, keep = settings.wire, True
+        probe = Probe(where, name, client, memory)
         if wire == "auto":
-            probed = await Probe(where, name, client, memory).server()
-            wire = "native" if probed.server == "ollama" else "chat"
+            server = (await probe.server()).server
+            wire = "native" if server == "ollama" else "chat"
+            keep = probe.settled
         spoken = replace(patient, wire_api=_WIRES[wire])
-        return providers.connect(
+        model = providers.connect(
             settings.provider_id,
             spoken,
             name,
@@ -194,9 +197,11 @@ def _upstream(
             version=__version__,
             mending=mending,
             context_length=settings.context_length,
+            probe=probe,
         )
+        return model, keep
 
-    return Upstream(connect, client, root=where.root, headers=where.headers, only=only)
+    return Upstream(connect, client, site=where, only=only)
 
 
 def _end_on_signals(listener: Listener) -> asyncio.Event:
@@ -219,7 +224,9 @@ def _end_on_signals(listener: Listener) -> asyncio.Event:
 
 def _writer(err: TextIO) -> Callable[[str], None]:
     def write(line: str) -> None:
-        err.write(line)
-        err.flush()
+        # A full disk or a closed terminal is no reason to lose an answer.
+        with contextlib.suppress(OSError, ValueError):
+            err.write(line)
+            err.flush()
 
     return write
