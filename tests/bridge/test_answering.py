@@ -465,7 +465,8 @@ def test_an_ollama_that_is_not_well_at_first_is_spoken_to_natively_later(
 ) -> None:
     async def use(asking: Asking) -> None:
         well = server.get
-        server.get = dict.fromkeys([*well, "/props"], Reply(status=503, body="busy"))
+        ill: Scripted = Reply(status=503, body="busy")
+        server.get = dict.fromkeys([*well, "/props"], ill)
         await asking.respond({"input": "x"})
         assert not server.chats
         server.get = well
