@@ -46,6 +46,7 @@ class App:
         """Answer one request."""
         headers, guard = exchange.request.headers, self._parts.guard
         if refusal := guard.refuse(headers):
+            self._seen.refused()
             send(exchange, refusal)
             return
         segments = exchange.request.path.strip("/").split("/")
@@ -53,6 +54,7 @@ class App:
             if segments[0] in _SELF:
                 await self._seen.handle(exchange, segments)
             elif not guard.knows(headers):
+                self._seen.refused()
                 send(exchange, unauthorized())
             else:
                 await self._route(exchange, segments)
@@ -63,20 +65,23 @@ class App:
 
     async def _route(self, exchange: Exchange, segments: list[str]) -> None:
         method = exchange.request.method
+        caller = caller_of(exchange.request.headers)
+        parts = self._parts
         below = segments[1:] if segments[0] == "v1" else segments
         match method, below:
             case "POST", ["responses"]:
-                caller = caller_of(exchange.request.headers)
                 await self._answering.answer(exchange, caller, self._owner(exchange))
             case _, ["responses", *rest]:
                 await self._stored.handle(exchange, rest, self._owner(exchange))
             case "GET", ["models", *name]:
-                await models(exchange, self._parts, "/".join(name))
+                await models(exchange, parts, "/".join(name))
             case _ if climbs(exchange.request):
                 send(exchange, _unknown(exchange))
             case _ if segments[0] in _PASSED_ON or below == [""]:
-                own_key = bool(self._parts.settings.key)
-                await forward(exchange, self._parts.upstream, own_key=own_key)
+                own_key = bool(parts.settings.key)
+                await forward(
+                    exchange, parts.upstream, parts.ledger, caller, own_key=own_key
+                )
             case _:
                 send(exchange, _unknown(exchange))
 

@@ -70,6 +70,9 @@ class Metrics:
             "truncated_total", "Prompts of which the server dropped a part."
         )
         self._bytes = _plain("response_bytes_total", "Bytes of the answers to clients.")
+        self._refused = _plain(
+            "unauthorized_total", "Requests of pages, names or keys that may not ask."
+        )
         self._gone = _plain("clients_gone_total", "Clients that left before the end.")
         self._first = Histogram(
             f"{_P}time_to_first_token_seconds",
@@ -120,12 +123,16 @@ class Metrics:
         if outcome == "gone":
             self._gone.add()
 
+    def refused(self) -> None:
+        """Count a request that was not let in, and has no entry."""
+        self._refused.add()
+
     def text(self) -> bytes:
         """Return all numbers in Prometheus' text format."""
         counted = (
             self._requests, self._input, self._output, self._cached, self._saved,
             self._mended, self._asked_again, self._retries, self._truncated,
-            self._bytes, self._gone, self._first, self._duration,
+            self._bytes, self._refused, self._gone, self._first, self._duration,
         )  # fmt: skip
         version = [("version", __version__)]
         return exposition(

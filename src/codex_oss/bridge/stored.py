@@ -13,7 +13,7 @@ from codex_oss.bridge.detached import Detached
 from codex_oss.bridge.failures import error_body
 from codex_oss.bridge.running import Running
 from codex_oss.bridge.store import Kept, Store, find
-from codex_oss.net.server import Exchange
+from codex_oss.net.server import Exchange, HttpRequest
 
 MAX_ITEMS = 100
 DEFAULT_ITEMS = 20
@@ -51,12 +51,14 @@ class Stored:
                 answer = await self.input_items(response_id, owner, request.query)
             case "POST", [response_id, "cancel"]:
                 answer = await self.cancel(response_id, owner)
+            case _, ["compact" | "input_tokens"]:
+                # Names of OpenAI's API that no response has, for what is not here.
+                answer = _unknown(request)
             case _, [_] | [_, "input_items" | "cancel"]:
                 words = f"{request.method} is not what `{request.path}` is for"
                 answer = _NOT_ALLOWED, error_body(words, _WRONG, code="unknown_url")
             case _:
-                words = f"the bridge has no {request.method} {request.path}"
-                answer = _NOT_FOUND, error_body(words, _WRONG, code="unknown_url")
+                answer = _unknown(request)
         exchange.respond(*answer)
 
     async def retrieve(self, response_id: str, owner: str) -> Answer:
@@ -206,6 +208,11 @@ def _list(items: list[dict[str, Any]], *, has_more: bool) -> bytes:
         "last_id": items[-1]["id"] if items else None,
         "has_more": has_more,
     })  # fmt: skip
+
+
+def _unknown(request: HttpRequest) -> Answer:
+    words = f"the bridge has no {request.method} {request.path}"
+    return _NOT_FOUND, error_body(words, _WRONG, code="unknown_url")
 
 
 def _missing(response_id: str) -> Answer:

@@ -142,9 +142,11 @@ class Translator:
         """Return the events that follow from one chunk."""
         if self._ended:
             return []
-        self._start()
+        if not self._started:
+            self._start()
         if text := _only_text(chunk):  # nearly every chunk
-            self._tell(text)
+            if not self._cut:
+                self._content.feed(text)
         elif isinstance(chunk, chat.Chunk):
             self._read(chunk)
         else:
@@ -273,9 +275,12 @@ class Translator:
         )
 
 
+_Chunk = chat.Chunk
+
+
 def _only_text(chunk: chat.Chunk | chat.ChunkError) -> str:
     """Return the text of a chunk that is nothing else; "" of any other."""
-    if not isinstance(chunk, chat.Chunk) or len(chunk.choices) != 1:
+    if not isinstance(chunk, _Chunk) or len(chunk.choices) != 1:
         return ""
     [choice] = chunk.choices
     said = choice.delta
