@@ -22,7 +22,7 @@ class _Listed(msgspec.Struct, frozen=True):
 
 
 class Upstream:
-    """One server. ``connect`` makes a model of a name.
+    """One server. ``connect`` makes a model of a name, and says whether to keep it.
 
     ``site`` is where it is and what every request to it carries. ``only``: the one
     model there is, whatever name is asked for.
@@ -30,7 +30,7 @@ class Upstream:
 
     def __init__(
         self,
-        connect: Callable[[str], Awaitable[Model]],
+        connect: Callable[[str], Awaitable[tuple[Model, bool]]],
         client: Client,
         *,
         site: Site,
@@ -70,7 +70,9 @@ class Upstream:
         """Return the model of a name that ``name_of`` gave."""
         model = self._models.get(name)
         if model is None:
-            model = self._models[name] = await self._connect(name)
+            model, keep = await self._connect(name)
+            if keep:
+                self._models[name] = model
             if len(self._models) > MAX_MODELS:
                 # A request that runs on it keeps it alive until it is answered.
                 self._models.popitem(last=False)
