@@ -466,7 +466,7 @@ def test_an_ollama_that_is_not_well_at_first_is_spoken_to_natively_later(
     async def use(asking: Asking) -> None:
         well = server.get
         ill: Scripted = Reply(status=503, body="busy")
-        server.get = dict.fromkeys([*well, "/props"], ill)
+        server.get = {path: ill for path in (*well, "/props")}
         await asking.respond({"input": "x"})
         assert not server.chats
         server.get = well
