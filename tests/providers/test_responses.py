@@ -11,15 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asking import ASK, Pauses, events_of, responses_provider, use_model
+from asking_ollama import Taken
 from codex_oss.config.provider import Provider
 from codex_oss.errors import (
     BadRequest,
+    Busy,
     ConfigError,
+    ContextOverflow,
     ModelError,
     NotFound,
+    QuotaExceeded,
     ServerFault,
     StreamCut,
 )
+from codex_oss.facts import Retried, Sent
 from codex_oss.ports import Model
 from codex_oss.wire import responses
 from fake_server import (
@@ -200,6 +205,119 @@ def test_closing_the_stream_hangs_up() -> None:
 
     with FakeServer([Reply(chunks=[sse([created()])], silent=True)]) as server:
         assert use_model(responses_provider(server.url), use)
+
+
+# --- pouring -----------------------------------------------------------------------
+
+
+def pour(server: FakeServer) -> Taken:
+    taken = Taken()
+    use_model(responses_provider(server.url), lambda model: model.pour(ASK, taken))
+    return taken
+
+
+def retries(taken: Taken) -> list[str]:
+    return [fact.reason for fact in taken.facts if isinstance(fact, Retried)]
+
+
+def error_event(message: str, code: str = "x") -> dict[str, Any]:
+    return {"type": "error", "code": code, "message": message}
+
+
+OVERFLOW = "the request exceeds the available context size (4096 tokens)"
+
+
+def test_pouring_gives_the_events_of_streaming() -> None:
+    with FakeServer([TURN]) as server:
+        taken = pour(server)
+    assert taken.events == EXPECTED
+    assert taken.facts == [
+        Sent(url=f"{server.url}/v1/responses", body=responses.encode(ASK))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "reason"),
+    [
+        ([created()], "stream closed before response.completed"),
+        (
+            [created(), error_event("the GPU fell off")],
+            "stream closed before response.completed: the GPU fell off",
+        ),
+        ([created(), failed("server_error", "boom")], "boom"),
+    ],
+)
+def test_an_answer_that_breaks_before_anything_is_shown_is_asked_for_once_more(
+    first: list[Any], reason: str
+) -> None:
+    with FakeServer([first, TURN]) as server:
+        taken = pour(server)
+    assert len(server.requests) == 2
+    assert retries(taken) == [reason]
+    assert [event for event in taken.events if event != EXPECTED[0]] == EXPECTED[1:]
+
+
+def test_an_answer_that_breaks_again_or_was_shown_is_a_cut() -> None:
+    broken = [created(), error_event("the GPU fell off")]
+    for script, asked in (
+        ([broken, broken], 2),
+        ([[created(), done(message("partial")), error_event("the GPU fell off")]], 1),
+    ):
+        with (
+            FakeServer(script) as server,
+            pytest.raises(StreamCut, match=r"completed: the GPU fell off$"),
+        ):
+            pour(server)
+        assert len(server.requests) == asked
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        (error_event(OVERFLOW), ContextOverflow),
+        (
+            {"type": "error", "error": {"message": "no", "code": "insufficient_quota"}},
+            QuotaExceeded,
+        ),
+        ({"error": {"message": OVERFLOW, "code": 400}}, ContextOverflow),
+        (error_event("slow down", "rate_limit_exceeded"), Busy),
+    ],
+)
+def test_an_error_in_the_stream_is_told_for_what_it_is(
+    event: dict[str, Any], kind: type[ModelError]
+) -> None:
+    with FakeServer([[created(), event]] * 2) as server:
+        with pytest.raises(kind):
+            pour(server)
+        with pytest.raises(kind):
+            ask(server)
+    assert len(server.requests) == 2
+
+
+def test_a_failure_has_the_code_that_its_words_have() -> None:
+    with FakeServer([[created(), failed("server_error", OVERFLOW)]]) as server:
+        taken = pour(server)
+    last = taken.events[-1]
+    assert isinstance(last, responses.Failed)
+    assert last.response.error == responses.ResponseError(
+        "context_length_exceeded", OVERFLOW
+    )
+
+
+def test_an_error_without_a_word_is_a_cut() -> None:
+    event = {"type": "error", "error": 7}
+    with FakeServer([[event], [event]]) as server, pytest.raises(StreamCut):
+        pour(server)
+
+
+def test_what_comes_behind_the_last_event_is_not_poured() -> None:
+    stream = sse([created(), completed(), done(message("too late"))])
+    with FakeServer([Reply(chunks=[stream], silent=True)]) as server:
+        taken = pour(server)
+    assert [type(event) for event in taken.events] == [
+        responses.Created,
+        responses.Completed,
+    ]
 
 
 # --- the captured answers of a real session -----------------------------------------

@@ -17,15 +17,14 @@ from codex_oss.errors import (
     BadRequest,
     ModelError,
     NotFound,
-    StreamCut,
     Unreachable,
 )
-from codex_oss.facts import AskedAgain, Fact, Retried, Sent
+from codex_oss.facts import AskedAgain, Fact, Sent
 from codex_oss.net import Reply
 from codex_oss.ports import Outlet
 from codex_oss.providers.dialect import ChatDialect, Decoder, Dialect, Prober
 from codex_oss.providers.endpoint import Endpoint
-from codex_oss.providers.tap import BrokenError, Tap
+from codex_oss.providers.tap import Tap, pour_twice
 from codex_oss.translate.again import asked_again
 from codex_oss.translate.counts import truncated
 from codex_oss.translate.quirks import Mending, Quirks, quirks_for
@@ -93,15 +92,7 @@ class ChatModel:
 
         An answer that breaks before anything of it was shown is asked for once more.
         """
-        tap = Tap(outlet, forgiving=True)
-        try:
-            await self._pour(request, tap)
-        except (StreamCut, BrokenError) as error:
-            if tap.shown:
-                raise
-            outlet.note(Retried(reason=str(error)))
-            tap.forgiving = False
-            await self._pour(request, tap)
+        await pour_twice(outlet, lambda tap: self._pour(request, tap))
 
     async def _pour(self, request: responses.Request, tap: Tap) -> None:
         note = tap.outlet.note

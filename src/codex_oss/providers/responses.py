@@ -4,18 +4,30 @@ from collections.abc import AsyncGenerator, Iterator
 
 import msgspec
 
-from codex_oss.errors import BadRequest, ServerFault, StreamCut
+from codex_oss.errors import (
+    BadRequest,
+    Busy,
+    ContextOverflow,
+    ModelError,
+    QuotaExceeded,
+    ServerFault,
+    StreamCut,
+)
 from codex_oss.facts import Sent
+from codex_oss.items import Unknown
 from codex_oss.ports import Outlet
 from codex_oss.providers.body import Frames, kind_of, read_json
 from codex_oss.providers.endpoint import Endpoint
 from codex_oss.providers.failure import Asked, refusal
 from codex_oss.providers.probe import Probe
+from codex_oss.providers.tap import Tap, pour_twice
+from codex_oss.translate.failure import classify
 from codex_oss.wire import responses
 from codex_oss.wire.framing import SseDecoder
 
 _END = (responses.Completed, responses.Failed, responses.IncompleteResponse)
 _DONE = "[DONE]"
+_ERROR = '"error"'
 _UNTOLD = 400
 """The status of an error that came as 200."""
 
@@ -39,7 +51,7 @@ class ResponsesModel:
                 for event in _whole(asked, await read_json(reply, asked)):
                     yield event
                 return
-            frames, reported = Frames(reply), ""
+            frames, reported = Frames(reply), None
             while (batch := await frames.next()) is not None:
                 for event in _decoded(batch):
                     yield event
@@ -47,31 +59,36 @@ class ResponsesModel:
                         reply.release()
                         return
                     if isinstance(event, responses.ErrorEvent):
-                        reported = f": {event.message or event.code}"
-            raise StreamCut(f"stream closed before response.completed{reported}")
+                        reported = event
+            raise _broken(reported)
 
     async def pour(self, request: responses.Request, outlet: Outlet) -> None:
-        """Push the events of the answer, up to the one that ends it."""
+        """Push the events of the answer, up to the one that ends it.
+
+        An answer that breaks before anything of it was shown is asked for once more.
+        """
+        await pour_twice(outlet, lambda tap: self._pour(request, tap))
+
+    async def _pour(self, request: responses.Request, tap: Tap) -> None:
+        note = tap.outlet.note
         asked = self._endpoint.asked(request.model)
         body = responses.encode(request)
-        outlet.note(Sent(url=asked.url, body=body))
-        with await self._endpoint.ask(request.model, body, outlet.note) as reply:
+        note(Sent(url=asked.url, body=body))
+        with await self._endpoint.ask(request.model, body, note) as reply:
             if kind_of(reply, asked) == "json":
-                outlet.put(_whole(asked, await read_json(reply, asked)))
+                tap.put(_whole(asked, await read_json(reply, asked)))
                 return
-            decoder, ended = SseDecoder(), False
+            answer = _Answer()
 
             def put(data: bytes) -> bool:
-                nonlocal ended
-                events = list(_decoded(decoder.texts(data)))
-                if any(isinstance(event, _END) for event in events):
-                    ended = True
+                more = tap.put(answer.feed(data))
+                if answer.ended:
                     reply.release()
-                return outlet.put(events)
+                return more
 
-            await reply.pour(put, outlet.ready)
-            if not ended:
-                raise StreamCut("stream closed before response.completed")
+            await reply.pour(put, tap.outlet.ready)
+            if not answer.ended:
+                tap.put(answer.finish())
 
     async def window(self) -> int | None:
         """Return the context window that the server says it gives."""
@@ -86,15 +103,100 @@ class ResponsesModel:
         await self._endpoint.client.close()
 
 
+class _Answer:
+    """Bytes of one answer in, events out. ``ended``: the last one has come.
+
+    An error that comes as an event is kept back: the end of the answer tells it.
+    """
+
+    __slots__ = ("_reported", "_sse", "ended")
+
+    def __init__(self) -> None:
+        self._sse = SseDecoder()
+        self._reported: responses.ErrorEvent | None = None
+        self.ended = False
+
+    def feed(self, data: bytes) -> list[responses.Event]:
+        """Return the events that are whole now."""
+        return self._read(self._sse.texts(data))
+
+    def finish(self) -> list[responses.Event]:
+        """Return the last events; raises ``ModelError`` when the end is not there."""
+        events = self._read([frame.data for frame in self._sse.finish()])
+        if not self.ended:
+            raise _broken(self._reported)
+        return events
+
+    def _read(self, batch: list[str]) -> list[responses.Event]:
+        events: list[responses.Event] = []
+        if self.ended:
+            return events
+        for event in _decoded(batch):
+            if isinstance(event, responses.ErrorEvent):
+                self._reported = event
+                continue
+            events.append(event)
+            if isinstance(event, _END):
+                self.ended = True
+                break
+        return events
+
+
 def _decoded(batch: list[str]) -> Iterator[responses.Event]:
     for data in batch:
         if data == _DONE:
             continue
         try:
-            yield responses.decode_event(data)
+            event = responses.decode_event(data)
         except BadRequest as error:
             # Not the request is bad but the event that would end the stream.
             raise StreamCut(str(error)) from error
+        match event:
+            case responses.Failed(response=response):
+                yield msgspec.structs.replace(event, response=_classified(response))
+            case responses.ErrorEvent(message=None) | Unknown() if _ERROR in data:
+                yield _nested(data) or event
+            case _:
+                yield event
+
+
+def _nested(data: str) -> responses.ErrorEvent | None:
+    """Return an error of the form that Chat Completions has; servers send it too."""
+    from codex_oss.wire import chat  # noqa: PLC0415  5 ms that only failures pay
+
+    match chat.decode_chunk(data):
+        case chat.ChunkError() as error:
+            return responses.ErrorEvent(code=error.code, message=error.message)
+        case _:
+            return None
+
+
+def _classified(response: responses.Response) -> responses.Response:
+    """Return a failed response with the code that its words have, if they have one."""
+    error = response.error
+    if error is None:
+        return response
+    code = classify(None, f"{error.code} {error.message}")
+    if code == "server_error":
+        return response
+    told = responses.ResponseError(code, error.message)
+    return msgspec.structs.replace(response, error=told)
+
+
+def _broken(reported: responses.ErrorEvent | None) -> ModelError:
+    """Return the error of a stream without an end, by the error that it told of."""
+    if reported is None:
+        return StreamCut("stream closed before response.completed")
+    said = reported.message or reported.code or "an error without a word"
+    match classify(None, f"{reported.code} {said}"):
+        case "context_length_exceeded":
+            return ContextOverflow()
+        case "insufficient_quota":
+            return QuotaExceeded(hint=said)
+        case "rate_limit_exceeded":
+            return Busy(said)
+        case _:
+            return StreamCut(f"stream closed before response.completed: {said}")
 
 
 def _whole(asked: Asked, data: bytes) -> list[responses.Event]:

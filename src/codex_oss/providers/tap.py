@@ -1,5 +1,9 @@
 """What passes from a model to its outlet: whether something was shown, and its end."""
 
+from collections.abc import Awaitable, Callable
+
+from codex_oss.errors import StreamCut
+from codex_oss.facts import Retried
 from codex_oss.ports import Outlet
 from codex_oss.wire import responses
 
@@ -44,3 +48,16 @@ class Tap:
             if error and error.code == "server_error":
                 raise BrokenError(error.message)  # nothing of these was shown either
         self.shown = not all(isinstance(event, _LIFE) for event in events)
+
+
+async def pour_twice(outlet: Outlet, pour: Callable[[Tap], Awaitable[None]]) -> None:
+    """Pour an answer; one that breaks before any of it was shown, once more."""
+    tap = Tap(outlet, forgiving=True)
+    try:
+        await pour(tap)
+    except (StreamCut, BrokenError) as error:
+        if tap.shown:
+            raise
+        outlet.note(Retried(reason=str(error)))
+        tap.forgiving = False
+        await pour(tap)
