@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -465,8 +465,8 @@ def test_an_ollama_that_is_not_well_at_first_is_spoken_to_natively_later(
 ) -> None:
     async def use(asking: Asking) -> None:
         well = server.get
-        ill: Scripted = Reply(status=503, body="busy")
-        server.get = {path: ill for path in (*well, "/props")}
+        ill = cast("Scripted", Reply(status=503, body="busy"))
+        server.get = dict.fromkeys((*well, "/props"), ill)
         await asking.respond({"input": "x"})
         assert not server.chats
         server.get = well
