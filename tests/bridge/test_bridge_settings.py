@@ -187,7 +187,19 @@ def test_a_variable_that_leads_codex_to_the_bridge_leads_it_on_to_ollama(
     [
         ("--upstream http://[::1]:11435/v1", "the bridge would ask itself"),
         ("--ollama-url http://localhost:11435", "the bridge would ask itself"),
-        ("--upstream http://a:1 --ollama-url http://b:1", "both `upstream` and"),
+        (
+            "--upstream http://a:1 --ollama-url http://b:1",
+            "by --upstream and by --ollama-url",
+        ),
+        ("--upstream http://a:1 --engine llamacpp", "by --upstream and by --engine"),
+        (
+            "--upstream http://a:1 --local-provider vllm",
+            "by --upstream and by --engine",
+        ),
+        (
+            "--ollama-url http://a:1 --local-provider vllm",
+            "by --ollama-url and by --engine",
+        ),
         ("--upstream nowhere", "'nowhere' is not a URL of a server"),
         ("--upstream http://user@a:1", "contains a user name"),
         ("--listen 0.0.0.0", "listening on 0.0.0.0 lets other machines in"),
@@ -203,6 +215,11 @@ def test_what_cannot_be_meant_is_told_with_its_flag(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         told(tmp_path, *words.split())
+
+
+def test_ollama_may_be_named_together_with_its_address(tmp_path: Path) -> None:
+    found = told(tmp_path, "--engine", "ollama", "--ollama-url", "http://a:1")
+    assert server(found) == ("ollama", "http://a:1/v1", "native")
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,53 @@ def test_the_inspector_is_where_inspect_says(
     assert run("inspect", *at).stdout == f"http://127.0.0.1:{port}/__inspect\n"
 
 
+def test_a_profile_needs_the_server_behind_the_bridge(run: Run, port: str) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        upstream = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        run("start", "--upstream", upstream, "--listen-port", port)
+        told = run("codex-config", "--listen-port", port)
+
+    url = f"http://127.0.0.1:{port}"
+    assert told.returncode == 1
+    assert told.stderr.startswith(
+        f"Error: the bridge at {url} cannot list its models: cannot connect to "
+        f"{upstream.removeprefix('http://')}"
+    )
+
+
+def test_what_is_no_bridge_has_no_profile(run: Run) -> None:
+    with FakeServer() as stranger:
+        port = stranger.url.rpartition(":")[2]
+        told = run("codex-config", "--listen-port", port)
+
+    assert told.stderr.startswith(
+        f"Error: what answers at http://127.0.0.1:{port} is no codex-oss bridge"
+    )
+
+
+def test_a_bridge_with_a_key_is_not_restarted_without_one(
+    run: Run, upstream: FakeServer, port: str
+) -> None:
+    at = ("--listen-port", port)
+    key = {"CODEX_OSS_BRIDGE_KEY": "secret"}
+    run("start", "--upstream", upstream.url, *at, **key)
+
+    without, within = run("restart", *at), run("restart", *at, **key)
+
+    url = f"http://127.0.0.1:{port}"
+    assert (without.returncode, without.stdout, without.stderr) == (
+        1,
+        "",
+        (
+            f"Error: the bridge at {url} has a key, and CODEX_OSS_BRIDGE_KEY is not "
+            "set\nSet CODEX_OSS_BRIDGE_KEY; to serve without a key from now on: "
+            f"codex-oss bridge stop --listen-port {port}, then start.\n"
+        ),
+    )
+    assert within.returncode == 0
+
+
 @pytest.mark.parametrize("action", ["codex-config", "inspect"])
 def test_what_needs_a_bridge_says_how_to_get_one(
     run: Run, port: str, action: str

@@ -143,15 +143,22 @@ def _source(
     ollama = _rank(loaded, "bridge.ollama_url")
     provider = _provider_rank(loaded, bridge)
     if upstream and upstream == ollama:
-        raise ConfigError(
-            "both `upstream` and `ollama_url` name the server behind the bridge "
-            f"({loaded.origin('bridge.upstream')}, "
-            f"{loaded.origin('bridge.ollama_url')})",
-            hint="Name it once.",
-        )
+        names = ("bridge.upstream", "bridge.ollama_url")
+        raise _two_servers(*map(loaded.origin, names))
     if provider > max(upstream, ollama):
         return "provider"
+    named = "bridge.upstream" if upstream > ollama else "bridge.ollama_url"
+    both = (provider, _rank(loaded, "model_provider")) == (_FLAG, _FLAG)
+    if both and (named, loaded.provider_id) != ("bridge.ollama_url", OLLAMA):
+        raise _two_servers(loaded.origin(named), "--engine or --local-provider")
     return "upstream" if upstream > ollama else "ollama"
+
+
+def _two_servers(one: str, other: str) -> ConfigError:
+    return ConfigError(
+        f"two servers are named to stand behind the bridge, by {one} and by {other}",
+        hint="Name one.",
+    )
 
 
 def _rank(loaded: Loaded, key: str) -> int:

@@ -11,7 +11,7 @@ from codex_oss.bridge.service.variables import from_anywhere
 from codex_oss.cli.bridge_arguments import words_of
 from codex_oss.cli.bridge_call import Call, note, program, say
 from codex_oss.config.home import user_home
-from codex_oss.errors import CodexOssError
+from codex_oss.errors import CodexOssError, ConfigError, ModelError
 from codex_oss.process import detached
 
 FOLLOW_S = 0.25
@@ -37,10 +37,29 @@ def restart(call: Call) -> int:
     """Stop a bridge, and start it as it was started or as the options say now."""
     words, instance = words_of(call.options), instance_of(call)
     if instance is not None:
+        _need_its_key(call, instance)
         say(end(call, instance))
         only_port = ["--listen-port", str(call.settings.port)]
         words = instance.arguments if words in ([], only_port) else words
     return _started(call, words)
+
+
+def _need_its_key(call: Call, instance: Instance) -> None:
+    """Raise ``ConfigError`` where a bridge with a key would come back without one."""
+    if call.settings.key:
+        return
+    page = instance.url + asking.METRICS
+    try:
+        status, _ = call.ask(lambda client: asking.fetch(page, client))
+    except ModelError:
+        return
+    if status == asking.LOCKED:
+        name = call.loaded.config.bridge.listen_key_env
+        raise ConfigError(
+            f"the bridge at {instance.url} has a key, and {name} is not set",
+            hint=f"Set {name}; to serve without a key from now on: "
+            f"codex-oss bridge stop{call.at}, then start.",
+        )
 
 
 def status(call: Call) -> int:
@@ -156,10 +175,12 @@ def _status_of(
     if report.locked:
         return f"{url}  runs{process}, and tells more to who sends its key"
     reached = "reachable" if report.upstream_reachable else "NOT REACHABLE"
+    models = len(report.models)
+    counted = f"{models} model{'' if models == 1 else 's'}"
     lines = [
         f"{url}  runs{process}, version {report.version}, up {_span(report.uptime_s)}",
         f"  requests  {report.in_flight} in flight",
-        f"  upstream  {report.upstream} ({reached}, {len(report.models)} models)",
+        f"  upstream  {report.upstream} ({reached}, {counted})",
     ]
     log = call.shelf.log(instance.port if instance else call.settings.port)
     if log.exists():

@@ -12,7 +12,16 @@ from codex_oss.cli.bridge_call import Call, none_answers, note, say
 from codex_oss.errors import CodexOssError, ModelError
 
 _OK = 200
-_LOCKED = 401
+
+
+class _Error(msgspec.Struct, frozen=True):
+    message: str
+
+
+class _Refused(msgspec.Struct, frozen=True):
+    """The bridge's own error object."""
+
+    error: _Error
 
 
 def print_codex_config(call: Call) -> int:
@@ -65,13 +74,28 @@ def _catalogue(call: Call) -> bytes:
         status, body = call.ask(lambda client: asking.fetch(path, client, key))
     except ModelError as error:
         raise none_answers(url) from error
-    if status == _LOCKED:
+    if status == asking.LOCKED:
         raise CodexOssError(
             f"the bridge at {url} asks for a key",
             hint="Set the variable that it was started with: CODEX_OSS_BRIDGE_KEY, or "
             "the one of `bridge.listen_key_env`.",
         )
     if status != _OK:
-        said = body.decode("utf-8", "replace").strip()
-        raise CodexOssError(f"{path} answers {status}: {said}")
+        raise _refused(url, status, body)
     return body
+
+
+def _refused(url: str, status: int, body: bytes) -> CodexOssError:
+    try:
+        said = msgspec.json.decode(body, type=_Refused).error.message
+    except msgspec.DecodeError:
+        return CodexOssError(
+            f"what answers at {url} is no codex-oss bridge (status {status})",
+            hint="Start one: codex-oss bridge start (or choose another by "
+            "--listen-port).",
+        )
+    return CodexOssError(
+        f"the bridge at {url} cannot list its models: {said}",
+        hint="The profile names the models of the server behind the bridge, so that "
+        "server must answer. See: codex-oss bridge status",
+    )

@@ -19,7 +19,10 @@ T = TypeVar("T")
 Use: TypeAlias = Callable[[Client], Awaitable[T]]
 """Something to do with a client."""
 
-_OK, _LOCKED = 200, 401
+METRICS = "/metrics"
+"""Asks for the key, where there is one; ``PATH`` does not."""
+LOCKED = 401
+_OK = 200
 _LOCK = b"the bridge asks for a key"
 
 
@@ -50,7 +53,7 @@ async def ask(url: str, client: Client, key: str = "") -> Report | None:
     """Return what the bridge at ``url`` (no path) says; None: there is none."""
     try:
         status, body = await fetch(url + PATH, client, key)
-        if status == _LOCKED and _LOCK in body:
+        if status == LOCKED and _LOCK in body:
             return Report(locked=True)
         if status != _OK:
             return None
