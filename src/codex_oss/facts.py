@@ -52,4 +52,11 @@ class Truncated(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     tokens_read: int
 
 
-Fact = Slimmed | Sent | Retried | Mended | AskedAgain | Truncated
+class Remark(msgspec.Struct, frozen=True, tag=True):
+    """Something that people should know of how the server runs the model."""
+
+    text: str
+    """A sentence or two."""
+
+
+Fact = Slimmed | Sent | Retried | Mended | AskedAgain | Truncated | Remark

@@ -44,6 +44,7 @@ def _lines(level: Level) -> list[str]:
     usage = Usage(input_tokens=1700, input_tokens_details=cached, output_tokens=9)
     entry.end(status=200, outcome="completed", usage=usage)
     bad = ledger.open(client="api", route="/v1/responses", model="", came=b"")
+    bad.note(facts.Remark(f"Ollama gives m 8192 tokens; {KEY}"))
     bad.note(facts.Truncated(tokens_sent=9000, tokens_read=4096))
     bad.end(status=400, outcome="failed", error=f"no `{KEY}`\nhere")
     return [line.partition(" ")[2].rstrip("\n") for line in lines]
@@ -62,6 +63,7 @@ def test_debug_tells_every_step_with_secrets_masked() -> None:
             "#1 first-token after=0.250s",
             "#1 completed status=200 client=codex route=/v1/responses model=q:8b in=1700 cached=1600 saved=6700 out=9 mended=1 asked-again=1 retried=1 first=0.250s took=2.5s",
             '#2 came client=api route=/v1/responses model="" bytes=0 body=""',
+            '#2 remark text="Ollama gives m 8192 tokens; ********"',
             "#2 truncated tokens_sent=9000 tokens_read=4096",
             '#2 failed status=400 client=api route=/v1/responses took=0.000s error="no `********`\\nhere"',
         ]
@@ -72,6 +74,7 @@ def test_a_request_is_one_line() -> None:
     assert [line.split()[:2] for line in _lines("normal")] == [
         ["-", "listening"],
         ["#1", "completed"],
+        ["#2", "remark"],
         ["#2", "truncated"],
         ["#2", "failed"],
     ]

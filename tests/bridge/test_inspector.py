@@ -190,6 +190,7 @@ def test_an_entry_is_shown_whole_with_secrets_masked() -> None:
     entry.note(facts.Sent(url=f"http://u:{SECRET}@h/v1", body=body))
     entry.note(facts.Mended(what="name", was=SECRET, now="x"))
     entry.note(facts.AskedAgain(reason=SECRET))
+    entry.note(facts.Remark(f"25 % of m is in video memory. {SECRET}"))
     clock.seconds = 1.0
     entry.first()
     for _ in range(4):
@@ -212,6 +213,7 @@ def test_an_entry_is_shown_whole_with_secrets_masked() -> None:
         Note(0, facts.Slimmed(tokens_before=100, tokens_after=40)),
         Note(0, facts.Mended(what="name", was="********", now="x")),
         Note(0, facts.AskedAgain(reason="********")),
+        Note(0, facts.Remark("25 % of m is in video memory. ********")),
     ]
     assert detail.error == "********"
     assert (detail.tokens_before, detail.tokens_after) == (100, 40)
@@ -219,7 +221,7 @@ def test_an_entry_is_shown_whole_with_secrets_masked() -> None:
     assert figures == (4, True, 2.0)
     row = detail.row
     assert (row.state, row.at, row.first_s, row.duration_s) == ("completed", 5, 1, 3)
-    assert (row.mends, row.troubles, row.saved_tokens) == (1, 2, 60)
+    assert (row.mends, row.troubles, row.saved_tokens) == (1, 3, 60)
 
     answer = _ask(_request("/__inspect/entry/1"), ledger)
     assert msgspec.json.decode(answer.body, type=dict)["came"] == detail.came

@@ -359,6 +359,7 @@ def _busy_day(ledger: Ledger, clock: Ticks) -> None:
     cut = _open(ledger, "gemma3:270m")
     cut.note(facts.Retried(reason="the stream was cut", delay_s=0.5))
     cut.note(facts.Truncated(tokens_sent=9000, tokens_read=4096))
+    cut.note(facts.Remark("Ollama gives gemma3:270m 4096 tokens of context."))
     clock.seconds += 1
     cut.end(status=200, outcome="gone")
     _stream(_open(ledger, "qwen3-coder:30b", *texts, "now fix the test"), clock)

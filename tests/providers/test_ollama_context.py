@@ -10,7 +10,7 @@ from asking_ollama import Taken, ask, refuse, use
 from codex_oss.errors import (
     ContextOverflow,
 )
-from codex_oss.facts import Truncated
+from codex_oss.facts import Remark, Truncated
 from codex_oss.items import (
     user,
 )
@@ -123,6 +123,24 @@ def test_what_was_given_is_known_after_the_first_answer() -> None:
             ),
         ],
     )
+
+
+def test_what_was_given_is_told_once() -> None:
+    first, second = Taken(), Taken()
+
+    async def pour(model: Model) -> list[str]:
+        await model.pour(ASK, first)
+        await model.pour(ASK, second)
+        assert isinstance(model, OllamaModel)
+        return model.notes
+
+    with FakeOllama(Installed(vram=0.25), grants=8192) as server:
+        notes = use(server, pour)
+
+    told = [fact.text for fact in first.facts if isinstance(fact, Remark)]
+    assert told == notes
+    assert "8192 tokens of context; 32768 were asked for." in told[0]
+    assert [fact for fact in second.facts if isinstance(fact, Remark)] == []
 
 
 def test_a_model_that_runs_elsewhere_keeps_its_context() -> None:

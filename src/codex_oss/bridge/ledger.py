@@ -14,7 +14,16 @@ from typing import Literal, Protocol, Self
 
 import msgspec
 
-from codex_oss.facts import AskedAgain, Fact, Mended, Retried, Sent, Slimmed, Truncated
+from codex_oss.facts import (
+    AskedAgain,
+    Fact,
+    Mended,
+    Remark,
+    Retried,
+    Sent,
+    Slimmed,
+    Truncated,
+)
 from codex_oss.wire import responses
 
 MAX_ENTRIES = 200
@@ -386,5 +395,7 @@ def _weight(fact: Fact) -> int:
             return len(fact.was) + len(fact.now)
         case AskedAgain() | Retried():
             return len(fact.reason)
+        case Remark():
+            return len(fact.text)
         case Slimmed() | Truncated():
             return 0

@@ -19,6 +19,7 @@ from codex_oss.facts import (
     AskedAgain,
     Fact,
     Mended,
+    Remark,
     Retried,
     Sent,
     Slimmed,
@@ -79,7 +80,10 @@ class Log:
 
     def noted(self, entry: Entry, fact: Fact) -> None:
         """Tell what happened."""
-        if self._level == "debug" or isinstance(fact, Truncated):
+        told = isinstance(fact, Truncated) or (
+            isinstance(fact, Remark) and self._level == "normal"
+        )
+        if told or self._level == "debug":
             word, pairs = _told(fact)
             self._line(f"#{entry.id}", word, pairs)
 
@@ -155,6 +159,8 @@ def _told(fact: Fact) -> tuple[str, _Pairs]:
         case Truncated():
             sent, read = fact.tokens_sent, fact.tokens_read
             return "truncated", {"tokens_sent": sent, "tokens_read": read}
+        case Remark():
+            return "remark", {"text": mask_secrets(fact.text)}
 
 
 def _body(body: bytes) -> str:

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Mapping
 import msgspec
 
 from codex_oss.errors import BadRequest, Busy, ModelError, NotFound, ServerFault
+from codex_oss.facts import Remark
 from codex_oss.net import Client, Reply
 from codex_oss.ports import Outlet
 from codex_oss.providers.chat import ChatModel
@@ -58,6 +59,7 @@ class OllamaModel:
     def __init__(self, chat_model: ChatModel, facts: OllamaFacts) -> None:
         self._model = chat_model
         self._facts = facts
+        self._remarked: list[str] = []
 
     @property
     def granted(self) -> Granted | None:
@@ -78,9 +80,17 @@ class OllamaModel:
         await self._facts.check()
 
     async def pour(self, request: responses.Request, outlet: Outlet) -> None:
-        """Push the events that the answer's lines stand for."""
+        """Push the events that the answer's lines stand for.
+
+        What a person should know of the server is noted once.
+        """
         await self._model.pour(request, outlet)
         await self._facts.check()
+        notes = self.notes
+        for note in notes:
+            if note not in self._remarked:
+                outlet.note(Remark(note))
+        self._remarked = notes
 
     async def window(self) -> int | None:
         """Return the context that is asked for; after an answer, that is given."""

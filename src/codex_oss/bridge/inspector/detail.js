@@ -109,6 +109,7 @@ function drawErrors(detail) {
   const found = [];
   for (const { at, fact } of detail.notes) {
     if (fact.type === "Retried") found.push(step("warn", "Sent once more", at, `${fact.reason}\nafter a pause of ${seconds(fact.delay_s)}`));
+    if (fact.type === "Remark") found.push(step("warn", "Of the model's server", at, fact.text));
     if (fact.type === "AskedAgain") found.push(step("warn", "The model was asked again", at, fact.reason));
     if (fact.type === "Truncated") {
       found.push(step("bad", "The server dropped a part of the prompt", at,

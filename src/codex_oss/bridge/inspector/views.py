@@ -16,6 +16,7 @@ from codex_oss.facts import (
     AskedAgain,
     Fact,
     Mended,
+    Remark,
     Retried,
     Sent,
     Slimmed,
@@ -163,7 +164,7 @@ def _deltas(entry: Entry) -> tuple[int, bool]:
 
 
 def _is_trouble(fact: Fact) -> bool:
-    return isinstance(fact, AskedAgain | Retried | Truncated)
+    return isinstance(fact, AskedAgain | Remark | Retried | Truncated)
 
 
 def _masked(fact: Fact) -> Fact:
@@ -172,6 +173,8 @@ def _masked(fact: Fact) -> Fact:
             return replace(fact, was=mask_secrets(fact.was), now=mask_secrets(fact.now))
         case AskedAgain() | Retried():
             return replace(fact, reason=mask_secrets(fact.reason))
+        case Remark():
+            return replace(fact, text=mask_secrets(fact.text))
         case Sent() | Slimmed() | Truncated():
             return fact
 
