@@ -4,6 +4,7 @@ import asyncio
 from base64 import b64decode, b64encode
 from io import BytesIO
 
+import pytest
 from PIL import Image
 
 from codex_oss.bridge.images import SMALL_BYTES, Images
@@ -65,6 +66,35 @@ def test_an_image_of_a_tool_gets_smaller_too_and_the_same_each_time() -> None:
     [other] = fit(Images(), output)
     assert one == two == other
     assert one != output
+
+
+def test_pictures_are_made_smaller_one_at_a_time_and_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    working: list[str] = []
+    done: list[str] = []
+
+    async def work(_: object, part: InputImage) -> Part:
+        working.append(part.image_url)
+        assert working == [part.image_url]
+        for _ in range(5):  # so that the others would begin, if they could
+            await asyncio.sleep(0)
+        working.remove(part.image_url)
+        done.append(part.image_url)
+        return part
+
+    monkeypatch.setattr(asyncio, "to_thread", work)
+    urls = [f"data:image/png;base64,{each * SMALL_BYTES}" for each in "AABC"]
+    messages: list[Item] = [said([InputImage(image_url=url)]) for url in urls]
+    images = Images()
+
+    async def all_at_once() -> None:
+        async with asyncio.timeout(10):
+            requests = [responses.Request(model="m", input=[m]) for m in messages]
+            await asyncio.gather(*map(images.fit, requests))
+
+    asyncio.run(all_at_once())
+    assert done == urls[1:]
 
 
 def test_what_is_no_image_is_said_to_be_none() -> None:

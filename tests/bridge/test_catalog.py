@@ -1,4 +1,4 @@
-"""The lists of models: OpenAI's, and the catalogue by which Codex knows them."""
+"""The catalogue by which Codex knows the models."""
 
 from typing import Any
 
@@ -8,10 +8,8 @@ import pytest
 from codex_oss.bridge import catalog
 from codex_oss.bridge.catalog import ModelEntry
 
-SEEING = ModelEntry(
-    id="qwen3-vl:8b", context_window=32_768, vision=True, owned_by="library", created=7
-)
-BLIND = ModelEntry(id="tiny", tools=False)
+SEEING = ModelEntry(id="qwen3-vl:8b", context_window=32_768, vision=True)
+BLIND = ModelEntry(id="tiny")
 
 
 def as_json(data: bytes) -> Any:
@@ -67,7 +65,6 @@ def test_what_is_not_known_is_assumed_small_and_said_to_be_assumed() -> None:
         "context_window": 16_384,
         "max_context_window": 16_384,
         "input_modalities": ["text"],
-        "supports_parallel_tool_calls": False,
     }
 
 
@@ -85,23 +82,7 @@ def test_a_catalogue_is_read_and_written_as_it_was() -> None:
     assert as_json(catalog.encode(catalog.decode(sent))) == as_json(sent)
 
 
-def test_openai_s_list_has_its_form() -> None:
-    assert as_json(catalog.openai_models([SEEING, BLIND])) == {
-        "object": "list",
-        "data": [
-            {
-                "id": "qwen3-vl:8b",
-                "object": "model",
-                "created": 7,
-                "owned_by": "library",
-            },
-            {"id": "tiny", "object": "model", "created": 0, "owned_by": "codex-oss"},
-        ],
-    }
-
-
-def test_no_models_are_empty_lists() -> None:
-    assert as_json(catalog.openai_models([])) == {"object": "list", "data": []}
+def test_no_models_are_an_empty_list() -> None:
     assert as_json(catalog.codex_models([])) == {"models": []}
 
 

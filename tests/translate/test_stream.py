@@ -31,7 +31,7 @@ from codex_oss.items import (
 )
 from codex_oss.translate.quirks import Quirks
 from codex_oss.wire import chat, responses
-from codex_oss.wire.framing import SseDecoder, encode_sse
+from codex_oss.wire.framing import SseDecoder
 from response_grammar import DELTAS, check_grammar, items, last, meaning
 
 # --- text --------------------------------------------------------------------------
@@ -475,7 +475,7 @@ def test_the_bytes_may_be_cut_anywhere(
     bodies = [
         json.dumps(chunk, ensure_ascii=False) for chunk in (*chunks, delta(reason))
     ]
-    data = b"".join(encode_sse(body.encode()) for body in bodies)
+    data = b"".join(b"data: %b\n\n" % body.encode() for body in bodies)
     at = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
     frames, subject = SseDecoder(), translator()
     events: list[responses.Event] = []

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from codex_oss.errors import StreamCut
 from codex_oss.wire import framing
-from codex_oss.wire.framing import Frame, LineDecoder, SseDecoder, encode_sse
+from codex_oss.wire.framing import Frame, LineDecoder, SseDecoder
 
 
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
@@ -110,6 +110,12 @@ def test_texts_are_those_of_the_frames(parts: list[bytes], cuts: list[int]) -> N
     assert texts.finish() == frames.finish()
 
 
+def sent(name: str, text: str) -> str:
+    """Return one event as a server writes it: each line of its data by itself."""
+    head = f"event: {name}\n" if name else ""
+    return head + "".join(f"data: {line}\n" for line in text.split("\n")) + "\n"
+
+
 @given(
     st.lists(
         st.tuples(
@@ -119,10 +125,10 @@ def test_texts_are_those_of_the_frames(parts: list[bytes], cuts: list[int]) -> N
     ),
     st.lists(st.integers(min_value=0, max_value=500), max_size=8),
 )
-def test_what_is_encoded_is_decoded(
+def test_what_is_sent_is_read_however_it_is_cut(
     events: list[tuple[str, str]], cuts: list[int]
 ) -> None:
-    data = b"".join(encode_sse(text.encode(), name) for name, text in events)
+    data = "".join(sent(name, text) for name, text in events).encode()
     assert decode(pieces(data, cuts)) == [Frame(name, text) for name, text in events]
 
 

@@ -1,4 +1,4 @@
-"""The models behind a bridge, as OpenAI's API and the Codex CLI's catalogue list them.
+"""The models behind a bridge, as the Codex CLI's catalogue lists them.
 
 Codex knows the models of OpenAI. Of any other it assumes a context of 272 000 tokens
 and sends 17 KB of instructions; an entry here tells it better. Source of the form:
@@ -24,7 +24,6 @@ OUTPUT_TOKENS = (1_000, 10_000)
 """... and at least and at most so many tokens."""
 OFFERED = ("exec_command", "write_stdin", "apply_patch")
 """Tools that Codex offers to each model of a catalogue."""
-OWNER = "codex-oss"
 
 
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,14 +32,6 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     context_window: int | None = None
     vision: bool = False
-    tools: bool = True
-    """Whether it can be given tools at all; the bridge plays them for models that
-    know none, so this is rarely False."""
-    parallel: bool = True
-    """Whether it may call several tools at once."""
-    owned_by: str = OWNER
-    created: int = 0
-    """Seconds since the epoch."""
 
 
 class _Effort(msgspec.Struct, frozen=True):
@@ -66,7 +57,7 @@ class CodexModel(msgspec.Struct, frozen=True, kw_only=True):
     context_window: int
     max_context_window: int
     input_modalities: tuple[str, ...]
-    supports_parallel_tool_calls: bool
+    supports_parallel_tool_calls: bool = True
     apply_patch_tool_type: Literal["freeform"] = "freeform"
     """The only type that 0.169 knows; without it, models have no tool for edits."""
     multi_agent_version: Literal["disabled"] = "disabled"
@@ -91,18 +82,6 @@ class _CodexModels(msgspec.Struct, frozen=True):
     models: list[CodexModel]
 
 
-class _OpenAIModel(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    object: Literal["model"] = "model"
-    created: int
-    owned_by: str
-
-
-class _OpenAIModels(msgspec.Struct, frozen=True, kw_only=True):
-    object: Literal["list"] = "list"
-    data: list[_OpenAIModel]
-
-
 _EFFORTS = (
     _Effort("low", "Thinks little"),
     _Effort("medium", "Thinks as much as most tasks need"),
@@ -114,16 +93,6 @@ def codex_models(entries: Sequence[ModelEntry], level: Diet = "safe") -> bytes:
     """Return the answer to ``GET /v1/models?client_version=…``, a catalogue's file."""
     models = [_codex(each, number, level) for number, each in enumerate(entries, 1)]
     return msgspec.json.encode(_CodexModels(models))
-
-
-def openai_models(entries: Sequence[ModelEntry]) -> bytes:
-    """Return the answer to ``GET /v1/models``."""
-    return msgspec.json.encode(_OpenAIModels(data=[_openai(each) for each in entries]))
-
-
-def openai_model(entry: ModelEntry) -> bytes:
-    """Return the answer to ``GET /v1/models/{id}``."""
-    return msgspec.json.encode(_openai(entry))
 
 
 def decode(data: bytes) -> list[CodexModel]:
@@ -166,9 +135,4 @@ def _codex(entry: ModelEntry, priority: int, level: Diet) -> CodexModel:
         context_window=window,
         max_context_window=window,
         input_modalities=("text", "image") if entry.vision else ("text",),
-        supports_parallel_tool_calls=entry.parallel and entry.tools,
     )
-
-
-def _openai(entry: ModelEntry) -> _OpenAIModel:
-    return _OpenAIModel(id=entry.id, created=entry.created, owned_by=entry.owned_by)

@@ -38,6 +38,8 @@ class Images:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[bytes, Part] = OrderedDict()
+        # One at a time: a picture that is taken apart needs a hundred megabytes.
+        self._turn = asyncio.Semaphore(1)
 
     async def fit(self, request: responses.Request) -> responses.Request:
         """Return ``request`` with its large images made smaller."""
@@ -63,12 +65,13 @@ class Images:
     async def _part(self, part: Part) -> Part:
         assert isinstance(part, InputImage)
         key = blake2b(part.image_url.encode(), digest_size=16).digest()
-        if key not in self._kept:
-            self._kept[key] = await asyncio.to_thread(_smaller, part)
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        async with self._turn:
+            if key not in self._kept:
+                self._kept[key] = await asyncio.to_thread(_smaller, part)
+                if len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(key)
+            return self._kept[key]
 
 
 def _smaller(part: InputImage) -> Part:

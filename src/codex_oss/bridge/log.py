@@ -5,7 +5,6 @@ anything but plain characters in it is quoted as JSON, so that no client can wri
 lines of its own. Secrets are masked.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from typing import Literal
@@ -104,15 +103,6 @@ class Log:
         clock = time.strftime("%H:%M:%S", time.localtime(wall))
         told = "".join(f" {key}={_value(key, value)}" for key, value in pairs.items())
         self._write(f"{clock}.{int(wall * 1000) % 1000:03} {who} {word}{told}\n")
-
-
-def to_stderr(line: str) -> None:
-    """Write to standard error; a line that cannot be written is lost."""
-    try:
-        sys.stderr.write(line)
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        return  # closed, or a full disk behind it: the requests go on
 
 
 def _ending(entry: Entry) -> _Pairs:

@@ -145,11 +145,3 @@ def _check_size(buffer: bytearray) -> None:
             f"reading the stream: one event has more than {FRAME_LIMIT} bytes",
             hint="Check that base_url points at a model server.",
         )
-
-
-def encode_sse(data: bytes, event: str = "") -> bytes:
-    """Return one server-sent event; ``data`` may have several lines."""
-    head = b"event: %b\n" % event.encode() if event else b""
-    if b"\n" in data:
-        data = data.replace(b"\n", b"\ndata: ")
-    return b"%bdata: %b\n\n" % (head, data)
