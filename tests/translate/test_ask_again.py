@@ -287,3 +287,77 @@ def test_any_two_answers_give_events_of_the_grammar(
     quirks = Quirks(mending=Mending(ask_again=True, emulate=True))
     ends = ([delta(one)] if one else [], [delta(two)] if two else [])
     ask_twice([*first, *ends[0]], [*second, *ends[1]], quirks=quirks)
+
+
+# --- calls when none may come --------------------------------------------------------
+
+
+NO_CALLS = "No tool can be called now: answer in words."
+
+
+def test_forbidden_calls_alone_are_answered_with_the_word_that_none_may_come() -> None:
+    subject = translator(ASKING, tool_choice="none")
+    events = feed(subject, [call(LS[:5], name="exec_command", id="c1"), call(LS[5:])])
+    events += subject.finish(clean=True)
+    assert items(events) == []
+    assert not isinstance(events[-1], responses.Completed)
+    again = asked_again(SENT, subject.said, subject.rejected)
+    made = chat.ToolCall("c1", chat.ToolFunction("exec_command", LS))
+    assert again.messages == [
+        *SENT.messages,
+        chat.Assistant(content="", tool_calls=[made]),
+        chat.Tool(tool_call_id="c1", content=NO_CALLS),
+    ]
+    subject.again()
+    events = [*feed(subject, text("A summary.")), *subject.finish(clean=True)]
+    assert items(events) == [message("msg_2", "A summary.")]
+    assert last(events).status == "completed"
+
+
+def test_after_a_second_answer_of_forbidden_calls_there_is_one_more_try() -> None:
+    subject = translator(ASKING, tool_choice="none")
+    for left in (1, 1, 0):
+        events = feed(subject, [call(LS, name="exec_command")])
+        events += subject.finish(clean=True)
+        assert len(subject.rejected) == left
+        if left:
+            subject.again()
+    assert items(events) == []
+    assert last(events).status == "completed"
+
+
+@pytest.mark.parametrize(
+    ("chunks", "quirks"),
+    [
+        ([*text("Said."), call(LS, name="exec_command", id="c1")], ASKING),
+        ([call(LS, name="exec_command", id="c1"), *text("Said.")], ASKING),
+        ([call(LS, name="exec_command", id="c1"), delta("length")], ASKING),
+        ([call(LS, name="exec_command", id="c1")], Quirks()),
+        ([call(LS, id="c1")], ASKING),
+        ([], ASKING),
+    ],
+    ids=["words", "words behind", "cut", "not to be asked", "no name", "nothing"],
+)
+def test_forbidden_calls_are_dropped_where_there_is_nothing_to_ask(
+    chunks: Chunks, quirks: Quirks
+) -> None:
+    subject = translator(quirks, tool_choice="none")
+    events = [*feed(subject, chunks), *subject.finish(clean=True)]
+    assert subject.rejected == []
+    check_grammar(events)
+    said = [message("msg_2", "Said.")] if text("Said.")[0] in chunks else []
+    assert items(events) == said
+
+
+@given(any_chunks, any_chunks, any_chunks)
+def test_any_answers_without_calls_give_events_of_the_grammar(
+    first: Chunks, second: Chunks, third: Chunks
+) -> None:
+    subject = translator(ASKING, tool_choice="none")
+    events: list[responses.Event] = []
+    for chunks in (first, second, third):
+        events += [*feed(subject, chunks), *subject.finish(clean=True)]
+        if not subject.rejected:
+            break
+        subject.again()
+    check_grammar(events, asked_again=True)

@@ -25,7 +25,7 @@ from codex_oss.ports import Outlet
 from codex_oss.providers.dialect import ChatDialect, Decoder, Dialect, Prober
 from codex_oss.providers.endpoint import Endpoint
 from codex_oss.providers.tap import Tap, pour_twice
-from codex_oss.translate.again import asked_again
+from codex_oss.translate.again import asked_again, without_tools
 from codex_oss.translate.counts import truncated
 from codex_oss.translate.quirks import Mending, Quirks, quirks_for
 from codex_oss.translate.request import to_chat
@@ -99,10 +99,14 @@ class ChatModel:
         asked = await self._ask(request, note)
         translator = self._translator(request, asked, note)
         await _drain(asked.reply, _Answer(asked.decoder, translator), tap)
-        if translator.rejected:
-            said = [call.reason for call in translator.rejected]
-            note(AskedAgain(reason="\n".join(said)))
-            sent = asked_again(asked.sent, translator.said, translator.rejected)
+        again = False
+        while rejected := translator.rejected:
+            note(AskedAgain(reason="\n".join(call.reason for call in rejected)))
+            if again:
+                sent = without_tools(asked.sent)
+            else:
+                sent = asked_again(asked.sent, translator.said, rejected)
+            again = True
             translator.again()
             reply, decoder = await self._send(request.model, sent, note)
             await _drain(reply, _Answer(decoder, translator), tap)

@@ -14,12 +14,21 @@ from codex_oss.wire import chat
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """A call that was kept back. ``reason`` tells the model what to send instead."""
+    """A call that was kept back. ``reason`` tells the model what to send instead.
+
+    ``forbidden``: no call may be sent at all.
+    """
 
     call_id: str
     name: str
     arguments: str
     reason: str
+    forbidden: bool = False
+
+
+def forbidden(call_id: str, name: str, arguments: str) -> Rejected:
+    """Return a call that was kept back because the model may not call now."""
+    return Rejected(call_id, name, arguments, _texts().forbidden, forbidden=True)
 
 
 def asked_again(
@@ -30,12 +39,9 @@ def asked_again(
     ``said`` holds all calls of the answer; those that are not rejected are told to be
     fine. Without tools in ``sent`` (constrained mode), calls and reasons are text.
     """
-    wrong, fine = _texts()
-    reasons = {each.call_id: each.reason for each in rejected}
-    told = [
-        wrong.replace("{reason}", reasons[call.id]) if call.id in reasons else fine
-        for call in said.tool_calls
-    ]
+    fine = _texts().fine
+    reasons = {each.call_id: _told(each) for each in rejected}
+    told = [reasons.get(call.id, fine) for call in said.tool_calls]
     if sent.tools:
         shown = [_shown(call) for call in said.tool_calls]
         answers = [
@@ -46,6 +52,22 @@ def asked_again(
     else:
         more = [_as_text(said), chat.User(content="\n\n".join(told))]
     return msgspec.structs.replace(sent, messages=[*sent.messages, *more])
+
+
+def without_tools(sent: chat.Request) -> chat.Request:
+    """Return the request for an answer of a model that knows of no tools.
+
+    Its prompt begins with them, so a server reads all of it anew: a last resort.
+    """
+    return msgspec.structs.replace(
+        sent, tools=[], tool_choice=None, parallel_tool_calls=None
+    )
+
+
+def _told(call: Rejected) -> str:
+    if call.forbidden:
+        return call.reason
+    return _texts().wrong.replace("{reason}", call.reason)
 
 
 def _shown(call: chat.ToolCall) -> chat.ToolCall:
@@ -68,9 +90,16 @@ def _as_text(said: chat.Assistant) -> chat.Assistant:
     return chat.Assistant(content="\n".join(lines))
 
 
-def _texts() -> tuple[str, str]:
-    """Return what is said of a wrong call and of a right one, from ``again.md``."""
+class _Texts(msgspec.Struct, frozen=True):
+    """What is said of a call that is wrong, right, or not to be sent at all."""
+
+    wrong: str
+    fine: str
+    forbidden: str
+
+
+def _texts() -> _Texts:
+    """Return the texts of ``again.md``."""
     loader: Any = __loader__
     text = loader.get_data(__file__.removesuffix("py") + "md").decode()
-    wrong, _, fine = text.partition("\n---\n")
-    return wrong.strip(), fine.strip()
+    return _Texts(*(part.strip() for part in text.split("\n---\n")))

@@ -6,6 +6,7 @@ from codex_oss.items import Message, Reasoning, text_of
 from codex_oss.translate.found import FoundCall
 from codex_oss.translate.stream.calls import Calls
 from codex_oss.translate.stream.desk import Desk
+from codex_oss.translate.stream.forbidden import Forbidden
 from codex_oss.translate.stream.items import OpenMessage, OpenReasoning, OpenRefusal
 from codex_oss.translate.stream.output import Output
 from codex_oss.wire import chat
@@ -17,14 +18,16 @@ OpenText = OpenMessage | OpenReasoning | OpenRefusal
 class Answer:
     """Opens and closes items as text and calls come.
 
-    Without a ``desk`` the model may not call, and its calls are dropped.
+    Without a ``desk`` the model may not call, and its calls are ``forbidden``.
     """
 
-    __slots__ = ("_desk", "_late", "_open", "_output")
+    __slots__ = ("_desk", "_dropped", "_forbidden", "_late", "_open", "_output")
 
-    def __init__(self, output: Output, desk: Desk | None) -> None:
+    def __init__(self, output: Output, desk: Desk | None, forbidden: Forbidden) -> None:
         self._output = output
         self._desk = desk
+        self._forbidden = forbidden
+        self._dropped: Calls | None = None
         self._open: OpenText | Calls | None = None
         self._late: list[tuple[type[OpenText], str]] = []
 
@@ -51,6 +54,9 @@ class Answer:
     def add_call(self, delta: CallDelta) -> None:
         """Add a piece of a call."""
         if self._desk is None:
+            if self._dropped is None:
+                self._dropped = Calls(self._forbidden)
+            self._dropped.write(delta)
             return
         run = self._open
         if not isinstance(run, Calls):
@@ -66,6 +72,9 @@ class Answer:
     def close(self, *, cut: bool = False) -> None:
         """Close the open item; ``cut``: the answer ends before its end."""
         item, self._open = self._open, None
+        if self._dropped:
+            self._dropped.close(cut=cut)
+            self._dropped = None
         match item:
             case None:
                 pass
@@ -100,7 +109,7 @@ class Answer:
         texts += [text for kind, text in self._late if kind is OpenMessage]
         return chat.Assistant(
             content="\n".join(texts),
-            tool_calls=[*self._desk.said] if self._desk else [],
+            tool_calls=[*(self._desk or self._forbidden).said],
         )
 
     def thought(self) -> str:

@@ -4,15 +4,28 @@ Servers differ in how they cut calls: token by token, whole, several under one i
 without index or id, the id new in every piece, the name in pieces or in every piece.
 """
 
-from codex_oss.translate.stream.desk import Desk
+from typing import Protocol
+
 from codex_oss.translate.stream.draft import Draft
 from codex_oss.wire.chat import CallDelta
+
+
+class Taker(Protocol):
+    """Takes calls, in their order."""
+
+    def stream(self, draft: Draft, added: str) -> None:
+        """Take more of a call that is not whole yet."""
+        ...
+
+    def finish(self, draft: Draft) -> None:
+        """Take a whole call."""
+        ...
 
 
 class Calls:
     """A run of calls. The first that is not whole streams; those behind it wait."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Taker) -> None:
         self._desk = desk
         self._waiting: list[Draft] = []
         self._by_index: dict[int | None, Draft] = {}

@@ -5,7 +5,14 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from codex_oss.errors import StreamCut
-from codex_oss.items import CustomToolCall, FunctionCall, ToolSearchCall
+from codex_oss.items import (
+    CustomToolCall,
+    FunctionCall,
+    Item,
+    Message,
+    OutputText,
+    ToolSearchCall,
+)
 from codex_oss.translate.again import Rejected
 from codex_oss.translate.failure import classify
 from codex_oss.translate.options import callable_in, tool_choice
@@ -13,6 +20,7 @@ from codex_oss.translate.quirks import Quirks
 from codex_oss.translate.stream.answer import Answer
 from codex_oss.translate.stream.content import Content
 from codex_oss.translate.stream.desk import Desk
+from codex_oss.translate.stream.forbidden import TRIES, Forbidden
 from codex_oss.translate.stream.items import OpenReasoning, OpenRefusal
 from codex_oss.translate.stream.mend import Mender, Note, ignore
 from codex_oss.translate.stream.output import Output
@@ -47,6 +55,8 @@ class Translator:
         "_cut",
         "_desk",
         "_ended",
+        "_forbidden",
+        "_left",
         "_output",
         "_quirks",
         "_reason",
@@ -78,8 +88,10 @@ class Translator:
         called = _call_ids(request)
         desk = Desk(self._output, mender, called, asks=mending.ask_again)
         callable_ = tool_choice(choice, tools) != "none"
-        self._desk = desk
-        self._answer = Answer(self._output, desk if callable_ else None)
+        self._desk = desk if callable_ else None
+        self._forbidden = Forbidden(self._output)
+        self._answer = Answer(self._output, self._desk, self._forbidden)
+        self._left = mending.ask_again * (1 if callable_ else TRIES)
         searched = callable_ and mending.text_calls and not _wants_json(request)
         offered = allowed.schemas if searched else ToolMap().schemas
         self._text = Content(self._answer, offered, mender, opened=quirks.think_opened)
@@ -104,9 +116,16 @@ class Translator:
         They are known when ``finish`` has returned. The response is not over then:
         the driver asks (``asked_again`` with ``said``), calls ``again``, and feeds the
         second answer. Without one, ``again`` and ``finish`` hand out what there is.
+
+        After calls that were forbidden there may be some once more: then the driver
+        asks ``without_tools``.
         """
-        over = self._ended or self._second or self._cut
-        return [] if over else self._desk.rejected
+        if self._ended or self._cut or not self._left:
+            return []
+        if self._desk is not None:
+            return self._desk.rejected
+        told = any(map(_says_something, self._output.items))
+        return [] if told else self._forbidden.rejected
 
     @property
     def said(self) -> chat.Assistant:
@@ -125,9 +144,10 @@ class Translator:
         return None if self._cut else self._text.thought_unopened
 
     def again(self) -> None:
-        """Begin the second answer of the same response. There is no third."""
+        """Begin the next answer of the same response."""
         self._second = True
-        self._desk.again()
+        self._left -= 1
+        (self._desk or self._forbidden).again()
         self._text.restart()
         self._spent = summed(self._spent, usage_from(self._usage, self._timings))
         self._usage = self._timings = self._reason = None
@@ -296,6 +316,13 @@ def _only_text(chunk: chat.Chunk | chat.ChunkError) -> str:
     ):
         return ""
     return said.content or ""
+
+
+def _says_something(item: Item) -> bool:
+    """Return whether an item is words. Those that became thinking left an empty one."""
+    return isinstance(item, Message) and any(
+        not isinstance(part, OutputText) or part.text for part in item.content
+    )
 
 
 def _call_ids(request: responses.Request) -> set[str]:
