@@ -238,11 +238,14 @@ def test_a_failure_after_the_stream_began_is_its_last_event(
         return Reply(status=400, body={"error": "no such thing"})
 
     async def use(asking: Asking) -> Answered:
-        asked = asyncio.create_task(asking.respond(STREAM, CODEX))
-        await asyncio.to_thread(gate.wait_reached)
-        await asyncio.sleep(0.05)
-        gate.open()
-        return await asked
+        with await asking.client.open(
+            "POST",
+            f"{asking.url}/v1/responses",
+            headers=tuple(CODEX.items()),
+            body=msgspec.json.encode({"model": "m"} | STREAM),
+        ) as reply:
+            gate.open()  # the stream has begun, and the server has said nothing
+            return Answered(reply.status, reply.headers, await reply.read(1 << 20))
 
     with FakeServer([slow]) as server:
         answered = through(server.url, tmp_path, use)

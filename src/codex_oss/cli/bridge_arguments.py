@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from codex_oss import __version__
-from codex_oss.cli.arguments import Parser, add_config
+from codex_oss.cli.parser import Parser, add_config
 from codex_oss.errors import UsageError
 
 ACTIONS = {

@@ -21,6 +21,7 @@ from codex_oss.bridge.ledger import Ledger
 from codex_oss.bridge.log import Log
 from codex_oss.bridge.metrics import Metrics
 from codex_oss.bridge.parts import Parts
+from codex_oss.bridge.references import References
 from codex_oss.bridge.running import Running
 from codex_oss.bridge.seen import Seen
 from codex_oss.bridge.settings import BridgeSettings
@@ -30,7 +31,12 @@ from codex_oss.bridge.upstream import Upstream
 from codex_oss.config.load import Loaded
 from codex_oss.config.provider import Provider, WireApi
 from codex_oss.net import Client
-from codex_oss.net.server import Limits, Listener
+from codex_oss.net.server import (
+    Limits,
+    Listener,
+    connections_within,
+    raise_file_limit,
+)
 from codex_oss.ports import Model
 from codex_oss.providers.chat import new_id
 from codex_oss.providers.endpoint import site
@@ -95,9 +101,10 @@ async def open_bridge(
     settings: BridgeSettings, loaded: Loaded, env: Mapping[str, str], err: TextIO
 ) -> Bridge:
     """Return a bridge that listens; raises as ``serve`` does."""
-    listener = Listener(
-        settings.listen, settings.port, Limits(body_bytes=settings.max_body_size)
-    )
+    limits = Limits(body_bytes=settings.max_body_size)
+    room = min(limits.connections, connections_within(raise_file_limit()))
+    limits = replace(limits, connections=room)
+    listener = Listener(settings.listen, settings.port, limits)
     client = Client(env)
     end: Endings = [client.close]
     try:
@@ -145,6 +152,7 @@ def _app(
         settings=settings,
         upstream=upstream,
         store=store,
+        references=References(store),
         ledger=ledger,
         log=log,
         guard=guard,

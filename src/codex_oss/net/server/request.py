@@ -23,8 +23,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     stall_s: float = 300.0
     """How long a client may take nothing of an answer before it counts as gone."""
     connections: int = 450
-    """At the same time; each may need a second one to a model, of 1024 files. Else 503.
-    """
+    """At the same time; each may need a second one to a model. Else 503."""
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
