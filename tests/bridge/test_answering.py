@@ -8,16 +8,18 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from bridging import CODEX, Answered, Asking, through
+from bridging import CODEX, Answered, Asking, bridged, through
 from codex_oss.bridge import answering
 from codex_oss.config.provider import Provider
 from codex_oss.items import FunctionCall, Message, Unknown, text_of
 from codex_oss.providers import probe
 from codex_oss.wire import responses
 from codex_oss.wire.framing import SseDecoder
+from codex_oss.wiring import bridge as wired
 from fake_ollama import FakeOllama
 from fake_server import (
     LLAMACPP,
+    WAIT_S,
     FakeServer,
     Gate,
     Reply,
@@ -364,6 +366,34 @@ def test_a_client_that_leaves_ends_the_servers_work(tmp_path: Path) -> None:
     came: SimpleQueue[Seen] = SimpleQueue()
     with FakeServer([silent]) as server:
         through(server.url, tmp_path, use)
+
+
+def test_a_bridge_that_stops_says_that_its_answers_are_not_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wired, "GRACE_S", 0)
+    gate = Gate()
+    half = chat_turn(chat_text("half"))[:1]
+
+    async def use(upstream: str) -> bytes:
+        async with asyncio.timeout(WAIT_S):
+            async with bridged(upstream, tmp_path) as asking:
+                port = int(asking.url.rpartition(":")[2])
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                body = msgspec.json.encode({"model": "m"} | STREAM)
+                head = "POST /v1/responses HTTP/1.1\r\nhost: localhost\r\n"
+                size = f"content-length: {len(body)}\r\n\r\n"
+                writer.write((head + size).encode() + body)
+                await reader.readuntil(b'"delta":"half"')
+            rest = await reader.read()
+            writer.close()
+            return rest
+
+    with FakeServer([Reply(chunks=[sse(half), gate])]) as server:
+        rest = asyncio.run(use(server.url))
+        gate.open()
+    assert b"event: response.failed\n" in rest
+    assert b'"code":"upstream_cut","message":"the bridge was stopped' in rest
 
 
 # --- conversations ------------------------------------------------------------------

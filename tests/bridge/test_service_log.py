@@ -46,6 +46,13 @@ def test_one_text_larger_than_a_log_is_written_whole(path: Path) -> None:
     assert not previous(path).exists()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_loses_what_is_logged_and_nothing_else() -> None:
+    log = opened(Path("/dev/full"))
+    assert log.write("lost\n") == 5
+    log.close()
+
+
 def test_only_its_owner_reads_a_log(path: Path) -> None:
     opened(path).close()
 

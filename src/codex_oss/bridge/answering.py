@@ -1,5 +1,7 @@
 """One ``POST /responses``, from its body to the last event of the answer."""
 
+import asyncio
+
 from codex_oss.bridge.clients import Caller
 from codex_oss.bridge.detached import Detached
 from codex_oss.bridge.failures import Refusal, one_line, refusal_of, reported
@@ -8,13 +10,15 @@ from codex_oss.bridge.outlet import Streamed, Whole
 from codex_oss.bridge.parts import Parts
 from codex_oss.bridge.reading import Asked, Reader
 from codex_oss.bridge.stored import follow
-from codex_oss.errors import CodexOssError, ServerFault, StoreError
+from codex_oss.errors import CodexOssError, ServerFault, StoreError, StreamCut
 from codex_oss.net.server import Exchange
 from codex_oss.wire import responses
 
 PATIENCE_S = 2.0
 """Before a stream begins without the server's word: a refusal until then is a status,
 after it an event of the stream."""
+
+STOPPED = "the bridge was stopped before the answer was whole"
 
 _OK = 200
 _OUTCOMES: dict[str, Outcome] = {"completed": "completed", "incomplete": "incomplete"}
@@ -71,6 +75,11 @@ class Answering:
             if not outlet.begun:
                 raise
             outlet.fail(reported(error, codex=asked.caller.codex))
+        except asyncio.CancelledError:
+            # Of an answer in the background, who stops it says how it ended.
+            if outlet.begun and isinstance(exchange, Exchange) and not exchange.gone:
+                outlet.fail(reported(StreamCut(STOPPED), codex=asked.caller.codex))
+            raise
         finally:
             try:
                 if outlet.response is not None:
@@ -128,6 +137,9 @@ class Answering:
             await self._parts.store.put(kept)
         except StoreError as error:
             self._parts.log.complain("not-kept", id=kept.id, error=one_line(error))
+            return
+        items = [*asked.given.input, *response.output]
+        self._parts.references.add(asked.owner, kept.id, items)
 
 
 def end(entry: Entry, response: responses.Response) -> None:

@@ -1,6 +1,7 @@
 """The log of a bridge in the background: written, turned over, read."""
 
 import codecs
+import contextlib
 import os
 from io import BufferedReader
 from pathlib import Path
@@ -31,13 +32,15 @@ class Log(TextIO):
         self._open()
 
     def write(self, text: str, /) -> int:
-        """Write at once."""
+        """Write at once; what a full disk does not take is lost."""
         data = text.encode("utf-8", "replace")
-        if self._size and self._size + len(data) > self._max:
-            self._turn_over()
-        self._size += len(data)
-        while data:
-            data = data[os.write(self._fd, data) :]
+        # A bridge that cannot write its log serves all the same.
+        with contextlib.suppress(OSError):
+            if self._size and self._size + len(data) > self._max:
+                self._turn_over()
+            self._size += len(data)
+            while data:
+                data = data[os.write(self._fd, data) :]
         return len(text)
 
     def flush(self) -> None:
