@@ -140,6 +140,19 @@ class PreviousNotFound(BadRequest):
         )
 
 
+class ItemNotFound(BadRequest):
+    """An item that is named, not sent, is not kept."""
+
+    param: ClassVar[str] = "input"
+
+    def __init__(self, item_id: str) -> None:
+        super().__init__(
+            f"Item with id '{item_id}' not found.",
+            hint="It was not kept, was deleted or is too old: send items whole "
+            "(Vercel's AI SDK: `store: false`).",
+        )
+
+
 class Unauthorized(ModelError):
     """The key is missing, wrong or not allowed to do this."""
 

@@ -1,12 +1,13 @@
 // What OpenAI's and Vercel's packages make of a bridge's answers, as JSON on stdout.
-// node node_clients.cjs FOLDER URL: FOLDER has the packages in its node_modules.
+// node node_clients.cjs FOLDER URL [turns]: FOLDER has the packages in its node_modules;
+// `turns` lets Vercel's package talk on after a call of a tool.
 const { createRequire } = require("node:module");
 
-const [folder, url] = process.argv.slice(2);
+const [folder, url, mode] = process.argv.slice(2);
 const packages = createRequire(`${folder}/x.cjs`);
 const { default: OpenAI } = packages("openai");
 const { createOpenAI } = packages("@ai-sdk/openai");
-const { generateText, streamText, jsonSchema, tool } = packages("ai");
+const { generateText, stepCountIs, streamText, jsonSchema, tool } = packages("ai");
 
 const parameters = {
   type: "object",
@@ -50,6 +51,19 @@ function vercel(found) {
   return { text, thought: reasoningText, finishReason, calls, tokens: usage.totalTokens };
 }
 
+async function turns() {
+  const ai = createOpenAI({ apiKey: "k", baseURL: url }).responses(model);
+  const inputSchema = jsonSchema(parameters);
+  const execute = ({ path }) => `${path} is red.`;
+  const tools = { look: tool({ description: "Look.", inputSchema, execute }) };
+  const asked = { model: ai, tools, maxRetries: 0, stopWhen: stepCountIs(3) };
+  const messages = [{ role: "user", content: input }];
+  const first = await generateText({ ...asked, messages });
+  messages.push(...first.response.messages, { role: "user", content: "And now?" });
+  const second = await generateText({ ...asked, messages });
+  return { steps: first.steps.length, texts: [first.text, second.text] };
+}
+
 async function main() {
   const client = new OpenAI({ apiKey: "k", baseURL: url, maxRetries: 0 });
   const ai = createOpenAI({ apiKey: "k", baseURL: url }).responses(model);
@@ -72,4 +86,4 @@ async function main() {
   };
 }
 
-main().then((found) => console.log(JSON.stringify(found)));
+(mode === "turns" ? turns() : main()).then((found) => console.log(JSON.stringify(found)));

@@ -26,9 +26,15 @@ pytestmark = [
 
 def ask(*turns: Any) -> dict[str, Any]:
     """Let the packages ask a bridge whose server answers with ``turns``."""
-    with FakeServer(turns, get=LLAMACPP) as server, ours(server.url) as bridge:
+    with FakeServer(turns, get=LLAMACPP) as server:
+        return run(server)
+
+
+def run(server: FakeServer, *mode: str) -> dict[str, Any]:
+    """Let the packages ask a bridge of a server, and return what they found."""
+    with ours(server.url) as bridge:
         ran = subprocess.run(
-            ["node", str(SCRIPT), FOLDER, f"{bridge.url}/v1"],
+            ["node", str(SCRIPT), FOLDER, f"{bridge.url}/v1", *mode],
             capture_output=True,
             text=True,
             timeout=60,
@@ -76,3 +82,31 @@ def test_an_answer_that_was_cut_is_told_as_such() -> None:
     assert found["openaiStream"]["said"] == "One"
     assert found["vercelStream"]["finishReason"] == "length"
     assert found["errors"] == []
+
+
+def test_the_model_hears_what_it_said_after_a_loop_of_tools() -> None:
+    """Vercel's package names the model's items instead of sending them."""
+    script = [
+        chat_turn(
+            chunk({"reasoning_content": "Hm."}),
+            chat_text("Looking."),
+            chat_call("look", {"path": "a.txt"}),
+        ),
+        chat_turn(chat_text("It is red.")),
+        chat_turn(chat_text("Still red.")),
+    ]
+    with FakeServer(script, get=LLAMACPP) as server:
+        found = run(server, "turns")
+    assert found == {"steps": 2, "texts": ["It is red.", "Still red."]}
+    heard = server.posts[-1].json["messages"]
+    assert [(message["role"], message["content"]) for message in heard] == [
+        ("user", "hi"),
+        ("assistant", "Looking."),
+        ("tool", "a.txt is red."),
+        ("assistant", "It is red."),
+        ("user", "And now?"),
+    ]
+    [call] = heard[1]["tool_calls"]
+    assert call["id"] == heard[2]["tool_call_id"]
+    assert call["function"]["name"] == "look"
+    assert heard[1]["reasoning_content"] == "Hm."

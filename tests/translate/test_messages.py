@@ -340,7 +340,6 @@ def test_a_refusal_is_what_the_model_said() -> None:
     [
         b'{"type":"web_search_call","id":"ws_1","action":{"type":"search","query":"q"}}',
         b'{"type":"compaction","encrypted_content":"gAAA"}',
-        b'{"type":"item_reference","id":"msg_1"}',
         b'{"type":"image_generation_call","id":"ig_1","result":"aGk="}',
         b'{"type":"computer_call_output","call_id":"c1","output":{"image_url":"x"}}',
         b'{"type":"reasoning","encrypted_content":"gAAA"}',

@@ -14,6 +14,7 @@ from codex_oss.errors import (
     Busy,
     CodexOssError,
     ContextOverflow,
+    ItemNotFound,
     NotFound,
     PreviousNotFound,
     QuotaExceeded,
@@ -88,7 +89,8 @@ def refusal_of(error: CodexOssError, *, codex: bool) -> Refusal:
         headers = (("retry-after", str(math.ceil(_delay(error)))),)
     kind, code = _kind(error)
     if not codex or isinstance(error, Busy | ContextOverflow):
-        param = error.param if isinstance(error, PreviousNotFound) else None
+        missing = isinstance(error, PreviousNotFound | ItemNotFound)
+        param = error.param if missing else None
         body = error_body(one_line(error), kind, code=code, param=param)
         return Refusal(status=error.http_status, body=body, headers=headers)
     line = one_line(error).encode()

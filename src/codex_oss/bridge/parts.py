@@ -8,6 +8,7 @@ from codex_oss.bridge.guard import Guard
 from codex_oss.bridge.images import Images
 from codex_oss.bridge.ledger import Ledger
 from codex_oss.bridge.log import Log
+from codex_oss.bridge.references import References
 from codex_oss.bridge.running import Running
 from codex_oss.bridge.settings import BridgeSettings
 from codex_oss.bridge.store import Store
@@ -21,6 +22,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     settings: BridgeSettings
     upstream: Upstream
     store: Store
+    references: References
     ledger: Ledger
     log: Log
     guard: Guard

@@ -60,6 +60,8 @@ class Reader:
         entry.model = given.model
         store = given.store is True or (given.store is not False and not caller.codex)
         _check(extras, store=store)
+        items = await parts.references.resolve(given.input, owner)
+        given = replace(given, input=items)
         sent = await self._with_history(given, owner)
         if caller.codex:
             key = given.prompt_cache_key
