@@ -413,6 +413,12 @@ def test_other_names_are_refused(spec: str, tmp_path: Path) -> None:
         open_store(spec, folder=tmp_path, now=Clock())
 
 
+def test_a_name_that_is_refused_is_told_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        open_store("mysql://u:hush@h/db", folder=tmp_path, now=Clock())
+    assert "`mysql://u:********@h/db` is no place" in raised.value.report()
+
+
 # --- histories ------------------------------------------------------------------------
 
 

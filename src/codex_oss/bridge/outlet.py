@@ -6,14 +6,12 @@ from msgspec.structs import replace
 
 from codex_oss.bridge.detached import Detached
 from codex_oss.bridge.failures import for_codex
-from codex_oss.bridge.full import Frame, encode_event
+from codex_oss.bridge.full import STREAM_HEADERS, Frame, encode_event
 from codex_oss.bridge.ledger import Entry
 from codex_oss.items import Item
 from codex_oss.net.server import Exchange
 from codex_oss.wire import responses
 
-_LIFE = responses.Created | responses.InProgress
-_END = responses.Completed | responses.Failed | responses.IncompleteResponse
 _DELTAS = frozenset(
     (
         responses.OutputTextDelta,
@@ -38,12 +36,12 @@ class Whole:
     def put(self, events: list[responses.Event]) -> bool:
         """Take what is whole, drop the pieces."""
         for event in events:
-            if isinstance(event, _END):
+            if isinstance(event, responses.ENDS):
                 whole = event.response.output or self._done
                 self.response = replace(event.response, output=whole)
             elif isinstance(event, responses.OutputItemDone):
                 self._done.append(event.item)
-            elif self._first and not isinstance(event, _LIFE):
+            elif self._first and not isinstance(event, responses.LIFE_SIGNS):
                 self._first = False
                 self._entry.first()
         return True
@@ -199,7 +197,7 @@ class Streamed:
         if self._timer is None:
             self._arm()
         self._exchange.start(
-            200, content_type="text/event-stream", headers=_STREAM_HEADERS
+            200, content_type="text/event-stream", headers=STREAM_HEADERS
         )
         blank = self._frame.blank
         self._life(responses.Created(response=blank), out)
@@ -260,6 +258,3 @@ class Streamed:
     def _write(self, data: bytes) -> bool:
         self._entry.wrote(data)
         return self._exchange.write(data)
-
-
-_STREAM_HEADERS = (("cache-control", "no-store"), ("x-accel-buffering", "no"))

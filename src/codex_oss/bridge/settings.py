@@ -6,9 +6,9 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
+from codex_oss.bridge.places import check_place
 from codex_oss.config.builtin import OSS, PROVIDERS, ollama_url
 from codex_oss.config.load import Loaded
-from codex_oss.config.masking import mask_url
 from codex_oss.config.provider import Provider
 from codex_oss.config.schema import Bridge, Diet, Wire
 from codex_oss.errors import ConfigError
@@ -21,9 +21,6 @@ UPSTREAM = "upstream"
 """The id of a provider that is no more than a URL."""
 MOVED_OLLAMA = "http://localhost:11433/v1"
 """Where Ollama is taken to be when the bridge stands on Ollama's own port."""
-STORES = ("memory", "none", "sqlite")
-"""What ``store`` may be, besides ``sqlite:PATH`` and a URL of Redis."""
-REDIS = ("redis://", "rediss://", "unix://")
 
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  recognised, not bound
 _FLAG, _OVERRIDE, _FILE, _NOBODY = 3, 2, 1, 0
@@ -89,7 +86,7 @@ def settings(
     """
     bridge = loaded.config.bridge
     provider_id, provider, wire = _server(loaded, bridge)
-    _check_store(bridge.store)
+    check_place(bridge.store)
     return BridgeSettings(
         listen=bridge.listen.strip("[]"),
         port=bridge.listen_port,
@@ -259,13 +256,3 @@ def _key(bridge: Bridge, env: Mapping[str, str]) -> str:
             hint="Use letters, digits and signs of ASCII.",
         )
     return key
-
-
-def _check_store(store: str) -> None:
-    named = store.removeprefix("sqlite:")
-    if store in STORES or store.startswith(REDIS) or (named and named != store):
-        return
-    raise ConfigError(
-        f"`bridge.store` (--store): `{mask_url(store)}` is no place to keep responses",
-        hint="Use memory, none, sqlite, sqlite:PATH or redis://HOST:PORT/DB.",
-    )

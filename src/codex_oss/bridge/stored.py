@@ -11,6 +11,7 @@ import msgspec
 
 from codex_oss.bridge.detached import Detached
 from codex_oss.bridge.failures import error_body
+from codex_oss.bridge.full import STREAM_HEADERS
 from codex_oss.bridge.running import Running
 from codex_oss.bridge.store import Kept, Store, find
 from codex_oss.net.server import Exchange, HttpRequest
@@ -23,7 +24,6 @@ Answer = tuple[int, bytes]
 
 _OK, _BAD_REQUEST, _NOT_FOUND, _NOT_ALLOWED = 200, 400, 404, 405
 _WRONG = "invalid_request_error"
-_STREAM_HEADERS = (("cache-control", "no-store"), ("x-accel-buffering", "no"))
 
 
 class Stored:
@@ -146,7 +146,7 @@ async def follow(exchange: Exchange, answer: Detached, place: int = 0) -> None:
     For a client that is too slow the stream ends before: the response itself can
     still be read whole.
     """
-    exchange.start(_OK, content_type="text/event-stream", headers=_STREAM_HEADERS)
+    exchange.start(_OK, content_type="text/event-stream", headers=STREAM_HEADERS)
     while unread := answer.read(place):
         frames, place = unread
         if frames:

@@ -47,7 +47,7 @@ NO_TOOLS = (
 )
 """How servers refuse tools: they go into the prompt instead."""
 
-_END = {responses.Completed, responses.Failed, responses.IncompleteResponse}
+_ENDS = frozenset(responses.ENDS)
 _NOISE_BYTES = 8
 
 
@@ -270,7 +270,7 @@ class _Answer:
         if self._decoder.ended:
             events += self._translator.finish(clean=True)
             self.ended = True
-        elif events and type(events[-1]) in _END:
+        elif events and type(events[-1]) in _ENDS:
             self.ended = True
         return events
 

@@ -25,7 +25,6 @@ from codex_oss.translate.failure import classify
 from codex_oss.wire import responses
 from codex_oss.wire.framing import SseDecoder
 
-_END = (responses.Completed, responses.Failed, responses.IncompleteResponse)
 _DONE = "[DONE]"
 _ERROR = '"error"'
 _UNTOLD = 400
@@ -55,7 +54,7 @@ class ResponsesModel:
             while (batch := await frames.next()) is not None:
                 for event in _decoded(batch):
                     yield event
-                    if isinstance(event, _END):
+                    if isinstance(event, responses.ENDS):
                         reply.release()
                         return
                     if isinstance(event, responses.ErrorEvent):
@@ -136,7 +135,7 @@ class _Answer:
                 self._reported = event
                 continue
             events.append(event)
-            if isinstance(event, _END):
+            if isinstance(event, responses.ENDS):
                 self.ended = True
                 break
         return events

@@ -7,9 +7,6 @@ from codex_oss.facts import Retried
 from codex_oss.ports import Outlet
 from codex_oss.wire import responses
 
-_LIFE = (responses.Created, responses.InProgress)
-_END = (responses.Completed, responses.Failed, responses.IncompleteResponse)
-
 
 class BrokenError(Exception):
     """The answer failed before any of it was shown, and may be asked for again."""
@@ -37,7 +34,7 @@ class Tap:
         last = events[-1]
         if not self.shown:
             self._watch(events)
-        if isinstance(last, _END):
+        if isinstance(last, responses.ENDS):
             self.usage = last.response.usage
         return self.outlet.put(events)
 
@@ -47,7 +44,9 @@ class Tap:
             error = last.response.error
             if error and error.code == "server_error":
                 raise BrokenError(error.message)  # nothing of these was shown either
-        self.shown = not all(isinstance(event, _LIFE) for event in events)
+        self.shown = not all(
+            isinstance(event, responses.LIFE_SIGNS) for event in events
+        )
 
 
 async def pour_twice(outlet: Outlet, pour: Callable[[Tap], Awaitable[None]]) -> None:

@@ -12,6 +12,9 @@ from codex_oss.bridge.full.whole import whole_item, whole_part
 from codex_oss.items import Unknown
 from codex_oss.wire import responses
 
+STREAM_HEADERS = (("cache-control", "no-store"), ("x-accel-buffering", "no"))
+"""Of every stream: nobody on its way keeps it, or holds it back (nginx)."""
+
 LifeEvent = (
     responses.Created
     | responses.InProgress
@@ -32,13 +35,7 @@ def _tag(kind: type[msgspec.Struct]) -> str:
 
 _LIFE_FRAMES = {
     kind: _template(_tag(kind), '"response":%b')
-    for kind in (
-        responses.Created,
-        responses.InProgress,
-        responses.Completed,
-        responses.Failed,
-        responses.IncompleteResponse,
-    )
+    for kind in (*responses.LIFE_SIGNS, *responses.ENDS)
 }
 _ITEM = '"output_index":%d,"item":%b'
 _ITEM_ADDED = _template("response.output_item.added", _ITEM)

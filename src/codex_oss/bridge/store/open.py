@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from codex_oss.bridge.places import check_place
 from codex_oss.bridge.store.base import Bounds, Store
 from codex_oss.bridge.store.memory import MemoryStore, NoStore
-from codex_oss.errors import ConfigError
 
 FILE_NAME = "responses.sqlite"
 MEMORY_BYTES = 32 << 20
 """Of responses kept in memory, where nobody says how much: it is a person's laptop."""
-_REDIS = ("redis://", "rediss://", "unix://")
 
 
 def open_store(
@@ -22,6 +21,7 @@ def open_store(
     of Redis. ``now`` returns seconds since the epoch. Raises ``ConfigError`` for
     other names, and ``StoreError`` for a file that cannot be used.
     """
+    check_place(spec)
     memory = bounds or Bounds(size=MEMORY_BYTES)
     bounds = bounds or Bounds()
     kind, _, path = spec.partition(":")
@@ -36,13 +36,8 @@ def open_store(
 
         file = Path(path).expanduser() if path else folder / FILE_NAME
         return SqliteStore(file, bounds, now)
-    if spec.startswith(_REDIS):
-        from codex_oss.bridge.store.redis import (  # noqa: PLC0415  an optional extra
-            RedisStore,
-        )
-
-        return RedisStore(spec, bounds)
-    raise ConfigError(
-        f"`bridge.store`: `{spec}` is no place to keep responses",
-        hint="Use memory, none, sqlite, sqlite:PATH or redis://HOST:PORT/DB.",
+    from codex_oss.bridge.store.redis import (  # noqa: PLC0415  an optional extra
+        RedisStore,
     )
+
+    return RedisStore(spec, bounds)

@@ -31,6 +31,8 @@ from codex_oss.wire.responses.codec import (
 )
 from codex_oss.wire.responses.request import Extras, RequestDecoder, decode_request
 from codex_oss.wire.responses.stream import (
+    ENDS,
+    LIFE_SIGNS,
     Completed,
     ContentPartAdded,
     ContentPartDone,
@@ -60,6 +62,8 @@ from codex_oss.wire.responses.stream import (
 )
 
 __all__ = [
+    "ENDS",
+    "LIFE_SIGNS",
     "Completed",
     "ContentPartAdded",
     "ContentPartDone",

@@ -233,6 +233,11 @@ class ErrorEvent(_Event, frozen=True, kw_only=True, tag="error"):
     param: str | None = None
 
 
+LIFE_SIGNS = (Created, InProgress)
+"""Events before anything of an answer."""
+ENDS = (Completed, Failed, IncompleteResponse)
+"""The events one of which is a stream's last."""
+
 FlatEvent = (
     OutputTextDelta
     | OutputTextDone
