@@ -63,6 +63,26 @@ def test_printing_the_version_imports_next_to_nothing() -> None:
     assert own == {"codex_oss", "codex_oss.cli"}
 
 
+NOT_FOR_A_BRIDGE = {
+    "PIL",
+    "codex_oss.agent.turn",
+    "codex_oss.engines",
+    "codex_oss.exec_mode",
+    "codex_oss.sandbox",
+    "concurrent.futures.process",
+    "http.client",
+    "importlib.metadata",
+    "redis",
+    "sqlite3",
+    "xllamacpp",
+}
+
+
+def test_a_bridge_imports_what_it_serves_with() -> None:
+    _, imported = imports_of("-c", "import codex_oss.wiring.bridge")
+    assert imported & NOT_FOR_A_BRIDGE == set()
+
+
 @pytest.mark.parametrize(
     "command", [(), ("exec",), ("bridge",)], ids=["program", "exec", "bridge"]
 )

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -59,12 +60,16 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _serve(call: Call, err: TextIO) -> int:
+    # Nothing that is imported is ever garbage: looking for some costs 10 ms.
+    gc.disable()
     # Only who serves pays for what serves.
     from codex_oss.wiring.bridge import serve  # noqa: PLC0415
 
     wanted = call.settings
 
     def listening(port: int) -> None:
+        gc.freeze()
+        gc.enable()
         if not wanted.quiet:
             err.write(banner(wanted, port))
             err.flush()
