@@ -97,6 +97,18 @@ def test_a_started_bridge_answers_is_remembered_and_ends(
     assert "serving" in shelf.log(start.port).read_text()
 
 
+def test_a_shelf_in_a_relative_folder_is_the_childs_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shelf, start = Shelf(Path("state")), wanted(tmp_path / "elsewhere")
+    start.cwd.mkdir(exist_ok=True)
+    found = started(shelf, start)
+    daemon.stop(shelf, found.instance)
+
+    assert "serving" in shelf.log(start.port).read_text()
+
+
 def test_its_log_and_its_state_are_for_its_owner_only(
     shelf: Shelf, tmp_path: Path
 ) -> None:

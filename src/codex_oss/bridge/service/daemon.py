@@ -114,7 +114,7 @@ def stop(shelf: Shelf, instance: Instance) -> bool:
 
 
 def _spawn(shelf: Shelf, wanted: Start) -> tuple[Tail, subprocess.Popen[bytes]]:
-    log = shelf.log(wanted.port)
+    log = shelf.log(wanted.port).absolute()  # the child has another folder
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch(mode=0o600)
