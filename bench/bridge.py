@@ -13,16 +13,19 @@ only with `--litellm`; it gets a quarter of the connections, or a run would take
 import argparse
 import contextlib
 import os
+import select
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
+from io import FileIO
 from pathlib import Path
+from typing import cast
 
 import bridge_request as request
 import msgspec
-from bridge_load import CHAT_DELTA, DELTA, Load, at_once, one_by_one
+from bridge_load import CHAT_DELTA, DELTA, Connection, Load, at_once, one_by_one
 from bridge_peers import COMMANDS as BRIDGES
 from bridge_peers import MODEL, cpu_s, peak_mb, running, start, wait_port
 
@@ -40,7 +43,32 @@ SUBTRACTED = (
 )
 """Times of which those without a bridge are taken off."""
 
+LEFT_S = 5.0
+"""After which a server that still works for nobody counts as that late."""
+
 Row = dict[str, list[float]]
+
+
+class Said:
+    """What the server behind says of requests that it holds, line by line."""
+
+    def __init__(self, lines: FileIO) -> None:
+        self._lines = lines
+
+    def next(self, word: str) -> tuple[int, float]:
+        """Return the next request of which a word is said, and when it was."""
+        while select.select([self._lines], [], [], LEFT_S)[0]:
+            said, number, at = self._lines.readline().split()
+            if said.decode() == word:
+                return int(number), float(at)
+        return 0, float("inf")
+
+    def gone(self, number: int) -> float:
+        """Return when a request's client went, as far as the server knows."""
+        while True:
+            found, at = self.next("gone")
+            if found in (number, 0):
+                return at
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -50,10 +78,11 @@ class Size(msgspec.Struct, frozen=True):
     first: int = 100
     burst: int = 640
     paced: int = 200
+    left: int = 20
     requests: int = 3000
 
 
-QUICK = Size(single=100, first=30, burst=128, paced=50, requests=600)
+QUICK = Size(single=100, first=30, burst=128, paced=50, left=5, requests=600)
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -99,7 +128,7 @@ def main() -> None:
     os.sched_setaffinity(0, {UPSTREAM_CORE})
     size = QUICK if options.quick else Size()
     rows: dict[str, Row] = {}
-    with upstream() as port, contextlib.ExitStack() as stack:
+    with upstream() as (port, said), contextlib.ExitStack() as stack:
         url = f"http://127.0.0.1:{port}"
         targets = [Target("direct", port, 0, direct=True)]
         for name in names:
@@ -109,6 +138,11 @@ def main() -> None:
         for number in range(options.rounds):
             print(f"round {number + 1}: load {os.getloadavg()[0]:.1f}", file=sys.stderr)
             measure(rows, targets, size)
+            for target in targets:
+                for metric, value in left(target, said, size).items():
+                    rows.setdefault(metric, {}).setdefault(target.name, []).append(
+                        value
+                    )
             for name in names:
                 cold = cold_start(name, url)
                 rows.setdefault("cold start to first answer, ms", {}).setdefault(
@@ -121,17 +155,17 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def upstream() -> Generator[int, None, None]:
-    """Run the server behind the bridges."""
+def upstream() -> Generator[tuple[int, Said], None, None]:
+    """Run the server behind the bridges; give its port and what it says."""
     program = str(Path(__file__).with_name("bridge_upstream.py"))
     process = subprocess.Popen(
         ["taskset", "-c", str(UPSTREAM_CORE), sys.executable, program],
         stdout=subprocess.PIPE,
-        text=True,
+        bufsize=0,
     )
     assert process.stdout is not None
     try:
-        yield int(process.stdout.readline())
+        yield int(process.stdout.readline()), Said(cast("FileIO", process.stdout))
     finally:
         process.kill()
         process.wait(20)
@@ -217,6 +251,30 @@ def requests(target: Target, size: Size) -> dict[str, float]:
         "requests/s, 40 KB streamed, 64 connections": load.answers / load.wall,
         "CPU ms per 40 KB request": used() / load.answers * 1e3,
     }
+
+
+def left(target: Target, said: Said, size: Size) -> dict[str, float]:
+    """Time how long the server works on for a client that has hung up."""
+    return {
+        f"server stops when a client leaves, {when}, ms": statistics.median(
+            leave(target, said, script) * 1e3 for _ in range(size.left)
+        )
+        for when, script in (("prefill", "h-0"), ("streaming", "h-1"))
+    }
+
+
+def leave(target: Target, said: Said, script: str) -> float:
+    """Ask, hang up, and return seconds until the server is hung up on."""
+    asked = target.small(script, stream=True)
+    connection = Connection(target.port, asked, target.marker)
+    connection.send()
+    number, _ = said.next("held")
+    if script == "h-1":
+        while not connection.events:
+            connection.receive()
+    began = time.monotonic()
+    connection.sock.close()
+    return min(said.gone(number) - began, LEFT_S)
 
 
 def share(target: Target, total: int) -> tuple[int, int]:

@@ -1,8 +1,9 @@
 """A Chat Completions server that costs next to nothing: bytes made before, one epoll.
 
 Run as a process of its own; it prints its port. The model's name says what to answer:
-`p-200` is 200 chunks at once, `p-200-20000` one every 20,000 microseconds. Chunks are
-those of llama.cpp, each in an HTTP chunk of its own.
+`p-200` is 200 chunks at once, `p-200-20000` one every 20,000 microseconds; `h-1` is one
+chunk, or `h-0` none, and then silence until the client goes, of which both times are
+printed. Chunks are those of llama.cpp, each in an HTTP chunk of its own.
 """
 
 import heapq
@@ -13,6 +14,7 @@ import socket
 import time
 
 MODEL = re.compile(rb'"model":\s?"[a-z_/]*p-(\d+)(?:-(\d+))?"')
+HELD = re.compile(rb'"model":\s?"[a-z_/]*h-([01])"')
 LENGTH = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
 STREAM = re.compile(rb'"stream":\s?true')
 HEAD = (
@@ -89,6 +91,7 @@ class Connection:
         self.got = b""
         self.need = 0
         self.out = memoryview(b"")
+        self.held = 0
 
     def readable(self) -> None:
         """Take what came; answer when it is a whole request."""
@@ -118,6 +121,11 @@ class Connection:
             return
         if not request.startswith(b"POST /v1/chat/completions"):
             self.write(NOT_FOUND)
+            return
+        if held := HELD.search(request):
+            if held[1] == b"1":
+                self.write(HEAD + DELTAS[0])
+            self.held = self.server.hold()
             return
         asked = MODEL.search(request)
         count, pause = (int(asked[1]), int(asked[2] or 0)) if asked else (1, 0)
@@ -162,6 +170,7 @@ class Server:
         self._writing: set[Connection] = set()
         self._later: list[tuple[float, int, Connection, float, int]] = []
         self._count = 0
+        self._held = 0
         self._whole: dict[int, bytes] = {}
 
     def whole(self, count: int) -> bytes:
@@ -183,9 +192,17 @@ class Server:
             self._selector.modify(connection.sock, events, connection)
             (self._writing.add if writing else self._writing.discard)(connection)
 
+    def hold(self) -> int:
+        """Tell of a request that gets no end; return its number."""
+        self._held += 1
+        print("held", self._held, time.monotonic(), flush=True)
+        return self._held
+
     def forget(self, connection: Connection) -> None:
         """Close."""
         self._writing.discard(connection)
+        if connection.held:
+            print("gone", connection.held, time.monotonic(), flush=True)
         if connection.sock.fileno() >= 0:
             self._selector.unregister(connection.sock)
             connection.sock.close()
