@@ -52,6 +52,17 @@ class Truncated(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     tokens_read: int
 
 
+class Reading(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """How far the server has read the prompt, in tokens.
+
+    ``processed`` counts also those that it had ``cached`` from before.
+    """
+
+    processed: int
+    total: int
+    cached: int
+
+
 class Remark(msgspec.Struct, frozen=True, tag=True):
     """Something that people should know of how the server runs the model."""
 
@@ -59,4 +70,4 @@ class Remark(msgspec.Struct, frozen=True, tag=True):
     """A sentence or two."""
 
 
-Fact = Slimmed | Sent | Retried | Mended | AskedAgain | Truncated | Remark
+Fact = Slimmed | Sent | Retried | Mended | AskedAgain | Truncated | Reading | Remark

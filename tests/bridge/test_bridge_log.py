@@ -37,6 +37,7 @@ def _lines(level: Level) -> list[str]:
     entry.note(facts.Mended(what="name", was="shell", now="exec_command"))
     entry.note(facts.Retried(reason="the stream was cut", delay_s=1.25))
     entry.note(facts.AskedAgain(reason="not JSON"))
+    entry.note(facts.Reading(processed=600, total=1700, cached=512))
     clock.seconds = 0.25
     entry.first()
     clock.seconds = 2.5
@@ -60,6 +61,7 @@ def test_debug_tells_every_step_with_secrets_masked() -> None:
             "#1 mended what=name was=shell now=exec_command",
             '#1 retry in=1.2s reason="the stream was cut"',
             '#1 asked-again reason="not JSON"',
+            "#1 reading tokens=600/1700 cached=512",
             "#1 first-token after=0.250s",
             "#1 completed status=200 client=codex route=/v1/responses model=q:8b in=1700 cached=1600 saved=6700 out=9 mended=1 asked-again=1 retried=1 first=0.250s took=2.5s",
             '#2 came client=api route=/v1/responses model="" bytes=0 body=""',

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from any_chunks import CALL, any_chunks, reasons, spoken
 from chat_streams import (
     LS,
+    PLAIN,
     SCHEMAS,
     call,
     delta,
     function_call,
+    ids,
     message,
     reasoning,
     run,
@@ -21,6 +23,7 @@ from chat_streams import (
     translator,
 )
 from codex_oss.errors import StreamCut
+from codex_oss.facts import Fact, Reading
 from codex_oss.items import (
     Message,
     OutputText,
@@ -30,6 +33,8 @@ from codex_oss.items import (
     SummaryText,
 )
 from codex_oss.translate.quirks import Quirks
+from codex_oss.translate.stream import Translator
+from codex_oss.translate.tools import ToolMap
 from codex_oss.wire import chat, responses
 from codex_oss.wire.framing import SseDecoder
 from response_grammar import DELTAS, check_grammar, items, last, meaning
@@ -453,6 +458,34 @@ def test_progress_of_the_prompt_keeps_the_stream_alive() -> None:
         responses.InProgress,
         responses.OutputItemAdded,
     ]
+
+
+def test_how_far_the_prompt_is_read_is_told_once_for_each_tenth() -> None:
+    facts: list[Fact] = []
+    request = responses.Request(model="m", input=[])
+    subject = Translator(request, ToolMap(), PLAIN, new_id=ids(), note=facts.append)
+    for done in (0, *range(20, 1001)):
+        progress = {"total": 1000, "cache": 20, "processed": done}
+        chunk = chat.decode_chunk(
+            json.dumps({"choices": [], "prompt_progress": progress})
+        )
+        assert chunk is not None
+        assert subject.feed(chunk)
+    assert facts == [
+        Reading(processed=done, total=1000, cached=20) for done in range(0, 1001, 100)
+    ]
+
+
+@pytest.mark.parametrize("progress", [{}, {"total": 0, "processed": 5}, {"total": -1}])
+def test_nonsense_about_the_prompt_is_told_at_most_once(progress: Any) -> None:
+    facts: list[Fact] = []
+    request = responses.Request(model="m", input=[])
+    subject = Translator(request, ToolMap(), PLAIN, new_id=ids(), note=facts.append)
+    chunk = chat.decode_chunk(json.dumps({"choices": [], "prompt_progress": progress}))
+    assert chunk is not None
+    subject.feed(chunk)
+    subject.feed(chunk)
+    assert len(facts) <= 1
 
 
 # --- properties --------------------------------------------------------------------

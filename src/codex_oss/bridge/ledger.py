@@ -14,16 +14,8 @@ from typing import Literal, Protocol, Self
 
 import msgspec
 
-from codex_oss.facts import (
-    AskedAgain,
-    Fact,
-    Mended,
-    Remark,
-    Retried,
-    Sent,
-    Slimmed,
-    Truncated,
-)
+from codex_oss.bridge.weights import weight, without_body
+from codex_oss.facts import Fact, Mended, Reading, Sent, Slimmed
 from codex_oss.wire import responses
 
 MAX_ENTRIES = 200
@@ -140,9 +132,9 @@ class Entry:
         if isinstance(fact, Sent):
             fact = Sent(url=fact.url, body=_cut(fact.body))
         self.notes.append(Note(ledger.clock() - self.opened_s, fact))
-        self._grow(_weight(fact))
+        self._grow(weight(fact))
         if len(self.notes) > MAX_NOTES:
-            self._grow(-_weight(self.notes.pop(MAX_NOTES // 2).fact))
+            self._grow(-weight(self.notes.pop(MAX_NOTES // 2).fact))
         ledger.changed(self)
         for watcher in ledger.watchers:
             watcher.noted(self, fact)
@@ -241,6 +233,14 @@ class Entry:
         return next(found, None)
 
     @property
+    def reading(self) -> Reading | None:
+        """Return how far the prompt is read; None when the first token is there."""
+        if self.begun_s is not None or self.ended_s is not None:
+            return None
+        facts = (n.fact for n in reversed(self.notes))
+        return next((fact for fact in facts if isinstance(fact, Reading)), None)
+
+    @property
     def sent(self) -> Sent | None:
         """Return what the model's server was asked last."""
         facts = (n.fact for n in reversed(self.notes))
@@ -266,7 +266,7 @@ class Entry:
         """Let go of the bodies; the figures and the stream stay."""
         before = _bodies(self)
         self.came = b""
-        self.notes = [Note(n.at, _without_body(n.fact)) for n in self.notes]
+        self.notes = [Note(n.at, without_body(n.fact)) for n in self.notes]
         self._grow(_bodies(self) - before)
 
     def _trim(self) -> None:
@@ -378,24 +378,5 @@ def _cut(body: bytes) -> bytes:
     return body if len(body) <= BODY_BYTES else body[:BODY_BYTES]
 
 
-def _without_body(fact: Fact) -> Fact:
-    return Sent(url=fact.url, body=b"") if isinstance(fact, Sent) else fact
-
-
 def _bodies(entry: Entry) -> int:
-    return len(entry.came) + sum(_weight(note.fact) for note in entry.notes)
-
-
-def _weight(fact: Fact) -> int:
-    """Return the bytes that a fact keeps alive, roughly."""
-    match fact:
-        case Sent():
-            return len(fact.body)
-        case Mended():
-            return len(fact.was) + len(fact.now)
-        case AskedAgain() | Retried():
-            return len(fact.reason)
-        case Remark():
-            return len(fact.text)
-        case Slimmed() | Truncated():
-            return 0
+    return len(entry.came) + sum(weight(note.fact) for note in entry.notes)

@@ -18,6 +18,7 @@ from codex_oss.facts import (
     AskedAgain,
     Fact,
     Mended,
+    Reading,
     Remark,
     Retried,
     Sent,
@@ -149,6 +150,9 @@ def _told(fact: Fact) -> tuple[str, _Pairs]:
         case Truncated():
             sent, read = fact.tokens_sent, fact.tokens_read
             return "truncated", {"tokens_sent": sent, "tokens_read": read}
+        case Reading():
+            tokens = f"{fact.processed}/{fact.total}"
+            return "reading", {"tokens": tokens, "cached": fact.cached}
         case Remark():
             return "remark", {"text": mask_secrets(fact.text)}
 

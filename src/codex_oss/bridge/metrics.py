@@ -22,6 +22,7 @@ from codex_oss.facts import (
     AskedAgain,
     Fact,
     Mended,
+    Reading,
     Remark,
     Retried,
     Sent,
@@ -103,7 +104,7 @@ class Metrics:
             case Slimmed():
                 saved = max(0, fact.tokens_before - fact.tokens_after)
                 self._saved.add(saved, self._models.bounded(entry.model))
-            case Sent() | Remark():
+            case Sent() | Reading() | Remark():
                 pass
 
     def began(self, entry: Entry) -> None:

@@ -1,6 +1,6 @@
 // One request: its figures, and all panels but the stream.
 
-import { $, bytes, clock, el, isLive, number, percent, pill, seconds, share } from "./words.js";
+import { $, bytes, clock, el, isLive, number, percent, pill, said, seconds, share } from "./words.js";
 import { json } from "./tree.js";
 
 const KINDS = {
@@ -18,7 +18,7 @@ export function drawDetail(detail) {
   $("none").hidden = true;
   const { row } = detail;
   $("head").replaceChildren(
-    el("h2", {}, row.model || row.route), pill(row.state),
+    el("h2", {}, row.model || row.route), pill(row),
     el("p", {}, `#${row.id} · ${row.client} · ${row.route} · ${clock(row.at)}` + (row.status ? ` · HTTP ${row.status}` : "")),
   );
   drawCards(detail);
@@ -66,7 +66,7 @@ function drawCards(detail) {
   const total = row.duration_s;
   const rate = detail.deltas_per_s ? `, ${detail.deltas_exact ? "" : "≈ "}${number(Math.round(detail.deltas_per_s))} deltas/s` : "";
   const first = row.first_s == null
-    ? card("First token", isLive(row) ? "waiting" : "–", "", [[isLive(row) ? 100 : 0, "wait"]], `${isLive(row) ? "for" : "took"} ${seconds(total)}`)
+    ? card("First token", isLive(row) ? said(row) : "–", "", [[isLive(row) ? 100 : 0, "wait"]], `${isLive(row) ? "for" : "took"} ${seconds(total)}`)
     : card("First token", seconds(row.first_s), "", [[share(row.first_s, total), "wait"], [100 - share(row.first_s, total)]],
       `${isLive(row) ? "so far" : "took"} ${seconds(total)}${rate}`);
   $("cards").replaceChildren(saved, cache, prefix, first);

@@ -1,6 +1,6 @@
 // The list of requests and their sums.
 
-import { $, clock, el, isLive, number, percent, seconds, short, word } from "./words.js";
+import { $, clock, el, isLive, number, percent, said, seconds, short, word } from "./words.js";
 
 export const rows = new Map(); // id -> {row, tr, heard}, oldest first
 
@@ -18,7 +18,7 @@ function draw(known) {
   tr.replaceChildren(
     el("td", {},
       el("b", { title: row.model, class: "dot " + row.state }, row.model || row.route),
-      el("span", {}, row.state === "completed" ? null : el("em", { class: row.state }, word(row.state) + " "),
+      el("span", {}, row.state === "completed" ? null : el("em", { class: row.state }, said(row) + " "),
         `${clock(row.at)} · ${row.client}`)),
     cell(row.input_tokens ? short(row.input_tokens) : "–", cached),
     cell(row.output_tokens ? short(row.output_tokens) : "–", saved, row.saved_tokens ? "saved" : ""),
@@ -27,7 +27,7 @@ function draw(known) {
       row.mends ? el("span", { class: "badge", title: "mended" }, row.mends) : null,
       row.troubles ? el("span", { class: "badge bad", title: "went wrong" }, row.troubles) : null),
   );
-  tr.setAttribute("aria-label", `${row.model}, ${row.client}, ${word(row.state)}`);
+  tr.setAttribute("aria-label", `${row.model}, ${row.client}, ${said(row)}`);
 }
 
 function add(row, choose) {
@@ -66,7 +66,7 @@ export function tick() {
 export function show(known) {
   const words = $("filter").value.toLowerCase().split(/\s+/);
   const { model, client, state, route, status } = known.row;
-  const text = `${model} ${client} ${state} ${word(state)} ${route} ${status}`.toLowerCase();
+  const text = `${model} ${client} ${state} ${word(state)} ${said(known.row)} ${route} ${status}`.toLowerCase();
   known.tr.hidden = !words.every((word) => text.includes(word));
 }
 

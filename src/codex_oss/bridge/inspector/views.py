@@ -16,6 +16,7 @@ from codex_oss.facts import (
     AskedAgain,
     Fact,
     Mended,
+    Reading,
     Remark,
     Retried,
     Sent,
@@ -42,6 +43,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     route: str
     model: str
     state: str
+    reading: float | None
+    """The part of the prompt that is read, from 0 to 1, while it is ``waiting`` and if
+    the server says so."""
     status: int
     input_tokens: int
     cached_tokens: int
@@ -95,6 +99,7 @@ def row_of(entry: Entry) -> Row:
         route=entry.route,
         model=entry.model,
         state=entry.outcome or state,
+        reading=_part_read(entry.reading),
         status=entry.status,
         input_tokens=entry.input_tokens,
         cached_tokens=entry.cached_tokens,
@@ -163,6 +168,12 @@ def _deltas(entry: Entry) -> tuple[int, bool]:
     return (found if exact else found * entry.bytes_out // max(1, kept)), exact
 
 
+def _part_read(reading: Reading | None) -> float | None:
+    if reading is None or reading.total <= 0:
+        return None
+    return min(1.0, max(0.0, reading.processed / reading.total))
+
+
 def _is_trouble(fact: Fact) -> bool:
     return isinstance(fact, AskedAgain | Remark | Retried | Truncated)
 
@@ -175,7 +186,7 @@ def _masked(fact: Fact) -> Fact:
             return replace(fact, reason=mask_secrets(fact.reason))
         case Remark():
             return replace(fact, text=mask_secrets(fact.text))
-        case Sent() | Slimmed() | Truncated():
+        case Sent() | Slimmed() | Truncated() | Reading():
             return fact
 
 

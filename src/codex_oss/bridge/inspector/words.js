@@ -39,4 +39,6 @@ export function bytes(n) {
 export const clock = (at) => new Date(at * 1000).toLocaleTimeString("en-GB");
 export const isLive = (row) => row.state === "waiting" || row.state === "streaming";
 export const word = (state) => STATES[state] || state;
-export const pill = (state) => el("span", { class: "pill " + state }, word(state));
+// A row's state in words: while the server reads the prompt, how far it is.
+export const said = (row) => (row.reading == null ? word(row.state) : "reading " + percent(row.reading, 1));
+export const pill = (row) => el("span", { class: "pill " + row.state }, said(row));

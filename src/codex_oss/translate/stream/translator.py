@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from codex_oss.errors import StreamCut
+from codex_oss.facts import Reading
 from codex_oss.items import (
     CustomToolCall,
     FunctionCall,
@@ -41,6 +42,10 @@ FAULTS = ("error", "abort")  # OpenRouter; vLLM and SGLang
 """Finish reasons of an answer that broke."""
 
 
+PROGRESS_STEPS = 10
+"""Of a prompt that is read; each is told once, so that nobody is flooded."""
+
+
 class Translator:
     """Turns the chunks of one answer into the events of one response.
 
@@ -57,8 +62,10 @@ class Translator:
         "_ended",
         "_forbidden",
         "_left",
+        "_note",
         "_output",
         "_quirks",
+        "_read_steps",
         "_reason",
         "_response",
         "_second",
@@ -81,6 +88,8 @@ class Translator:
     ) -> None:
         self._output = Output(new_id)
         self._quirks = quirks
+        self._note = note
+        self._read_steps = -1
         mending = quirks.mending
         choice = request.tool_choice
         allowed = callable_in(choice, tools)
@@ -151,6 +160,7 @@ class Translator:
         self._text.restart()
         self._spent = summed(self._spent, usage_from(self._usage, self._timings))
         self._usage = self._timings = self._reason = None
+        self._read_steps = -1
         self._cut = False
 
     def start(self) -> list[responses.Event]:
@@ -240,6 +250,20 @@ class Translator:
             self._timings = chunk.timings
         if chunk.prompt_progress:  # also keeps the stream alive while a prompt is read
             self._output.emit(responses.InProgress(response=self._response))
+            self._tell_progress(chunk.prompt_progress)
+
+    def _tell_progress(self, progress: chat.PromptProgress) -> None:
+        """Tell how far the prompt is read: at first, and with every tenth of it."""
+        done = progress.processed * PROGRESS_STEPS // max(1, progress.total)
+        if self._read_steps < done <= PROGRESS_STEPS:
+            self._read_steps = done
+            self._note(
+                Reading(
+                    processed=progress.processed,
+                    total=progress.total,
+                    cached=progress.cache,
+                )
+            )
 
     def _choose(self, choice: chat.Choice) -> None:
         delta = choice.delta
