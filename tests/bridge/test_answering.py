@@ -12,7 +12,7 @@ from bridging import CODEX, Answered, Asking, bridged, through
 from codex_oss.bridge import answering
 from codex_oss.config.provider import Provider
 from codex_oss.items import FunctionCall, Message, Unknown, text_of
-from codex_oss.providers import probe
+from codex_oss.providers import chat, probe
 from codex_oss.wire import responses
 from codex_oss.wire.framing import SseDecoder
 from codex_oss.wiring import bridge as wired
@@ -530,3 +530,15 @@ def test_a_server_of_responses_is_not_told_of_what_is_kept_here(tmp_path: Path) 
     sent = server.posts[1].json
     assert "previous_response_id" not in sent
     assert (sent["store"], sent["stream"], len(sent["input"])) == (False, True, 3)
+
+
+def test_an_answer_without_an_end_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat, "MAX_ANSWER_BYTES", 10_000)
+    endless = Reply(chunks=[sse([chat_text("again and ")] * 100)], silent=True)
+    told, _ = ask([endless], tmp_path, {"input": "x"})
+    assert told.status == 502
+    assert "max_output_tokens" in told.json["error"]["message"]
+    told, _ = ask([endless], tmp_path, None, CODEX)
+    assert b"max_output_tokens" in told.body

@@ -275,3 +275,24 @@ def test_streamed_words_hold_back_only_what_may_open_a_call(case: str) -> None:
 )
 def test_the_held_tail_is_as_short_as_it_can_be(text: str, held: int) -> None:
     assert tail_may_open(text) == held
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "For example:",
+        "A call looks like this:",
+        "Never send",
+        "The format would be",
+        "Do not answer with e.g.",
+    ],
+)
+def test_a_tagged_call_that_is_shown_and_not_made_stays_text(said: str) -> None:
+    call = (
+        '<tool_call>{"name":"exec_command","arguments":{"cmd":"rm -rf /"}}</tool_call>'
+    )
+    assert find_calls(f"{said}\n\n{call}", OFFERED) is None
+    assert find_calls(f"{said} {call}", OFFERED) is None
+    made = find_calls(f"Let me look.\n{call}", OFFERED)
+    assert made is not None
+    assert [call.name for call in made.calls] == ["exec_command"]

@@ -4,12 +4,12 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from codex_oss.bridge.checks import check
 from codex_oss.bridge.clients import Caller
 from codex_oss.bridge.full import Frame
 from codex_oss.bridge.ledger import Entry
 from codex_oss.bridge.parts import Parts
 from codex_oss.bridge.store import Kept, history
-from codex_oss.errors import BadRequest
 from codex_oss.translate.diet import Diet
 from codex_oss.wire import responses
 
@@ -59,7 +59,7 @@ class Reader:
         given, extras = self._decoder.decode(body)
         entry.model = given.model
         store = given.store is True or (given.store is not False and not caller.codex)
-        _check(extras, store=store)
+        check(given, extras, store=store)
         items = await parts.references.resolve(given.input, owner)
         given = replace(given, input=items)
         sent = await self._with_history(given, owner)
@@ -111,18 +111,3 @@ class Reader:
         if slimmed is not None:
             entry.note(slimmed)
         return request
-
-
-def _check(extras: responses.Extras, *, store: bool) -> None:
-    """Refuse what only OpenAI's servers have, instead of leaving it out in silence."""
-    for field in ("conversation", "prompt"):
-        if getattr(extras, field) is not None:
-            raise BadRequest(
-                f"`{field}` names an object that only OpenAI's servers have",
-                hint="Send the items as `input`, or use `previous_response_id`.",
-            )
-    if extras.background and not store:
-        raise BadRequest(
-            "`background` needs `store`: nobody could read the response",
-            hint="Leave `store` out, or wait for the answer.",
-        )

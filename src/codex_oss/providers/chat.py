@@ -17,6 +17,7 @@ from codex_oss.errors import (
     BadRequest,
     ModelError,
     NotFound,
+    ServerFault,
     Unreachable,
 )
 from codex_oss.facts import AskedAgain, Fact, Sent
@@ -36,6 +37,8 @@ from codex_oss.wire import chat, responses
 
 Note = Callable[[Fact], None]
 
+MAX_ANSWER_BYTES = 64 << 20
+"""Of one answer as the server sends it: a quarter of a million tokens, at 250 bytes."""
 NO_TOOLS = (
     "does not support tool",  # Ollama: "does not support tools"
     "tools are not supported",
@@ -258,14 +261,22 @@ class _Asked(msgspec.Struct, frozen=True):
 class _Answer:
     """Bytes of one answer in, events out. ``ended``: no more bytes are needed."""
 
-    __slots__ = ("_decoder", "_translator", "ended")
+    __slots__ = ("_decoder", "_left", "_translator", "ended")
 
     def __init__(self, decoder: Decoder, translator: Translator) -> None:
         self._decoder = decoder
         self._translator = translator
+        self._left = MAX_ANSWER_BYTES
         self.ended = False
 
     def feed(self, data: bytes) -> list[responses.Event]:
+        self._left -= len(data)
+        if self._left < 0:
+            raise ServerFault(
+                f"the server's answer has more than {MAX_ANSWER_BYTES >> 20} MiB and "
+                "no end",
+                hint="Limit answers with max_output_tokens, or at the server.",
+            )
         events = self._translator.feed_all(self._decoder.feed(data))
         if self._decoder.ended:
             events += self._translator.finish(clean=True)

@@ -78,13 +78,25 @@ def find_calls(text: str, offered: Mapping[str, dict[str, Any] | None]) -> Found
     try:
         if tag:
             said, body = text[:start].strip(), text[start:].strip()
-            if said.count("```") % 2 or said.endswith("`"):
+            if said.count("```") % 2 or said.endswith("`") or _explains(said):
                 return None
             return _meant(said, _TAGGED[tag](body), offered)
         said, body = _thought(text.strip())
         return _meant(said, _bare(body), offered, whole=True)
     except lenient.UnreadableError:
         return None
+
+
+_EXPLAINING = (
+    "example", "e.g.", "for instance", "such as", "like this", "looks like", "syntax",
+    "format", "would be", "do not", "don't", "never", "instead of",
+)  # fmt: skip
+"""Words in the last line before a call by which it is shown and not made."""
+
+
+def _explains(said: str) -> bool:
+    line = said.rpartition("\n")[2].lower()
+    return any(words in line for words in _EXPLAINING)
 
 
 def _first_tag(text: str) -> tuple[int, str]:

@@ -85,6 +85,9 @@ class RequestDecoder:
         given = shape.input
         if isinstance(given, str):
             given = [{"role": "user", "content": given}]
+        for number, each in enumerate(given):
+            if not isinstance(each, dict):
+                raise BadRequest(f"Expected `object` - at `$.input[{number}]`")
         fields = {name: getattr(shape, name) for name in _AS_GIVEN}
         request = Request(
             input=[item_from(obj) for obj in given],
