@@ -138,6 +138,29 @@ def test_the_list_and_the_stream_follow_a_request(tmp_path: Path) -> None:
     _run(tmp_path, ledger, script)
 
 
+def test_a_page_tells_how_far_a_prompt_is_read(tmp_path: Path) -> None:
+    clock = Ticks()
+    ledger = Ledger(clock=clock)
+    entry = _open(ledger)
+    pill = "document.querySelector('#head .pill').textContent"
+    row = "document.querySelector('#rows em').textContent.trim()"
+
+    async def script(page: Page, url: str) -> None:
+        await _goto(page, url)
+        await page.until(f"{pill} === 'waiting'")
+        entry.note(facts.Reading(processed=900, total=2000, cached=0))
+        await page.until(f"{pill} === 'reading 45 %'")
+        await page.until(f"{row} === 'reading 45 %'")
+        entry.note(facts.Reading(processed=2000, total=2000, cached=0))
+        await page.until(f"{pill} === 'reading 100 %'")
+        clock.seconds = 1.0
+        entry.first()
+        await page.until(f"{pill} === 'streaming'")
+        assert page.problems == []
+
+    _run(tmp_path, ledger, script)
+
+
 def test_hostile_text_stays_text_everywhere(tmp_path: Path) -> None:
     ledger = Ledger()
     entry = _open(ledger, HOSTILE, HOSTILE)
