@@ -43,9 +43,10 @@ class Answering:
                     await self._stream(exchange, asked, entry)
                 else:
                     await self._whole(exchange, asked, entry)
-            except CodexOssError as error:
+            except CodexOssError as caught:
                 if exchange.started:
                     raise
+                error = self._parts.upstream.explained(caught)
                 refuse(exchange, refusal_of(error, codex=caller.codex), entry, error)
 
     def _entry(self, body: bytes, caller: Caller) -> Entry:
@@ -74,7 +75,8 @@ class Answering:
         except CodexOssError as error:
             if not outlet.begun:
                 raise
-            outlet.fail(reported(error, codex=asked.caller.codex))
+            told = self._parts.upstream.explained(error)
+            outlet.fail(reported(told, codex=asked.caller.codex))
         except asyncio.CancelledError:
             # Of an answer in the background, who stops it says how it ended.
             if outlet.begun and isinstance(exchange, Exchange) and not exchange.gone:

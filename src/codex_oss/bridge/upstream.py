@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from codex_oss.errors import ServerFault
+from codex_oss.errors import CodexOssError, ServerFault, Unreachable
 from codex_oss.net import Client
 from codex_oss.net import url as urls
 from codex_oss.ports import Model
@@ -25,7 +25,8 @@ class Upstream:
     """One server. ``connect`` makes a model of a name, and says whether to keep it.
 
     ``site`` is where it is and what every request to it carries. ``only``: the one
-    model there is, whatever name is asked for.
+    model there is, whatever name is asked for. ``engine_logs``: the folder of the
+    logs of the engine that was started for the bridge, if one was.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class Upstream:
         *,
         site: Site,
         only: str | None = None,
+        engine_logs: str = "",
     ) -> None:
         self._connect = connect
         self._models: OrderedDict[str, Model] = OrderedDict()
         self.client = client
         self._site = _whole(site)
         self.only = only
+        self._engine_logs = engine_logs
 
     @property
     def root(self) -> str:
@@ -79,6 +82,16 @@ class Upstream:
         else:
             self._models.move_to_end(name)
         return model
+
+    def explained(self, error: CodexOssError) -> CodexOssError:
+        """Return ``error`` with what a person can do about it here."""
+        if self._engine_logs and isinstance(error, Unreachable):
+            return Unreachable(
+                "the embedded engine has ended",
+                hint="Start the bridge again (`codex-oss bridge restart` if it runs in "
+                f"the background). The engine's logs are in {self._engine_logs}.",
+            )
+        return error
 
     async def listed(self) -> list[dict[str, Any]]:
         """Return what the server says of its models, as its ``/models`` has it.

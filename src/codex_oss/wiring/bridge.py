@@ -209,7 +209,8 @@ def _upstream(
         )
         return model, keep
 
-    return Upstream(connect, client, site=where, only=only)
+    logs = str(state_home(env) / "logs") if settings.engine else ""
+    return Upstream(connect, client, site=where, only=only, engine_logs=logs)
 
 
 def _end_on_signals(listener: Listener) -> asyncio.Event:
