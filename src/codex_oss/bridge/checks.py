@@ -26,11 +26,10 @@ def check(given: responses.Request, extras: responses.Extras, *, store: bool) ->
             "`background` needs `store`: nobody could read the response",
             hint="Leave `store` out, or wait for the answer.",
         )
-    _check_input(given.input)
 
 
-def _check_input(items: list[Item]) -> None:
-    """Refuse an input of which a model would get nothing."""
+def check_input(items: list[Item]) -> None:
+    """Raise ``BadRequest`` for an input of which a model would get nothing."""
     unknown = [item for item in items if isinstance(item, Unknown)]
     if items and len(unknown) == len(items):
         kind = unknown[0].type or "of no type"

@@ -4,7 +4,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from codex_oss.bridge.checks import check
+from codex_oss.bridge.checks import check, check_input
 from codex_oss.bridge.clients import Caller
 from codex_oss.bridge.full import Frame
 from codex_oss.bridge.ledger import Entry
@@ -61,6 +61,7 @@ class Reader:
         store = given.store is True or (given.store is not False and not caller.codex)
         check(given, extras, store=store)
         items = await parts.references.resolve(given.input, owner)
+        check_input(items)
         given = replace(given, input=items)
         sent = await self._with_history(given, owner)
         if caller.codex:
