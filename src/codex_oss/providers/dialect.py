@@ -15,7 +15,7 @@ from codex_oss.translate.quirks import Quirks
 from codex_oss.wire import chat
 from codex_oss.wire.framing import SseDecoder
 
-Piece = chat.Chunk | chat.ChunkError
+Piece = chat.Piece
 _decode = chat.decode_chunk
 
 
@@ -132,18 +132,20 @@ class ChatDialect:
 class EventsDecoder:
     """Reads chunks from server-sent events; ``[DONE]`` is the end."""
 
-    __slots__ = ("_sse", "ended")
+    __slots__ = ("_pattern", "_sse", "ended")
 
     def __init__(self) -> None:
         self._sse = SseDecoder()
+        self._pattern = chat.TextPattern()
         self.ended = False
 
     def feed(self, data: bytes) -> list[Piece]:
         """Return the chunks of the events that are whole now."""
         texts = self._sse.texts(data)
-        if len(texts) == 1 and texts[0].startswith("{") and not self.ended:
-            piece = _decode(texts[0])  # nearly every read
-            return [piece] if piece else []
+        if len(texts) == 1 and not self.ended:
+            text = self._pattern.text_of(texts[0])
+            if text:
+                return [text]  # nearly every read
         return self._read(texts)
 
     def finish(self) -> list[Piece]:
@@ -154,12 +156,17 @@ class EventsDecoder:
         pieces: list[Piece] = []
         if self.ended:
             return pieces
+        text_of = self._pattern.text_of
         for data in events:
+            if text := text_of(data):
+                pieces.append(text)
+                continue
             if not data.startswith("{") and data.strip() == chat.DONE:
                 self.ended = True
                 break
             if piece := _decode(data):
                 pieces.append(piece)
+                self._pattern.learn(data, piece)
         return pieces
 
 

@@ -168,7 +168,7 @@ class Translator:
         self._start()
         return self._output.take()
 
-    def feed(self, chunk: chat.Chunk | chat.ChunkError) -> list[responses.Event]:
+    def feed(self, chunk: chat.Piece) -> list[responses.Event]:
         """Return the events that follow from one chunk."""
         if self._ended:
             return []
@@ -179,14 +179,12 @@ class Translator:
                 self._content.feed(text)
         elif isinstance(chunk, chat.Chunk):
             self._read(chunk)
-        else:
+        elif isinstance(chunk, chat.ChunkError):
             said = f"{chunk.code} {chunk.message}"
             self._fail(classify(chunk.status, said), chunk.message)
         return self._output.take()
 
-    def feed_all(
-        self, chunks: Sequence[chat.Chunk | chat.ChunkError]
-    ) -> list[responses.Event]:
+    def feed_all(self, chunks: Sequence[chat.Piece]) -> list[responses.Event]:
         """Return the events that follow from chunks which came at once.
 
         Neighbouring pieces of text are one event.
@@ -319,27 +317,11 @@ class Translator:
         )
 
 
-_Chunk = chat.Chunk
-
-
-def _only_text(chunk: chat.Chunk | chat.ChunkError) -> str:
-    """Return the text of a chunk that is nothing else; "" of any other."""
-    if not isinstance(chunk, _Chunk) or len(chunk.choices) != 1:
-        return ""
-    [choice] = chunk.choices
-    said = choice.delta
-    if (
-        choice.finish_reason
-        or said.tool_calls
-        or said.reasoning_content
-        or said.reasoning
-        or said.refusal
-        or chunk.usage
-        or chunk.timings
-        or chunk.prompt_progress
-    ):
-        return ""
-    return said.content or ""
+def _only_text(piece: chat.Piece) -> str:
+    """Return the text of a piece that is nothing else; "" of any other."""
+    if type(piece) is str:  # nearly every one
+        return piece
+    return piece.only_text if isinstance(piece, chat.Chunk) else ""
 
 
 def _says_something(item: Item) -> bool:

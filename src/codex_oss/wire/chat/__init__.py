@@ -19,6 +19,7 @@ from codex_oss.wire.chat.answer import (
     Usage,
 )
 from codex_oss.wire.chat.codec import DONE, decode_chunk, decode_completion, encode
+from codex_oss.wire.chat.pattern import TextPattern
 from codex_oss.wire.chat.request import (
     Assistant,
     Developer,
@@ -38,6 +39,9 @@ from codex_oss.wire.chat.request import (
     User,
 )
 
+Piece = Chunk | ChunkError | str
+"""Something of an answer. A str is the text of a chunk that is nothing else."""
+
 __all__ = [
     "DONE",
     "Assistant",
@@ -55,12 +59,14 @@ __all__ = [
     "ImageUrl",
     "Message",
     "Part",
+    "Piece",
     "PromptProgress",
     "PromptTokensDetails",
     "Request",
     "StreamOptions",
     "System",
     "TextPart",
+    "TextPattern",
     "Timings",
     "Tool",
     "ToolCall",

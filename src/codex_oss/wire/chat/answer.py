@@ -88,6 +88,26 @@ class Chunk(msgspec.Struct, frozen=True):
     timings: Timings | None = None
     prompt_progress: PromptProgress | None = None
 
+    @property
+    def only_text(self) -> str:
+        """The text of a chunk that is nothing else; "" of any other."""
+        if len(self.choices) != 1:
+            return ""
+        [choice] = self.choices
+        said = choice.delta
+        if (
+            choice.finish_reason
+            or said.tool_calls
+            or said.reasoning_content
+            or said.reasoning
+            or said.refusal
+            or self.usage
+            or self.timings
+            or self.prompt_progress
+        ):
+            return ""
+        return said.content or ""
+
 
 class ChunkError(msgspec.Struct, frozen=True):
     """An error that the server put into the stream, in its own words.

@@ -82,11 +82,11 @@ class RequestDecoder:
             raise BadRequest(str(error)) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadRequest(f"not valid JSON: {error}") from error
-        given = shape.input
+        given: list[Any] | str = shape.input
         if isinstance(given, str):
             given = [{"role": "user", "content": given}]
         for number, each in enumerate(given):
-            if not isinstance(each, dict):
+            if type(each) is not dict:
                 raise BadRequest(f"Expected `object` - at `$.input[{number}]`")
         fields = {name: getattr(shape, name) for name in _AS_GIVEN}
         request = Request(

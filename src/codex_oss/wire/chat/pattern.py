@@ -1,0 +1,53 @@
+"""Chunks that differ from the one before in nothing but their text.
+
+They are nearly all of an answer, and nearly all that it costs to read one: a server
+writes the same object again and again, with other words in it. What stands around the
+words is learned from one chunk, and the next is compared instead of decoded.
+"""
+
+from codex_oss.wire.chat.answer import Chunk, ChunkError
+
+MAX_VAIN = 8
+"""Patterns learned in a row that nothing was like: this server writes another object
+each time, so none is learned any more."""
+
+_KEYS = ('"content":"', '"content": "')
+
+
+class TextPattern:
+    """What stands around the text of a chunk that is nothing but text."""
+
+    __slots__ = ("_head", "_size", "_tail", "_vain")
+
+    def __init__(self) -> None:
+        self._head = ""
+        self._tail = ""
+        self._size = 0
+        self._vain = 0
+
+    def text_of(self, data: str) -> str:
+        """Return the text of a chunk that is like the learned one; "" for any other."""
+        head = self._head
+        if not head or len(data) <= self._size or not data.startswith(head):
+            return ""
+        if not data.endswith(self._tail):
+            return ""
+        text = data[len(head) : len(data) - len(self._tail)]
+        if '"' in text or "\\" in text:
+            return ""  # the string ends earlier, or is written in another way
+        self._vain = 0
+        return text
+
+    def learn(self, data: str, chunk: Chunk | ChunkError | None) -> None:
+        """Take the pattern of ``data``, if ``chunk`` (what it says) is only text."""
+        if self._vain >= MAX_VAIN or not isinstance(chunk, Chunk):
+            return
+        text = chunk.only_text
+        if not text or '"' in text or "\\" in text:
+            return
+        for key in _KEYS:
+            head, found, tail = data.partition(f'{key}{text}"')
+            if found and key not in tail:
+                self._head, self._tail = head + key, f'"{tail}'
+                self._size = len(self._head) + len(self._tail)
+                self._vain += 1
