@@ -173,6 +173,29 @@ def test_pages_of_other_sites_cannot_ask(
     assert (guard.refuse(headers) is None) is allowed
 
 
+def test_a_page_of_this_machine_can_ask_and_read_the_answer(tmp_path: Path) -> None:
+    page = {"origin": "http://localhost:3000"}
+    asked = page | {
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,x-stainless-os",
+    }
+
+    async def use(asking: Asking) -> list[Answered]:
+        before = await asking.ask("OPTIONS", "/v1/responses", headers=asked)
+        answer = await asking.respond({"input": "x"}, page)
+        locked = await asking.ask("GET", "/__inspect", headers=page)
+        return [before, answer, locked]
+
+    with FakeServer([HI]) as server:
+        before, answer, page_of_ours = through(server.url, tmp_path, use)
+    assert (before.status, answer.status, page_of_ours.status) == (204, 200, 200)
+    allowed = before.headers["access-control-allow-headers"]
+    assert allowed == "authorization,x-stainless-os"
+    for each in (before, answer):
+        assert each.headers["access-control-allow-origin"] == page["origin"]
+    assert "access-control-allow-origin" not in page_of_ours.headers
+
+
 def test_a_bridge_for_others_answers_to_any_name_but_not_to_other_pages() -> None:
     guard = Guard(key="k", loopback=False)
     assert guard.refuse({"host": "box.lan"}) is None

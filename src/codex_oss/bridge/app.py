@@ -19,7 +19,7 @@ from hashlib import sha256
 from codex_oss.bridge.answering import Answering
 from codex_oss.bridge.clients import caller_of
 from codex_oss.bridge.failures import Refusal, error_body, refusal_of
-from codex_oss.bridge.guard import unauthorized
+from codex_oss.bridge.guard import preflight, unauthorized
 from codex_oss.bridge.models import models
 from codex_oss.bridge.parts import Parts
 from codex_oss.bridge.proxy import climbs, forward
@@ -53,6 +53,10 @@ class App:
         try:
             if segments[0] in _SELF:
                 await self._seen.handle(exchange, segments)
+                return
+            exchange.headers = guard.shares(headers)
+            if exchange.headers and exchange.request.method == "OPTIONS":
+                exchange.respond(204, b"", content_type="", headers=preflight(headers))
             elif not guard.knows(headers):
                 self._seen.refused()
                 send(exchange, unauthorized())

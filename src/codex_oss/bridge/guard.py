@@ -41,6 +41,16 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
             return _forbidden(f"the bridge does not answer to pages of `{origin}`")
         return None
 
+    def shares(self, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        """Return the headers by which a page that may ask may read the answer.
+
+        Source: the Fetch standard's CORS protocol.
+        """
+        origin = headers.get("origin", "")
+        if not origin:
+            return ()
+        return (("access-control-allow-origin", origin), ("vary", "origin"))
+
     def knows(self, headers: Mapping[str, str]) -> bool:
         """Return whether the request has the key, or needs none."""
         if not self.key:
@@ -55,6 +65,16 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
         if not authority:
             return False
         return authority == host or (self.loopback and _is_here(authority))
+
+
+def preflight(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return what a browser wants to know before it sends a page's request."""
+    asked = headers.get("access-control-request-headers", "")
+    return (
+        ("access-control-allow-methods", "GET, POST, DELETE"),
+        ("access-control-allow-headers", asked or "authorization, content-type"),
+        ("access-control-max-age", "600"),
+    )
 
 
 def unauthorized() -> Refusal:

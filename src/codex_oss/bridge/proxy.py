@@ -38,6 +38,7 @@ _HOP_BY_HOP = frozenset((
 _NOT_ASKED = _HOP_BY_HOP | {"host", "content-length", "accept-encoding", "expect"}
 # The client took the body out of its encoding, and the exchange frames it anew.
 _NOT_TOLD = _HOP_BY_HOP | {
+    "access-control-allow-origin",
     "content-length",
     "content-encoding",
     "content-type",

@@ -53,10 +53,21 @@ class Exchange:
     break in a header, a second answer) raises ``ValueError``.
     """
 
-    __slots__ = ("_bare", "_done", "_held", "_wire", "gone", "request", "started")
+    __slots__ = (
+        "_bare",
+        "_done",
+        "_held",
+        "_wire",
+        "gone",
+        "headers",
+        "request",
+        "started",
+    )
 
     def __init__(self, request: HttpRequest, wire: Wire) -> None:
         self.request = request
+        self.headers: Headers = ()
+        """Sent with the answer, before those that it is given."""
         self.started = False
         self.gone = False
         self._wire = wire
@@ -157,6 +168,8 @@ class Exchange:
     def _begin(self, status: int, content_type: str, headers: Headers) -> bytes:
         if self.started:
             raise ValueError("a second answer to one request")
+        if self.headers:
+            headers = (*self.headers, *headers)
         head = self._wire.encode_head(status, content_type, headers)
         self.started = True
         return head
