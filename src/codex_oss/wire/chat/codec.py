@@ -29,7 +29,7 @@ def decode_chunk(data: str | bytes) -> Chunk | ChunkError | None:
         chunk = _decoder.decode(text)
     except _NOT_JSON:
         return _read(text)
-    if chunk.choices and '"error"' not in text:  # nearly every chunk
+    if (chunk.choices or chunk.usage) and '"error"' not in text:  # nearly every chunk
         return chunk
     return _read(text)
 
