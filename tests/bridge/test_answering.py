@@ -542,3 +542,23 @@ def test_an_answer_without_an_end_is_ended(
     assert "max_output_tokens" in told.json["error"]["message"]
     told, _ = ask([endless], tmp_path, None, CODEX)
     assert b"max_output_tokens" in told.body
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "code"),
+    [
+        ({"message": "oh", "code": 500}, 502, "upstream_error"),
+        (
+            {"message": "prompt is too long", "code": 400},
+            400,
+            "context_length_exceeded",
+        ),
+        ({"message": "rate limit", "code": 429}, 429, "rate_limit_exceeded"),
+    ],
+)
+def test_a_fault_inside_of_an_answer_that_is_not_streamed_is_a_status(
+    said: dict[str, Any], status: int, code: str, tmp_path: Path
+) -> None:
+    broken = Reply(chunks=[sse([chat_text("half"), {"error": said}])])
+    told, _ = ask([broken], tmp_path, {"input": "x"})
+    assert (told.status, told.json["error"]["code"]) == (status, code)

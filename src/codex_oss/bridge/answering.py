@@ -4,7 +4,7 @@ import asyncio
 
 from codex_oss.bridge.clients import Caller
 from codex_oss.bridge.detached import Detached
-from codex_oss.bridge.failures import Refusal, one_line, refusal_of, reported
+from codex_oss.bridge.failures import Refusal, one_line, raised, refusal_of, reported
 from codex_oss.bridge.ledger import Entry, Outcome
 from codex_oss.bridge.outlet import Streamed, Whole
 from codex_oss.bridge.parts import Parts
@@ -95,6 +95,9 @@ class Answering:
         outlet = Whole(entry)
         await self._pour(asked, outlet)
         assert outlet.response is not None, "_pour ends in a response or raises"
+        if outlet.response.error is not None:
+            # Nobody has seen anything of it yet, so a status can say it.
+            raise raised(outlet.response.error)
         await self._keep(asked, outlet.response)
         body = asked.frame.encode(outlet.response)
         entry.wrote(body)

@@ -82,6 +82,20 @@ def one_line(error: CodexOssError) -> str:
     )
 
 
+_RAISED: dict[str | None, type[CodexOssError]] = {
+    "insufficient_quota": QuotaExceeded,
+    "invalid_prompt": BadRequest,
+    "rate_limit_exceeded": Busy,
+}
+
+
+def raised(error: responses.ResponseError) -> CodexOssError:
+    """Return the error of a response that failed, to be answered with a status."""
+    if error.code == "context_length_exceeded":
+        return ContextOverflow()
+    return _RAISED.get(error.code, ServerFault)(error.message or "the server failed")
+
+
 def refusal_of(error: CodexOssError, *, codex: bool) -> Refusal:
     """Return the answer to a request that failed before anything was sent."""
     headers: tuple[tuple[str, str], ...] = ()
