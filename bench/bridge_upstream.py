@@ -70,14 +70,24 @@ def plain(value: object) -> bytes:
 
 
 MESSAGE = {"role": "assistant", "content": "six words are in this answer"}
-COMPLETION = plain(
-    CHUNK
-    | {
-        "object": "chat.completion",
-        "choices": [{"finish_reason": "stop", "index": 0, "message": MESSAGE}],
-        "usage": USAGE,
-    }
-)
+
+
+def whole(prompt_tokens: int) -> bytes:
+    """Return an answer that is not streamed."""
+    return plain(
+        CHUNK
+        | {
+            "object": "chat.completion",
+            "choices": [{"finish_reason": "stop", "index": 0, "message": MESSAGE}],
+            "usage": USAGE | {"prompt_tokens": prompt_tokens},
+        }
+    )
+
+
+COMPLETION = whole(9000)
+WITH_TOOLS = whole(9100)
+"""A bridge may count whether tools reach the model; one that believes they do not would
+write them into the prompt, which is another job than the others'."""
 MODELS = plain({"object": "list", "data": [{"id": "p-10", "object": "model"}]})
 NOT_FOUND = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
 
@@ -130,7 +140,7 @@ class Connection:
         asked = MODEL.search(request)
         count, pause = (int(asked[1]), int(asked[2] or 0)) if asked else (1, 0)
         if not STREAM.search(request):
-            self.write(COMPLETION)
+            self.write(WITH_TOOLS if b'"tools"' in request else COMPLETION)
         elif pause:
             self.write(HEAD)
             self.server.later(pause / 1e6, self, count)
