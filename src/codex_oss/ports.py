@@ -9,7 +9,7 @@ import msgspec
 from codex_oss import events
 from codex_oss.facts import Fact
 from codex_oss.items import Call, Item, Part
-from codex_oss.policy import Action
+from codex_oss.policy import Answer, Question
 from codex_oss.wire import responses
 
 
@@ -79,6 +79,10 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     cwd: Path
     emit: Callable[[events.Event], None]
     new_item_id: Callable[[], str]
+    remark: Callable[[str], None] = lambda _: None
+    """Tells the model something before its next answer, as a developer message."""
+    interrupt: Callable[[], None] = lambda: None
+    """Ends the turn, as Ctrl-C does."""
 
 
 class Tool(Protocol):
@@ -109,8 +113,11 @@ class Tool(Protocol):
 class Approver(Protocol):
     """Somebody who may be asked whether an action may run."""
 
-    async def ask(self, action: Action, reason: str) -> bool:
-        """Return whether the action may run."""
+    async def ask(self, question: Question) -> Answer:
+        """Return the person's answer; several questions may wait at the same time.
+
+        Cancelling takes the question back.
+        """
         ...
 
 

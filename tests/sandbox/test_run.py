@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from codex_oss import process
+from codex_oss.process import Confined
 from codex_oss.errors import SandboxError
 from codex_oss.policy import Permissions, SandboxMode
 from codex_oss.sandbox import linux
@@ -74,7 +75,7 @@ def run(
             env=ready.env,
             on_output=heard.add,
             tty=tty,
-            contained=ready.contained,
+            confined=ready.confined,
         )
         async with asyncio.timeout(LIMIT_S):
             code = await child.wait()
@@ -211,7 +212,7 @@ def test_what_runs_inside_may_end_in_its_own_way(repo: Path) -> None:
             cwd=repo,
             env=ready.env,
             on_output=take,
-            contained=ready.contained,
+            confined=ready.confined,
         )
         async with asyncio.timeout(LIMIT_S):
             await up.wait()
@@ -241,7 +242,7 @@ def test_commands_die_when_this_program_is_killed(repo: Path) -> None:
                 ("/bin/sh", "-c", "echo up; setsid sleep 1000"), cwd, here, env,
                 sandboxed=True, tty=False)
             child = await process.start(ready.argv, cwd=cwd, env=ready.env,
-                on_output=show, contained=ready.contained)
+                on_output=show, confined=ready.confined)
             sys.stdout.write(f"{child.pid}\\n")
             await child.wait()
 
@@ -343,7 +344,7 @@ def test_a_container_that_forbids_a_new_proc_gets_the_old_one(repo: Path) -> Non
     assert ready == Prepared(
         (bwrap, *options, "true"),
         {**ENV, "CODEX_SANDBOX_NETWORK_DISABLED": "1"},
-        contained=True,
+        confined=Confined(by_bwrap=True),
     )
 
 

@@ -114,7 +114,7 @@ def _sandbox(permissions: Permissions) -> str:
         case "read-only":
             return f"read-only: nothing can be written, {network}"
         case "workspace-write":
-            roots = ", ".join(permissions.writable_roots)
+            roots = ", ".join((*permissions.writable_roots, *permissions.scratch))
             return f"only these can be written: {roots}; {network}"
 
 

@@ -10,8 +10,9 @@ import msgspec
 from codex_oss import events
 from codex_oss.agent import context
 from codex_oss.agent.turn import Settings, Turn
-from codex_oss.items import Item
+from codex_oss.items import InputText, Item, Message
 from codex_oss.ports import Clock, Journal, Model, Scope, Tool
+from codex_oss.wire import responses
 
 INTERRUPTED = "turn interrupted"
 
@@ -40,6 +41,7 @@ class Session:
         self._history: list[Item] = []
         self._usage = events.TokenUsage()
         self._items = 0
+        self._remarks: list[str] = []
         self._turn: asyncio.Task[None] | None = None
 
     @property
@@ -110,6 +112,13 @@ class Session:
         self._history.append(item)
         self._parts.journal.append(item)
 
+    def _compose(self, tool_choice: str) -> responses.Request:
+        # Between a call and its output nothing may stand: strict templates refuse it.
+        for text in self._remarks:
+            self._keep(Message(role="developer", content=[InputText(text=text)]))
+        self._remarks.clear()
+        return context.request(self._parts.frame, self._history, tool_choice)
+
     def _new_item_id(self) -> str:
         number = self._items
         self._items += 1
@@ -117,13 +126,19 @@ class Session:
 
     def _settings(self, emit: Callable[[events.Event], None]) -> Settings:
         parts = self._parts
-        scope = Scope(cwd=parts.cwd, emit=emit, new_item_id=self._new_item_id)
+        scope = Scope(
+            cwd=parts.cwd,
+            emit=emit,
+            new_item_id=self._new_item_id,
+            remark=self._remarks.append,
+            interrupt=self.interrupt,
+        )
         return Settings(
             model=parts.model,
             tools=parts.tools,
             scope=scope,
             clock=parts.clock,
-            compose=lambda choice: context.request(parts.frame, self._history, choice),
+            compose=self._compose,
             keep=self._keep,
             stream_retries=parts.stream_retries,
         )

@@ -2,5 +2,6 @@
 
 from codex_oss.process.buffer import HeadTail
 from codex_oss.process.child import Child, start
+from codex_oss.process.spawn import FREE, Confined
 
-__all__ = ["Child", "HeadTail", "start"]
+__all__ = ["FREE", "Child", "Confined", "HeadTail", "start"]

@@ -41,7 +41,7 @@ async def start(
     env: Mapping[str, str],
     on_output: Callable[[bytes], None],
     tty: bool = False,
-    contained: bool = False,
+    confined: spawn.Confined = spawn.FREE,
 ) -> "Child":
     """Start ``argv`` in a process group of its own and return it running.
 
@@ -50,13 +50,13 @@ async def start(
     terminal, which then takes the output too.
 
     The group ends with the child, with ``Child.kill``, and when this program is
-    killed: a guard process sees to that, or bwrap itself if ``contained`` says that
-    ``argv`` is bwrap with ``--die-with-parent``.
+    killed: a guard process sees to that, or bwrap itself if ``confined`` says that
+    ``argv`` is bwrap.
 
     Raises ``OSError`` as the system gave it: what it means, the caller knows.
     """
-    child = Child(on_output, contained=contained)
-    await child.begin(spawn.Plan(tuple(argv), cwd, dict(env), tty))
+    child = Child(on_output, contained=confined.by_bwrap)
+    await child.begin(spawn.Plan(tuple(argv), cwd, dict(env), tty, confined))
     return child
 
 
@@ -159,6 +159,8 @@ class Child:
 
     def _run(self, plan: spawn.Plan) -> None:
         try:
+            if plan.confined.restrict is not None:
+                plan.confined.restrict()
             popen, fd = spawn.spawn(plan)
         except (OSError, ValueError) as error:  # ValueError: a null byte in a path
             told = error if isinstance(error, OSError) else OSError(str(error))

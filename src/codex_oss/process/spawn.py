@@ -5,6 +5,7 @@ import fcntl
 import os
 import struct
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,23 @@ _TAKE_TERMINAL = 'exec <>"$1" 1>&0 2>&0; shift; exec "$@"'
 _GUARD = 'trap "" HUP INT TERM; read -r _; kill -s KILL -- "-$1" 2>/dev/null'
 
 
+class Confined(msgspec.Struct, frozen=True):
+    """How a program is confined, as far as its start is concerned.
+
+    ``by_bwrap`` says that it is bwrap with ``--die-with-parent``. ``inherit`` are
+    descriptors that it gets, by the same numbers; they stay the caller's to close.
+    ``restrict`` is called in the child's thread before the start: what it forbids that
+    thread, Linux forbids the child.
+    """
+
+    by_bwrap: bool = False
+    inherit: tuple[int, ...] = ()
+    restrict: Callable[[], None] | None = None
+
+
+FREE = Confined()
+
+
 class Plan(msgspec.Struct, frozen=True):
     """What to start."""
 
@@ -26,6 +44,7 @@ class Plan(msgspec.Struct, frozen=True):
     cwd: Path
     env: dict[str, str]
     tty: bool
+    confined: Confined = FREE
 
 
 def spawn(plan: Plan) -> tuple[subprocess.Popen[bytes], int]:
@@ -56,6 +75,7 @@ def _on_pipe(plan: Plan, output: int) -> subprocess.Popen[bytes]:
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
+        pass_fds=plan.confined.inherit,
         start_new_session=True,
     )
 
@@ -73,6 +93,7 @@ def _on_terminal(plan: Plan, terminal: int) -> subprocess.Popen[bytes]:
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
+        pass_fds=plan.confined.inherit,
         start_new_session=True,
     )
 

@@ -63,23 +63,20 @@ def bwrap_argv(
     cwd: Path,
     *,
     tty: bool,
-    scratch: Sequence[str] = (),
     new_proc: bool = True,
 ) -> list[str]:
     """Return bwrap's options up to and with ``--``.
 
-    ``scratch`` are directories that are writable besides the roots in
-    ``workspace-write``; nothing in them is protected. ``new_proc`` is False where a
-    container forbids mounting one. A command with a terminal (``tty``) keeps its
-    session, else it could not control jobs; every other gets a new one. Raises
-    ``SandboxError`` when a root cannot be protected.
+    ``new_proc`` is False where a container forbids mounting one. A command with a
+    terminal (``tty``) keeps its session, else it could not control jobs; every other
+    gets a new one. Raises ``SandboxError`` when a root cannot be protected.
 
     Later mounts cover earlier ones, so the order matters.
     """
     argv = ["--die-with-parent", *(() if tty else ("--new-session",))]
     argv += ["--ro-bind", "/", "/", "--dev", "/dev"]
     if permissions.mode == "workspace-write":
-        argv += _writable(permissions.writable_roots, scratch)
+        argv += _writable(permissions.writable_roots, permissions.scratch)
     argv += _ISOLATION
     argv += () if permissions.network else ("--unshare-net",)
     argv += _NEW_PROC if new_proc else _HOST_PROC

@@ -1,7 +1,6 @@
 """Run a command inside the sandbox of this system, or not at all."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from codex_oss import process
 from codex_oss.errors import SandboxError
 from codex_oss.policy import Permissions
 from codex_oss.sandbox import linux
+from codex_oss.sandbox.prepared import Prepared
 
 PROBE_S = 10.0
 """How long the first run of the sandbox may take."""
@@ -27,14 +27,6 @@ _REMEDY = (
 )
 
 
-class Prepared(msgspec.Struct, frozen=True):
-    """What to start; ``contained`` says that it is bwrap (see ``process.start``)."""
-
-    argv: tuple[str, ...]
-    env: dict[str, str]
-    contained: bool
-
-
 class _Backend(msgspec.Struct, frozen=True):
     """A bwrap that works here."""
 
@@ -45,22 +37,16 @@ class _Backend(msgspec.Struct, frozen=True):
 class Sandbox:
     """Puts commands into the sandbox. Finds out at the first one whether it works.
 
-    ``env`` is this program's environment: ``PATH`` is searched for bwrap. With
-    ``slash_tmp`` and ``tmpdir``, ``/tmp`` and a command's ``$TMPDIR`` are writable in
-    ``workspace-write``.
+    ``env`` is this program's environment: ``PATH`` is searched for bwrap.
     """
 
     def __init__(
         self,
         env: Mapping[str, str],
         *,
-        slash_tmp: bool = True,
-        tmpdir: bool = True,
         platform: str = sys.platform,
     ) -> None:
         self._env = env
-        self._slash_tmp = slash_tmp
-        self._tmpdir = tmpdir
         self._platform = platform
         self._backend: _Backend | None = None
         self._probing = asyncio.Lock()
@@ -80,26 +66,17 @@ class Sandbox:
         Raises ``SandboxError`` when it cannot be confined; it must not run then.
         """
         if not sandboxed or permissions.mode == "danger-full-access":
-            return Prepared(tuple(argv), dict(env), contained=False)
+            return Prepared(argv, dict(env))
         backend = await self._working(permissions, cwd)
-        options = linux.bwrap_argv(
-            permissions,
-            cwd,
-            tty=tty,
-            scratch=self._scratch(env),
-            new_proc=backend.new_proc,
-        )
+        options = linux.bwrap_argv(permissions, cwd, tty=tty, new_proc=backend.new_proc)
         off = {} if permissions.network else {NETWORK_OFF: "1"}
         # The environment is bwrap's own: what it alone had, a command could read in
         # /proc/1/environ.
-        return Prepared((str(backend.path), *options, *argv), {**env, **off}, True)
-
-    def _scratch(self, env: Mapping[str, str]) -> list[str]:
-        given = env.get("TMPDIR", "") if self._tmpdir else ""
-        return [
-            *(["/tmp"] if self._slash_tmp else []),  # noqa: S108  the contract names it
-            *([given] if os.path.isabs(given) else []),  # noqa: PTH117  a text from outside
-        ]
+        return Prepared(
+            (str(backend.path), *options, *argv),
+            {**env, **off},
+            confined=process.Confined(by_bwrap=True),
+        )
 
     async def _working(self, permissions: Permissions, cwd: Path) -> _Backend:
         """Return the backend, probed once; a failure is looked into again."""
@@ -135,7 +112,7 @@ class Sandbox:
                 cwd=Path("/"),
                 env=self._env,
                 on_output=heard.add,
-                contained=True,
+                confined=process.Confined(by_bwrap=True),
             )
         except OSError as error:
             return f"{bwrap}: {error.strerror}"

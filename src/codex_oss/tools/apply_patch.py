@@ -14,8 +14,8 @@ from codex_oss.items import Call, FunctionCall
 from codex_oss.patch import heredoc
 from codex_oss.patch.apply import Change, plan, summary, write
 from codex_oss.patch.parse import parse
-from codex_oss.policy import Permissions
-from codex_oss.ports import Approver, Output, Scope
+from codex_oss.ports import Output, Scope
+from codex_oss.tools.permit import BY_USER, Permit
 from codex_oss.wire.responses import CustomTool, FunctionTool
 
 NAME = "apply_patch"
@@ -32,14 +32,12 @@ class ApplyPatch:
 
     def __init__(
         self,
-        permissions: Permissions,
-        approver: Approver,
+        permit: Permit,
         *,
         freeform: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._permissions = permissions
-        self._approver = approver
+        self._permit = permit
         self._freeform = freeform
         self._clock = clock
 
@@ -64,12 +62,7 @@ class ApplyPatch:
         found = _unwrap(text)
         cwd = scope.cwd / found.workdir if found.workdir else scope.cwd
         return await apply_text(
-            found.patch,
-            cwd,
-            scope,
-            self._permissions,
-            self._approver,
-            clock=self._clock,
+            found.patch, cwd, scope, self._permit, clock=self._clock
         )
 
     def end_turn(self, scope: Scope) -> None:
@@ -148,8 +141,7 @@ async def apply_text(
     text: str,
     cwd: Path,
     scope: Scope,
-    permissions: Permissions,
-    approver: Approver,
+    permit: Permit,
     *,
     clock: Callable[[], float] = time.monotonic,
 ) -> Output:
@@ -167,7 +159,7 @@ async def apply_text(
     except PatchError as error:
         words = f"apply_patch verification failed: {error.report()}"
         return Output(words, success=False)
-    refusal = await _refusal(changes, permissions, approver)
+    refusal = await _refusal(changes, permit, scope)
     if refusal is not None:
         return Output(refusal, success=False)
     failure = await _write(changes, scope)
@@ -181,20 +173,17 @@ async def apply_text(
 
 
 async def _refusal(
-    changes: Sequence[Change], permissions: Permissions, approver: Approver
+    changes: Sequence[Change], permit: Permit, scope: Scope
 ) -> str | None:
     """Return why ``changes`` may not be made, or None when they may."""
     paths = [path for c in changes for path in (c.target, c.removed) if path]
     action = policy.WriteFiles(paths=tuple(str(path) for path in paths))
-    verdict = policy.decide(action, permissions)
+    verdict = await permit.decide(action, scope)
     match verdict:
         case policy.Allow():
             return None
-        case policy.Deny():
-            return verdict.reason
-        case policy.Ask():
-            allowed = await approver.ask(action, verdict.reason)
-            return None if allowed else _REJECTED
+        case policy.Deny(reason):
+            return _REJECTED if reason == BY_USER else reason
         case _:
             assert_never(verdict)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from codex_oss import process
-from codex_oss.sandbox.run import Prepared
+from codex_oss.sandbox.prepared import Prepared
 
 PROFILE_S = 10.0
 """The most that a profile may take; after that, commands run in login shells."""
@@ -65,9 +65,10 @@ async def _ask(prepared: Prepared, cwd: Path) -> bytes | None:
             cwd=cwd,
             env=prepared.env,
             on_output=lambda data: told.extend(data[: MAX_BYTES - len(told)]),
-            contained=prepared.contained,
+            confined=prepared.confined,
         )
     except OSError:  # such as a folder that is not there: the command will say so
+        prepared.end()
         return None
     try:
         async with asyncio.timeout(PROFILE_S):
@@ -76,6 +77,7 @@ async def _ask(prepared: Prepared, cwd: Path) -> bytes | None:
         return b""
     finally:
         await child.kill(grace_s=0)
+        prepared.end()
     return bytes(told) if code == 0 else b""
 
 

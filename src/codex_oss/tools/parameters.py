@@ -21,6 +21,7 @@ class RunArguments(msgspec.Struct, frozen=True, kw_only=True):
     max_output_tokens: float | None = None
     sandbox_permissions: Literal["use_default", "require_escalated"] | None = None
     justification: str | None = None
+    prefix_rule: list[str] | None = None
 
 
 class WriteArguments(msgspec.Struct, frozen=True, kw_only=True):

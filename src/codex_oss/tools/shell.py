@@ -16,9 +16,11 @@ from codex_oss import events, policy, process
 from codex_oss.errors import SandboxError, ToolError
 from codex_oss.items import Call
 from codex_oss.patch import heredoc
-from codex_oss.policy import Permissions, RunCommand
-from codex_oss.ports import Approver, Clock, Output, Scope
-from codex_oss.sandbox.run import Prepared, Sandbox
+from codex_oss.policy import RunCommand
+from codex_oss.ports import Clock, Output, Scope
+from codex_oss.sandbox.prepared import Prepared
+from codex_oss.sandbox.run import Sandbox
+from codex_oss.tools import permit as permits
 from codex_oss.tools.apply_patch import apply_text
 from codex_oss.tools.login import LOGIN, PLAIN, LoginEnvironments
 from codex_oss.tools.output import BYTES_PER_TOKEN, Budget, line, rejected, report
@@ -79,22 +81,19 @@ def random_below(limit: int) -> int:
 class Shell:
     """What the two tools share: the commands that run.
 
-    ``permissions`` may be replaced between calls. ``below(n)`` returns a random
-    number below n, for ids.
+    ``below(n)`` returns a random number below n, for ids.
     """
 
     def __init__(
         self,
-        permissions: Permissions,
-        approver: Approver,
+        permit: permits.Permit,
         sandbox: Sandbox,
         settings: Settings,
         *,
         clock: Clock,
         below: Callable[[int], int] = random_below,
     ) -> None:
-        self.permissions = permissions
-        self._approver = approver
+        self._permit = permit
         self._sandbox = sandbox
         self._settings = settings
         self._clock = clock
@@ -122,8 +121,9 @@ class Shell:
             cwd=str(cwd),
             escalated=wanted.sandbox_permissions == "require_escalated",
             justification=wanted.justification or "",
+            prefix=tuple(wanted.prefix_rule or ()),
         )
-        sandboxed = await self._permit(action, line(argv))
+        sandboxed = await self._place(action, line(argv), scope)
         tty = bool(wanted.tty)
         try:
             prepared = await self._prepare(
@@ -177,9 +177,7 @@ class Shell:
         self, patch: heredoc.Invocation, cwd: Path, scope: Scope
     ) -> Output:
         where = _joined(cwd, patch.workdir)
-        done = await apply_text(
-            patch.patch, where, scope, self.permissions, self._approver
-        )
+        done = await apply_text(patch.patch, where, scope, self._permit)
         if not done.success or not isinstance(done.content, str):
             return done
         return Output(f"Wall time: 0.0000 seconds\nOutput:\n{done.content}")
@@ -200,7 +198,7 @@ class Shell:
         place = partial(
             self._sandbox.prepare,
             cwd=cwd,
-            permissions=self.permissions,
+            permissions=self._permit.permissions,
             sandboxed=sandboxed,
         )
         env: Mapping[str, str] = self._settings.env
@@ -212,18 +210,16 @@ class Shell:
         env = {**env, "CODEX_TOOL_CALL_ID": call_id}
         return await place((shell, how, command), env=env, tty=tty)
 
-    async def _permit(self, action: RunCommand, shown: str) -> bool:
+    async def _place(self, action: RunCommand, shown: str, scope: Scope) -> bool:
         """Return whether the command runs in the sandbox; ``ToolError`` if nowhere."""
-        verdict = policy.decide(action, self.permissions)
+        verdict = await self._permit.decide(action, scope)
         match verdict:
             case policy.Allow():
                 return verdict.sandboxed
-            case policy.Ask():
-                if not await self._approver.ask(action, verdict.reason):
-                    raise ToolError(rejected("rejected by user"))
-                return not action.escalated
             case policy.Deny(policy.NO_ESCALATION):
                 raise ToolError(verdict.reason)
+            case policy.Deny(permits.BY_USER):
+                raise ToolError(rejected(permits.BY_USER))
             case policy.Deny():
                 raise ToolError(rejected(f"`{shown}` rejected: {verdict.reason}"))
             case _:
@@ -294,7 +290,7 @@ async def _start(running: Running, prepared: Prepared, cwd: Path, *, tty: bool) 
             env=prepared.env,
             on_output=running.hear,
             tty=tty,
-            contained=prepared.contained,
+            confined=prepared.confined,
         )
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)

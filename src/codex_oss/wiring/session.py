@@ -1,6 +1,6 @@
 """A session from a configuration: permissions, tools, prompt, journal."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,6 +22,7 @@ from codex_oss.tools import shell
 from codex_oss.tools.apply_patch import ApplyPatch
 from codex_oss.tools.environment import command_env
 from codex_oss.tools.output import BYTES_PER_TOKEN
+from codex_oss.tools.permit import Permit
 from codex_oss.tools.plan import UpdatePlan
 from codex_oss.tools.view_image import ViewImage, data_url
 from codex_oss.wire import responses
@@ -90,7 +91,7 @@ async def open_session(job: Job, err: TextIO) -> Opened:
         ("workdir", str(job.cwd)),
         ("model", name),
         ("provider", job.loaded.provider_id),
-        ("approval", allowed.approval),
+        ("approval", approval_summary(allowed)),
         ("sandbox", sandbox_summary(allowed, job.cwd)),
     ]
     return Opened(session, description, [*job.loaded.warnings, *notes], end)
@@ -231,7 +232,7 @@ def _meta(job: Job, thread_id: str, clock: SystemClock) -> dict[str, object]:
 def _tools(
     job: Job, profile: context.PromptProfile, thread_id: str, clock: SystemClock
 ) -> list[Tool]:
-    config, allowed, nobody = job.loaded.config, permissions(job), Nobody()
+    config = job.loaded.config
     limit = config.tool_output_token_limit
     settings = shell.Settings(
         shell=shell_path(job.env),
@@ -246,12 +247,12 @@ def _tools(
         max_output_bytes=(limit and limit * BYTES_PER_TOKEN) or shell.MAX_OUTPUT_BYTES,
         max_poll_ms=config.background_terminal_max_timeout,
     )
-    # The roots of `permissions` hold the temporary folders already.
-    sandbox = Sandbox(job.env, slash_tmp=False, tmpdir=False)
-    commands = shell.Shell(allowed, nobody, sandbox, settings, clock=clock)
+    sandbox = Sandbox(job.env)
+    permit = Permit(permissions(job), Nobody())
+    commands = shell.Shell(permit, sandbox, settings, clock=clock)
     # OpenAI's models are trained on the freeform patch tool, all others on functions.
     freeform = job.loaded.provider_id == "openai"
-    patches = ApplyPatch(allowed, nobody, freeform=freeform)
+    patches = ApplyPatch(permit, freeform=freeform)
     tools: list[Tool] = [*commands.tools(), patches]
     if profile == "full":
         if config.tools.update_plan.enabled:
@@ -265,22 +266,35 @@ def permissions(job: Job) -> Permissions:
     config, cwd = job.loaded.config, job.cwd
     mode, write = load.sandbox_mode(config, str(cwd)), config.sandbox_workspace_write
     roots = [cwd, *job.extra_roots, *map(Path, write.writable_roots)]
+    scratch: list[Path] = []
     if not write.exclude_slash_tmp:
-        roots.append(Path("/tmp"))  # noqa: S108  a writable root of Codex's
+        scratch.append(Path("/tmp"))  # noqa: S108  a writable root of Codex's
     if (tmp := job.env.get("TMPDIR", "")) and not write.exclude_tmpdir_env_var:
-        roots.append(Path(tmp))
-    real = [str(root.resolve()) for root in roots if root.is_absolute()]
+        scratch.append(Path(tmp))
     return Permissions(
         mode=mode,
         approval="never",
-        writable_roots=tuple(dict.fromkeys(real)),
+        writable_roots=_real(roots),
+        scratch=_real(scratch),
         network=write.network_access or mode == "danger-full-access",
     )
+
+
+def _real(paths: Iterable[Path]) -> tuple[str, ...]:
+    """Return absolute paths without links, each once; relative ones are left out."""
+    real = [str(path.resolve()) for path in paths if path.is_absolute()]
+    return tuple(dict.fromkeys(real))
+
+
+def approval_summary(allowed: Permissions) -> str:
+    """Return the approval policy in a word."""
+    return allowed.approval if isinstance(allowed.approval, str) else "granular"
 
 
 def sandbox_summary(allowed: Permissions, cwd: Path) -> str:
     """Return the sandbox in a few words, as Codex's banner has it."""
     if allowed.mode != "workspace-write":
         return allowed.mode
-    names = ["workdir" if root == str(cwd) else root for root in allowed.writable_roots]
+    roots = (*allowed.writable_roots, *allowed.scratch)
+    names = ["workdir" if root == str(cwd) else root for root in roots]
     return f"workspace-write [{', '.join(names)}]"

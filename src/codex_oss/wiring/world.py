@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from codex_oss.config.home import user_home
-from codex_oss.policy import Action
+from codex_oss.policy import Answer, Question
 
 SHELLS = ("bash", "zsh", "sh", "dash", "ksh")
 """Shells that take ``-lc``; other users' shells are replaced by bash or sh."""
@@ -28,9 +28,9 @@ class SystemClock:
 class Nobody:
     """An approver that is never there: ``exec`` asks nobody (``ports.Approver``)."""
 
-    async def ask(self, action: Action, reason: str) -> bool:  # noqa: ARG002  the port
+    async def ask(self, question: Question) -> Answer:  # noqa: ARG002  the port
         """Refuse."""
-        return False
+        return "no"
 
 
 def uuid7(now: float) -> str:

@@ -1,0 +1,99 @@
+"""What the policy is asked, what it answers, and what a person is asked."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from codex_oss.policy.permissions import Isolation
+from codex_oss.policy.rules import Rules
+
+# --- what somebody wants to do --------------------------------------------------------
+
+
+class RunCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """A script for a shell. ``escalated`` asks to run it outside the sandbox.
+
+    ``prefix`` is what the model proposes as a rule for commands like this one.
+    """
+
+    command: str
+    cwd: str
+    escalated: bool = False
+    justification: str = ""
+    prefix: tuple[str, ...] = ()
+
+
+class RunAgain(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that the sandbox has blocked, once more and outside of it."""
+
+    command: str
+    cwd: str
+    blocked: str
+    """What the sandbox blocked, in words."""
+
+
+class WriteFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """A change to files, by absolute real paths."""
+
+    paths: tuple[str, ...]
+
+
+Action = RunCommand | RunAgain | WriteFiles
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """What a decision needs to know besides the action and the permissions.
+
+    ``exists`` tells whether a path names a file that is there.
+    """
+
+    isolation: Isolation = "full"
+    why: str = ""
+    """Why the isolation is not full."""
+    rules: Rules = Rules()
+    exists: Callable[[str], bool] = lambda _: True
+
+
+FULLY_ISOLATED = Machine()
+
+
+# --- the answer -----------------------------------------------------------------------
+
+
+class Allow(msgspec.Struct, frozen=True):
+    """Run it; ``sandboxed`` says where."""
+
+    sandboxed: bool = True
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A person decides; ``reason`` is shown to them, ``sandboxed`` is where it runs."""
+
+    reason: str = ""
+    sandboxed: bool = True
+
+
+class Deny(msgspec.Struct, frozen=True):
+    """Do not run it; ``reason`` is told to the model."""
+
+    reason: str
+
+
+Verdict = Allow | Ask | Deny
+
+# --- a person -------------------------------------------------------------------------
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person is asked. ``prefix`` is the rule they may make of it, if any."""
+
+    action: Action
+    reason: str = ""
+    prefix: tuple[str, ...] = ()
+    sandboxed: bool = True
+
+
+Answer = Literal["yes", "session", "always", "no", "stop"]
+"""Once; the same again in this conversation too; every command that begins with the
+question's ``prefix`` from now on; no, go on without; no, and end the turn."""

@@ -1,0 +1,230 @@
+"""May this action run: allow, ask or deny, as one decision table.
+
+Source: what the Codex CLI 0.169 does in each approval policy and sandbox mode (see
+``docs/compatibility.md`` for where this program differs).
+"""
+
+from typing import Literal, assert_never
+
+from codex_oss.policy.actions import (
+    FULLY_ISOLATED,
+    Action,
+    Allow,
+    Ask,
+    Deny,
+    Machine,
+    RunAgain,
+    RunCommand,
+    Verdict,
+    WriteFiles,
+)
+from codex_oss.policy.harm import Ground, harm
+from codex_oss.policy.harmless import known_safe
+from codex_oss.policy.permissions import ApprovalPolicy, Granular, Permissions, writable
+from codex_oss.policy.rules import Decision, PrefixRule
+from codex_oss.policy.script import Script, read
+
+Situation = Literal[
+    "a rule forbids it",
+    "a rule says to ask",
+    "a rule allows it",
+    "it destroys what cannot be had back",
+    "it asks to leave the sandbox",
+    "it is known to be harmless",
+    "any other command",
+    "there is no sandbox here",
+    "the sandbox here is reduced, and the mode is workspace-write",
+    "the sandbox has blocked it",
+    "a patch to what may be written",
+    "a patch to elsewhere",
+]
+Outcome = Literal["run", "run outside", "ask", "tell", "refuse"]
+"""Run in the sandbox of the mode; run without one; ask a person; tell the model what
+happened, and how to ask; refuse and say why."""
+
+_ROWS: tuple[tuple[Situation, tuple[Outcome, Outcome, Outcome, Outcome]], ...] = (
+    # situation             untrusted   on-request  on-failure  never
+    ("a rule forbids it", ("refuse", "refuse", "refuse", "refuse")),
+    ("a rule says to ask", ("ask", "ask", "ask", "refuse")),
+    ("a rule allows it", ("run outside", "run outside", "run outside", "run outside")),
+    ("it destroys what cannot be had back", ("ask", "ask", "ask", "refuse")),
+    ("it asks to leave the sandbox", ("ask", "ask", "ask", "refuse")),
+    ("it is known to be harmless", ("run", "run", "run", "run")),
+    ("any other command", ("ask", "run", "run", "run")),
+    ("there is no sandbox here", ("ask", "ask", "ask", "refuse")),
+    (
+        "the sandbox here is reduced, and the mode is workspace-write",
+        ("ask", "ask", "ask", "refuse"),
+    ),
+    ("the sandbox has blocked it", ("ask", "tell", "ask", "tell")),
+    ("a patch to what may be written", ("ask", "run", "run", "run")),
+    ("a patch to elsewhere", ("ask", "ask", "ask", "refuse")),
+)
+POLICIES: tuple[ApprovalPolicy, ...] = (
+    "untrusted",
+    "on-request",
+    "on-failure",
+    "never",
+)
+TABLE: dict[Situation, dict[ApprovalPolicy, Outcome]] = {
+    situation: dict(zip(POLICIES, outcomes, strict=True))
+    for situation, outcomes in _ROWS
+}
+"""What happens in each situation under each policy; the first situation that fits
+counts. Without a sandbox to leave (``danger-full-access``) "run" is outside, and
+nothing asks to leave it."""
+
+# --- what is told ---------------------------------------------------------------------
+
+NO_ESCALATION = (
+    "approval policy is Never; reject command — you cannot ask for escalated "
+    "permissions if the approval policy is Never"
+)
+_OUTSIDE = (
+    "patch rejected: writing outside of the project; rejected by user approval settings"
+)
+_READ_ONLY = (
+    "patch rejected: writing is blocked by read-only sandbox; "
+    "rejected by user approval settings"
+)
+_NOT_ASKED = "rejected by user approval settings"
+
+# --- the decision ---------------------------------------------------------------------
+
+
+def decide(
+    action: Action, permissions: Permissions, machine: Machine = FULLY_ISOLATED
+) -> Verdict:
+    """Return whether ``action`` may run under ``permissions``, and where.
+
+    A ``Deny`` carries the words for the model. For ``RunAgain`` it means that the
+    command stays as blocked as it was.
+    """
+    match action:
+        case RunCommand():
+            return _decide_command(action, permissions, machine)
+        case RunAgain():
+            outcome = _outcome("the sandbox has blocked it", permissions)
+            if outcome != "ask":
+                return Deny(action.blocked)
+            return Ask(action.blocked, sandboxed=False)
+        case WriteFiles():
+            return _decide_write(action, permissions)
+        case _:
+            assert_never(action)
+
+
+def _decide_command(
+    action: RunCommand, permissions: Permissions, machine: Machine
+) -> Verdict:
+    script = read(action.command)
+    rule = machine.rules.of(script)
+    free = permissions.mode == "danger-full-access"
+    sandboxed = not (action.escalated or free)
+    situation, reason = _situation(action, script, rule, permissions, machine)
+    outcome = _outcome(situation, permissions)
+    if outcome == "run" and not free:
+        # It may run in the sandbox: if there is one that keeps its promise.
+        lacking = _lacking(permissions, machine)
+        if lacking is not None:
+            situation, reason = lacking, machine.why
+            outcome = _outcome(situation, permissions)
+            sandboxed = situation != "there is no sandbox here"
+    match outcome:
+        case "run":
+            return Allow(sandboxed=not free)
+        case "run outside":
+            return Allow(sandboxed=False)
+        case "ask":
+            return Ask(reason, sandboxed)
+        case "refuse" | "tell":
+            return Deny(_refusal(situation, reason, permissions))
+        case _:
+            assert_never(outcome)
+
+
+def _situation(
+    action: RunCommand,
+    script: Script,
+    rule: PrefixRule | None,
+    permissions: Permissions,
+    machine: Machine,
+) -> tuple[Situation, str]:
+    """Return the first situation that fits a command, and a reason for people."""
+    if rule is not None:
+        return _BY_RULE[rule.decision], rule.justification or _rule_reason(rule)
+    never = permissions.approval == "never"
+    if lost := harm(script, _ground(action.cwd, permissions, machine)):
+        reason = lost.told if never else lost.asked
+        return "it destroys what cannot be had back", reason
+    if action.escalated and (never or permissions.mode != "danger-full-access"):
+        reason = action.justification or "it asks to run outside the sandbox"
+        return "it asks to leave the sandbox", reason
+    if known_safe(script):
+        return "it is known to be harmless", ""
+    reason = action.justification or "not on the list of harmless commands"
+    return "any other command", reason
+
+
+def _decide_write(action: WriteFiles, permissions: Permissions) -> Verdict:
+    free = permissions.mode == "danger-full-access"
+    inside = all(writable(path, permissions) for path in action.paths)
+    situation: Situation = (
+        "a patch to what may be written" if inside else "a patch to elsewhere"
+    )
+    match _outcome(situation, permissions):
+        case "run" | "run outside":
+            return Allow(sandboxed=not free)
+        case "ask" if inside:
+            return Ask("every patch is asked about")
+        case "ask":
+            return Ask("it writes where the sandbox does not let commands write")
+        case _:
+            read_only = permissions.mode == "read-only"
+            return Deny(_READ_ONLY if read_only else _OUTSIDE)
+
+
+def _outcome(situation: Situation, permissions: Permissions) -> Outcome:
+    """Return the table's word; a kind of question that is switched off is refused."""
+    approval = permissions.approval
+    if not isinstance(approval, Granular):
+        return TABLE[situation][approval]
+    outcome = TABLE[situation]["on-request"]
+    asked = (
+        approval.rules
+        if situation == "a rule says to ask"
+        else approval.sandbox_approval
+    )
+    return "refuse" if outcome == "ask" and not asked else outcome
+
+
+def _lacking(permissions: Permissions, machine: Machine) -> Situation | None:
+    """Return what is wrong with the machine's sandbox, if anything."""
+    if machine.isolation == "none":
+        return "there is no sandbox here"
+    if machine.isolation == "reduced" and permissions.mode == "workspace-write":
+        return "the sandbox here is reduced, and the mode is workspace-write"
+    return None
+
+
+def _ground(cwd: str, permissions: Permissions, machine: Machine) -> Ground:
+    roots = (*permissions.writable_roots, *permissions.scratch)
+    return Ground(cwd=cwd, roots=roots, exists=machine.exists)
+
+
+def _refusal(situation: Situation, reason: str, permissions: Permissions) -> str:
+    if situation == "it asks to leave the sandbox":
+        return NO_ESCALATION if permissions.approval == "never" else _NOT_ASKED
+    return reason or _NOT_ASKED
+
+
+def _rule_reason(rule: PrefixRule) -> str:
+    words = " ".join(w if isinstance(w, str) else "|".join(w) for w in rule.pattern)
+    return f"a rule about `{words}` says {rule.decision}"
+
+
+_BY_RULE: dict[Decision, Situation] = {
+    "forbidden": "a rule forbids it",
+    "prompt": "a rule says to ask",
+    "allow": "a rule allows it",
+}

@@ -1,0 +1,125 @@
+"""What a session may do: the policy, the rules, and what a person has said so far."""
+
+import os
+from collections.abc import Callable
+from typing import Protocol, assert_never
+
+from msgspec.structs import replace
+
+from codex_oss import policy
+from codex_oss.policy import Action, Allow, Ask, Deny, Isolation, Permissions, Rules
+from codex_oss.policy.rules import proposal
+from codex_oss.policy.script import read
+from codex_oss.ports import Approver, Scope
+
+BY_USER = "rejected by user"
+
+
+class RulesFile(Protocol):
+    """Where rules are kept (``config.rules``)."""
+
+    def load(self) -> Rules:
+        """Return all rules as they stand now."""
+        ...
+
+    def allow(self, prefix: tuple[str, ...]) -> None:
+        """Add a rule that allows what begins with ``prefix``."""
+        ...
+
+
+class NoRules:
+    """No rules, and nowhere to keep one."""
+
+    def load(self) -> Rules:
+        """Return none."""
+        return Rules()
+
+    def allow(self, prefix: tuple[str, ...]) -> None:
+        """Forget it."""
+
+
+class Permit:
+    """Decides on one action after the other, and asks the person where it must.
+
+    ``permissions`` may be replaced between two decisions.
+    """
+
+    def __init__(
+        self,
+        permissions: Permissions,
+        approver: Approver,
+        *,
+        rules: RulesFile | None = None,
+        exists: Callable[[str], bool] = os.path.lexists,
+    ) -> None:
+        self.permissions = permissions
+        self._approver = approver
+        self._file = rules or NoRules()
+        self._rules = self._file.load()
+        self._exists = exists
+        self._for_session: set[tuple[Action, bool]] = set()
+
+    async def decide(
+        self,
+        action: Action,
+        scope: Scope,
+        *,
+        isolation: Isolation = "full",
+        why: str = "",
+    ) -> Allow | Deny:
+        """Return whether and where ``action`` runs; a person is asked if need be.
+
+        ``isolation`` and ``why`` are what the sandbox says of itself. An answer that
+        ends the turn interrupts it.
+        """
+        machine = policy.Machine(
+            isolation=isolation, why=why, rules=self._rules, exists=self._exists
+        )
+        verdict = policy.decide(action, self.permissions, machine)
+        if not isinstance(verdict, Ask):
+            return verdict
+        kept = _without_words(action), verdict.sandboxed
+        if kept in self._for_session:
+            return Allow(verdict.sandboxed)
+        prefix = ()
+        if isinstance(action, policy.RunCommand):
+            prefix = proposal(read(action.command), action.prefix)
+        question = policy.Question(
+            action=action,
+            reason=verdict.reason,
+            prefix=prefix,
+            sandboxed=verdict.sandboxed,
+        )
+        answer = await self._approver.ask(question)
+        match answer:
+            case "no":
+                return Deny(BY_USER)
+            case "stop":
+                scope.interrupt()
+                return Deny(BY_USER)
+            case "yes":
+                pass
+            case "session":
+                self._for_session.add(kept)
+            case "always":
+                self._allow_always(prefix, scope)
+            case _:
+                assert_never(answer)
+        return Allow(verdict.sandboxed)
+
+    def _allow_always(self, prefix: tuple[str, ...], scope: Scope) -> None:
+        if not prefix:
+            return
+        self._file.allow(prefix)
+        self._rules = self._file.load()
+        words = ", ".join(f'"{word}"' for word in prefix)
+        scope.remark(f"Approved command prefix saved:\n- [{words}]")
+
+
+def _without_words(action: Action) -> Action:
+    """Return ``action`` without what the model says about it, to know it again."""
+    if isinstance(action, policy.RunCommand):
+        return replace(action, justification="", prefix=())
+    if isinstance(action, policy.RunAgain):
+        return replace(action, blocked="")
+    return action
