@@ -43,11 +43,11 @@ class Running:
         if self._all.total <= LIVE_LIMIT and (text := self._decoder.decode(data)):
             self._tell(events.OutputDelta(item_id=self._item_id, text=text))
 
-    def run(self, child: Child, *, tty: bool) -> None:
-        """Follow a started process to its end."""
+    def run(self, child: Child, *, tty: bool, at_end: Callable[[], object]) -> None:
+        """Follow a started process to its end, and call ``at_end`` then."""
         self.tty = tty
         self._child = child
-        self._ending = asyncio.create_task(self._follow(child))
+        self._ending = asyncio.create_task(self._follow(child, at_end))
 
     def fail(self, why: str) -> None:
         """Tell that no process could be started."""
@@ -87,8 +87,9 @@ class Running:
         """Tell ``emit`` from now on; nobody if None: the turn is over."""
         self._emit = emit
 
-    async def _follow(self, child: Child) -> int:
+    async def _follow(self, child: Child, at_end: Callable[[], object]) -> int:
         code = await child.wait()
+        at_end()
         self._tell(events.ItemCompleted(item=self._item(code)))
         return code
 

@@ -295,10 +295,11 @@ async def _start(running: Running, prepared: Prepared, cwd: Path, *, tty: bool) 
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
         number = f" (os error {error.errno})" if error.errno else ""
+        prepared.end()
         told = f"Failed to create unified exec process: {why}{number}"
         running.fail(told)
         raise ToolError(rejected(told)) from error
-    running.run(child, tty=tty)
+    running.run(child, tty=tty, at_end=prepared.end)
 
 
 def _joined(cwd: Path, workdir: str | None) -> Path:
