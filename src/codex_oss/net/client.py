@@ -228,7 +228,6 @@ class Client:
         while kept:
             connection = kept.pop()
             if not connection.lost:
-                connection.expire_in(None)
                 return connection
         self._idle.pop(route, None)
         return None

@@ -17,7 +17,7 @@ from codex_oss.net.deadline import Deadline
 MAX_HEAD_BYTES = 64 * 1024
 """Of all headers (or trailers) of one answer together."""
 HIGH_WATER = 512 * 1024
-"""Bytes of body held for a slow reader before the transport is paused."""
+"""Bytes held for a slow reader, about, before the transport is paused."""
 
 _NO_BODY_METHODS = ("HEAD",)
 _INFORMATIONAL = range(100, 200)
@@ -46,6 +46,7 @@ class Connection(asyncio.BufferedProtocol):
         "_idle_s",
         "_loop",
         "_method",
+        "_now",
         "_on_rest",
         "_parser",
         "_paused",
@@ -58,6 +59,7 @@ class Connection(asyncio.BufferedProtocol):
         "complete",
         "headers",
         "lost",
+        "on_body",
         "place",
         "received",
         "reusable",
@@ -75,6 +77,7 @@ class Connection(asyncio.BufferedProtocol):
         self.closed_by_peer = False
         """Whether it was the other side that ended the connection."""
         self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
         self._deadline = Deadline(self._expire)
         self._waiter: asyncio.Future[_Word] | None = None
         self._idle = True
@@ -83,6 +86,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def _begin(self, method: str) -> None:
         self._method = method
+        self._body: list[bytes] = []
+        # Of C: no frame of Python is made for each chunk of a body.
+        self.on_body = self._body.append
         self._parser = HttpResponseParser(self)
         self.received = False
         self.status = 0
@@ -91,7 +97,6 @@ class Connection(asyncio.BufferedProtocol):
         self.reusable = False
         self._on_rest: Callable[[Self], None] | None = None
         self._fault: StreamCut | ServerFault | None = None
-        self._body: list[bytes] = []
         self._held = 0
         self._put: Callable[[bytes], bool] | None = None
         self._raised: BaseException | None = None
@@ -109,6 +114,7 @@ class Connection(asyncio.BufferedProtocol):
         assert self.transport is not None
         self._begin(method)
         self._idle = False
+        self._deadline.clear()
         self.transport.write(data)
 
     async def head(self, first_byte_s: float | None) -> None:
@@ -209,12 +215,9 @@ class Connection(asyncio.BufferedProtocol):
         if self.complete:
             on_rest(self)
 
-    def expire_in(self, seconds: float | None) -> None:
-        """Close the connection after ``seconds``; None: keep it."""
-        if seconds is None:
-            self._deadline.clear()
-        else:
-            self._deadline.set(seconds)
+    def expire_in(self, seconds: float) -> None:
+        """Close the connection after ``seconds``, if nothing is sent before."""
+        self._deadline.set(seconds)
 
     def abort(self) -> None:
         """Close the socket now."""
@@ -253,16 +256,15 @@ class Connection(asyncio.BufferedProtocol):
         self._held = 0
         return data
 
-    def _pour_on(self, put: Callable[[bytes], bool]) -> None:
-        turn = self._turn
-        try:
-            more = put(self._drain())
-        except BaseException as error:  # noqa: BLE001  raised again by `pour`
-            self._raised, more = error, False
-        if not more and self._turn == turn:
-            self._full, self._put = True, None
-            self._pause()
-            self._wake()
+    def _hold(self, nbytes: int) -> None:
+        """Keep what came for who asks next; pause the transport when it is too much."""
+        if self._on_rest is not None:
+            self._body.clear()
+        elif self._body:
+            self._held += nbytes
+            if self._held > HIGH_WATER:
+                self._pause()
+        self._wake()
 
     def _dismiss(self) -> None:
         self._turn += 1
@@ -316,13 +318,22 @@ class Connection(asyncio.BufferedProtocol):
             self._fail("switched to another protocol")
         except HttpParserError as error:
             self._fail(f"sent what is not HTTP: {error.__context__ or error}")
-        put = self._put
+        put, body, turn = self._put, self._body, self._turn
         if put is None:
-            self._wake()
+            self._hold(nbytes)
             return
-        self._deadline.set(self._idle_s)
-        if self._body:
-            self._pour_on(put)
+        self._deadline.at = self._now() + self._idle_s
+        if body:
+            data = body[0] if len(body) == 1 else b"".join(body)
+            body.clear()
+            try:
+                more = put(data)
+            except BaseException as error:  # noqa: BLE001  raised again by `pour`
+                self._raised, more = error, False
+            if not more and self._turn == turn:
+                self._full, self._put = True, None
+                self._pause()
+                self._wake()
         if self.complete or self.lost:
             self._wake()
 
@@ -380,15 +391,6 @@ class Connection(asyncio.BufferedProtocol):
             self.complete = True
         else:
             self.reusable = self._parser.should_keep_alive()
-
-    def on_body(self, data: bytes) -> None:
-        """Hold a piece of the body; pause the transport when there is too much."""
-        if self.complete or self._on_rest is not None:
-            return
-        self._body.append(data)
-        self._held += len(data)
-        if self._held > HIGH_WATER:
-            self._pause()
 
     def on_message_complete(self) -> None:
         """End the answer, unless it was an informational one."""

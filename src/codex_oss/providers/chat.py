@@ -80,14 +80,17 @@ class ChatModel:
         """Yield the events that the answer's chunks stand for."""
         asked = await self._ask(request, ignore)
         with asked.reply as reply:
-            answer = _Answer(asked.decoder, self._translator(request, asked, ignore))
+            translator = self._translator(request, asked, ignore)
+            kept = _Kept()
+            answer = _Answer(reply, asked.decoder, translator, Tap(kept))
             while data := await reply.receive():
-                for event in answer.feed(data):
+                answer.feed(data)
+                for event in kept.taken():
                     yield event
                 if answer.ended:
-                    reply.release()
                     return
-            for event in answer.finish():
+            answer.finish()
+            for event in kept.taken():
                 yield event
 
     async def pour(self, request: responses.Request, outlet: Outlet) -> None:
@@ -101,7 +104,7 @@ class ChatModel:
         note = tap.outlet.note
         asked = await self._ask(request, note)
         translator = self._translator(request, asked, note)
-        await _drain(asked.reply, _Answer(asked.decoder, translator), tap)
+        await _Answer(asked.reply, asked.decoder, translator, tap).drain()
         again = False
         while rejected := translator.rejected:
             note(AskedAgain(reason="\n".join(call.reason for call in rejected)))
@@ -112,7 +115,7 @@ class ChatModel:
             again = True
             translator.again()
             reply, decoder = await self._send(request.model, sent, note)
-            await _drain(reply, _Answer(decoder, translator), tap)
+            await _Answer(reply, decoder, translator, tap).drain()
         if translator.thought_unopened is not None:
             self._thinks = translator.thought_unopened
         if tap.usage and (cut := truncated(asked.sent, tap.usage)):
@@ -259,17 +262,38 @@ class _Asked(msgspec.Struct, frozen=True):
 
 
 class _Answer:
-    """Bytes of one answer in, events out. ``ended``: no more bytes are needed."""
+    """Bytes of one answer in, events into the tap. ``ended``: no more are needed."""
 
-    __slots__ = ("_decoder", "_left", "_translator", "ended")
+    __slots__ = (
+        "_decoder",
+        "_left",
+        "_put_on",
+        "_reply",
+        "_tap",
+        "_translator",
+        "ended",
+    )
 
-    def __init__(self, decoder: Decoder, translator: Translator) -> None:
+    def __init__(
+        self, reply: Reply, decoder: Decoder, translator: Translator, tap: Tap
+    ) -> None:
+        self._reply = reply
         self._decoder = decoder
         self._translator = translator
+        self._tap = tap
+        self._put_on = tap.outlet.put
         self._left = MAX_ANSWER_BYTES
         self.ended = False
 
-    def feed(self, data: bytes) -> list[responses.Event]:
+    async def drain(self) -> None:
+        """Push the answer to its end."""
+        with self._reply as reply:
+            await reply.pour(self.feed, self._tap.outlet.ready)
+            if not self.ended:
+                self.finish()
+
+    def feed(self, data: bytes) -> bool:
+        """Put the events of what was read; False: the outlet wants no more now."""
         self._left -= len(data)
         if self._left < 0:
             raise ServerFault(
@@ -281,25 +305,38 @@ class _Answer:
         if self._decoder.ended:
             events += self._translator.finish(clean=True)
             self.ended = True
-        elif events and type(events[-1]) in _ENDS:
+        elif not events:
+            return True
+        elif type(events[-1]) in _ENDS:
             self.ended = True
-        return events
+        elif self._tap.shown:
+            return self._put_on(events)  # nearly every read
+        more = self._tap.put(events)
+        if self.ended:
+            self._reply.release()
+        return more
 
-    def finish(self) -> list[responses.Event]:
+    def finish(self) -> None:
+        """Put the last events: the body is over, and did not say so itself."""
         events = self._translator.feed_all(self._decoder.finish())
-        return events + self._translator.finish(clean=self._decoder.ended)
+        events += self._translator.finish(clean=self._decoder.ended)
+        self._tap.put(events)
 
 
-async def _drain(reply: Reply, answer: _Answer, tap: Tap) -> None:
-    """Push one answer of the server to its end."""
-    with reply:
+class _Kept:
+    """Keeps events until they are taken (``ports.Outlet``)."""
 
-        def put(data: bytes) -> bool:
-            more = tap.put(answer.feed(data))
-            if answer.ended:
-                reply.release()
-            return more
+    def __init__(self) -> None:
+        self._events: list[responses.Event] = []
+        self.note = ignore
 
-        await reply.pour(put, tap.outlet.ready)
-        if not answer.ended:
-            tap.put(answer.finish())
+    def put(self, events: list[responses.Event]) -> bool:
+        self._events += events
+        return True
+
+    async def ready(self) -> None:
+        """Return: nobody is slow here."""
+
+    def taken(self) -> list[responses.Event]:
+        events, self._events = self._events, []
+        return events

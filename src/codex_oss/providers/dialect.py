@@ -141,12 +141,9 @@ class EventsDecoder:
 
     def feed(self, data: bytes) -> list[Piece]:
         """Return the chunks of the events that are whole now."""
-        texts = self._sse.texts(data)
-        if len(texts) == 1 and not self.ended:
-            text = self._pattern.text_of(texts[0])
-            if text:
-                return [text]  # nearly every read
-        return self._read(texts)
+        if self._sse.between and (text := self._pattern.text_in(data)):
+            return [] if self.ended else [text]  # nearly every read
+        return self._read(self._sse.texts(data))
 
     def finish(self) -> list[Piece]:
         """Return the chunk of an event that no blank line ended."""

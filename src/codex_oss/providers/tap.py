@@ -17,11 +17,13 @@ class Tap:
 
     ``forgiving``: a server's fault before that is raised as ``BrokenError`` instead
     of told to the client. ``usage`` is that of the whole response, at its end.
+
+    When it has ``shown`` something, what is not the end may be put into its ``outlet``.
     """
 
     __slots__ = ("forgiving", "outlet", "shown", "usage")
 
-    def __init__(self, outlet: Outlet, *, forgiving: bool) -> None:
+    def __init__(self, outlet: Outlet, *, forgiving: bool = False) -> None:
         self.outlet = outlet
         self.forgiving = forgiving
         self.shown = False

@@ -28,14 +28,17 @@ class SseDecoder:
 
     Lines end at ``\n``, ``\r\n`` or ``\r`` and nowhere else: the other line ends of
     Unicode may stand inside JSON strings. Comments, ids and retry times are left out.
+
+    ``between``: no event has begun, so that what comes next begins one.
     """
 
-    __slots__ = ("_after_cr", "_at_start", "_buffer")
+    __slots__ = ("_after_cr", "_at_start", "_buffer", "between")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._at_start = True
         self._after_cr = False
+        self.between = False
 
     def feed(self, data: bytes) -> list[Frame]:
         """Return the events that ``data`` completes.
@@ -51,15 +54,18 @@ class SseDecoder:
         end = self._buffer.rfind(b"\n\n", scanned)
         if end < 0:
             _check_size(self._buffer)
+            self.between = False
             return []
         blocks = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
+        self.between = not (self._buffer or self._at_start or self._after_cr)
         return _frames(blocks)
 
     def texts(self, data: bytes) -> list[str]:
         """Return the data of the events that ``data`` completes, as ``feed`` does."""
-        begun = self._buffer or self._at_start or self._after_cr
-        if not begun and data[:6] == b"data: " and data[-2:] == b"\n\n":
+        if self._at_start and not self._buffer and data[:1] == b"d":
+            self._at_start, self.between = False, True  # there is no BOM
+        if self.between and data[:6] == b"data: " and data[-2:] == b"\n\n":
             # Nearly every read is whole events of one line, and nearly always one.
             if data.find(b"\n") == len(data) - 2 and _CR not in data:
                 return [data[6:-2].decode("utf-8", "replace")]

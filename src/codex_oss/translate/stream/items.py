@@ -46,9 +46,16 @@ class OpenMessage:
     def write(self, delta: str) -> None:
         """Add text."""
         self._texts.append(delta)
-        self._output.emit(
-            _TextDelta(item_id=self._id, output_index=self._index, delta=delta)
+        output = self._output
+        output.events.append(
+            _TextDelta(
+                sequence_number=output.number,
+                item_id=self._id,
+                output_index=self._index,
+                delta=delta,
+            )
         )
+        output.number += 1
 
     def close(self, status: Status) -> None:
         """End the item."""

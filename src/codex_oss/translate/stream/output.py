@@ -24,27 +24,29 @@ NumberedEvent = (
 class Output:
     """Where items write their events.
 
-    ``new_id`` makes an id from its prefix, such as ``msg_``.
+    ``new_id`` makes an id from its prefix, such as ``msg_``. ``events`` are those that
+    nobody has taken yet, ``number`` is that of the next: deltas of text, which are
+    nearly all, are written there without a call.
     """
 
-    __slots__ = ("_events", "_indexes", "_numbers", "items", "new_id")
+    __slots__ = ("_indexes", "events", "items", "new_id", "number")
 
     def __init__(self, new_id: Callable[[str], str]) -> None:
         self.new_id = new_id
         self.items: list[Item] = []
-        self._events: list[responses.Event] = []
-        self._numbers = 0
+        self.events: list[responses.Event] = []
+        self.number = 0
         self._indexes = 0
 
     def emit(self, event: NumberedEvent) -> None:
         """Give the event its number and queue it; nobody else has seen it yet."""
-        force_setattr(event, "sequence_number", self._numbers)
-        self._numbers += 1
-        self._events.append(event)
+        force_setattr(event, "sequence_number", self.number)
+        self.number += 1
+        self.events.append(event)
 
     def take(self) -> list[responses.Event]:
         """Return the events since the last time."""
-        events, self._events = self._events, []
+        events, self.events = self.events, []
         return events
 
     def add_item(self, item: Item) -> int:

@@ -190,7 +190,13 @@ class Translator:
         Neighbouring pieces of text are one event.
         """
         if len(chunks) == 1:
-            return self.feed(chunks[0])
+            [chunk] = chunks
+            if type(chunk) is not str or not self._started or self._ended or self._cut:
+                return self.feed(chunk)
+            self._content.feed(chunk)  # nearly every time
+            output = self._output
+            events, output.events = output.events, []
+            return events
         self._start()
         events: list[responses.Event] = []
         texts: list[str] = []

@@ -17,11 +17,13 @@ _KEYS = ('"content":"', '"content": "')
 class TextPattern:
     """What stands around the text of a chunk that is nothing but text."""
 
-    __slots__ = ("_head", "_size", "_tail", "_vain")
+    __slots__ = ("_event_head", "_event_tail", "_head", "_size", "_tail", "_vain")
 
     def __init__(self) -> None:
         self._head = ""
         self._tail = ""
+        self._event_head = b""
+        self._event_tail = b""
         self._size = 0
         self._vain = 0
 
@@ -38,6 +40,21 @@ class TextPattern:
         self._vain = 0
         return text
 
+    def text_in(self, event: bytes) -> str:
+        r"""Return what ``text_of`` does, of an event with ``data: `` and ``\n\n``.
+
+        The caller knows that ``event`` begins where an event does.
+        """
+        head, tail = self._event_head, self._event_tail
+        if not head or not event.startswith(head) or not event.endswith(tail):
+            return ""
+        text = event[len(head) : -len(tail)]
+        # A line break would end the event earlier, or begin another one.
+        if b'"' in text or b"\\" in text or b"\n" in text or b"\r" in text:
+            return ""
+        self._vain = 0
+        return text.decode("utf-8", "replace")
+
     def learn(self, data: str, chunk: Chunk | ChunkError | None) -> None:
         """Take the pattern of ``data``, if ``chunk`` (what it says) is only text."""
         if self._vain >= MAX_VAIN or not isinstance(chunk, Chunk):
@@ -50,4 +67,6 @@ class TextPattern:
             if found and key not in tail:
                 self._head, self._tail = head + key, f'"{tail}'
                 self._size = len(self._head) + len(self._tail)
+                self._event_head = f"data: {self._head}".encode()
+                self._event_tail = f"{self._tail}\n\n".encode()
                 self._vain += 1
