@@ -1,26 +1,37 @@
 """What people and their tools look at: health, metrics and the inspector."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from codex_oss.bridge.failures import error_body
 from codex_oss.bridge.guard import Guard, unauthorized
 from codex_oss.bridge.health import Checker, health
-from codex_oss.bridge.inspector import Inspector
 from codex_oss.bridge.metrics import Metrics, metrics
 from codex_oss.net.server import Exchange
+
+if TYPE_CHECKING:
+    from codex_oss.bridge.inspector import Inspector
 
 
 class Seen:
     """Answers ``/__health``, ``/metrics`` and ``/__inspect``.
 
-    The inspector asks for the key itself, so that a browser can bring it.
+    The inspector asks for the key itself, so that a browser can bring it. It is made,
+    by ``inspector``, for the first who looks.
     """
 
     def __init__(
-        self, guard: Guard, checker: Checker, counted: Metrics, inspector: Inspector
+        self,
+        guard: Guard,
+        checker: Checker,
+        counted: Metrics,
+        inspector: "Callable[[], Inspector]",
     ) -> None:
         self._guard = guard
         self._checker = checker
         self._counted = counted
         self._inspector = inspector
+        self._made: Inspector | None = None
 
     def refused(self) -> None:
         """Count a request that the guard did not let in."""
@@ -32,7 +43,8 @@ class Seen:
         reads = exchange.request.method in ("GET", "HEAD")
         match segments:
             case ["__inspect", *_]:
-                await self._inspector.handle(exchange)
+                self._made = self._made or self._inspector()
+                await self._made.handle(exchange)
             case _ if not known:
                 self.refused()
                 refusal = unauthorized()

@@ -5,7 +5,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable, Mapping
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 from msgspec.structs import replace
@@ -16,7 +16,6 @@ from codex_oss.bridge.failures import one_line
 from codex_oss.bridge.guard import Guard
 from codex_oss.bridge.health import Checker
 from codex_oss.bridge.images import Images
-from codex_oss.bridge.inspector import Inspector
 from codex_oss.bridge.ledger import Ledger
 from codex_oss.bridge.log import Log
 from codex_oss.bridge.metrics import Metrics
@@ -45,6 +44,9 @@ from codex_oss.translate.quirks import Mending
 from codex_oss.wiring.ending import Endings, end_all
 from codex_oss.wiring.model import Served, start_engine
 from codex_oss.wiring.world import state_home
+
+if TYPE_CHECKING:
+    from codex_oss.bridge.inspector import Inspector
 
 RETRIES = 1
 """Of a request that failed before anything was shown: clients ask again themselves."""
@@ -162,7 +164,12 @@ def _app(
         now=time.time,
         new_id=new_id,
     )
-    inspector = Inspector(ledger, guard)
+
+    def inspector() -> "Inspector":
+        from codex_oss.bridge.inspector import Inspector  # noqa: PLC0415  0.6 ms; rare
+
+        return Inspector(ledger, guard)
+
     return App(parts, Seen(guard, checker, metrics, inspector))
 
 
