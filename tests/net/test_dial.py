@@ -1,13 +1,12 @@
 """TLS and proxies over real sockets."""
 
 import asyncio
-import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from certificates import self_signed
 from codex_oss.errors import ConfigError, Unreachable
 from codex_oss.net import Client
 from fake_server import WAIT_S, FakeServer, Reply
@@ -18,17 +17,7 @@ LIMIT = 1000
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate for localhost and its key, signed by itself."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl here to make a certificate with")
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    command = [openssl, "req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"]
-    command += ["-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=localhost"]
-    command += ["-addext", "subjectAltName=DNS:localhost,DNS:model.test,IP:127.0.0.1"]
-    command += ["-keyout", str(key), "-out", str(cert)]
-    subprocess.run(command, check=True, capture_output=True, timeout=WAIT_S)
-    return cert, key
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 def fetch(url: str, env: Mapping[str, str], times: int = 1) -> list[bytes]:

@@ -8,7 +8,6 @@ import asyncio
 import binascii
 from base64 import b64decode
 from collections import OrderedDict
-from hashlib import blake2b
 
 from msgspec.structs import replace
 
@@ -22,7 +21,6 @@ from codex_oss.items import (
     Message,
     Part,
 )
-from codex_oss.tools.view_image import fitting_url
 from codex_oss.wire import responses
 
 SMALL_BYTES = 256 * 1024
@@ -64,6 +62,8 @@ class Images:
 
     async def _part(self, part: Part) -> Part:
         assert isinstance(part, InputImage)
+        from hashlib import blake2b  # noqa: PLC0415  as in `app`: 2 ms, 4 MB
+
         key = blake2b(part.image_url.encode(), digest_size=16).digest()
         async with self._turn:
             if key not in self._kept:
@@ -75,6 +75,8 @@ class Images:
 
 
 def _smaller(part: InputImage) -> Part:
+    from codex_oss.tools.view_image import fitting_url  # noqa: PLC0415  for images only
+
     try:
         data = b64decode(part.image_url.partition(",")[2], validate=True)
         return replace(part, image_url=fitting_url(data))

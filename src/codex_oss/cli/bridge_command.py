@@ -5,15 +5,13 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
 from codex_oss.bridge.banner import banner
-from codex_oss.bridge.service.log import Log
 from codex_oss.bridge.service.port import require_free
-from codex_oss.bridge.service.variables import read_variables
 from codex_oss.cli.bridge_call import Call, read_call
+from codex_oss.cli.loop import fast_loop
 from codex_oss.errors import CodexOssError
 
 
@@ -45,9 +43,15 @@ def run(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     env = dict(os.environ)
     if options.env_file is not None:
+        from codex_oss.bridge.service.variables import (  # noqa: PLC0415  a login's only
+            read_variables,
+        )
+
         env |= read_variables(Path(options.env_file))
     if options.log_file is None:
         return _serve(read_call(options, env), sys.stderr)
+    from codex_oss.bridge.service.log import Log  # noqa: PLC0415  `start` and logins'
+
     try:
         log = Log(Path(options.log_file))
     except OSError as error:
@@ -86,14 +90,5 @@ def _serve(call: Call, err: TextIO) -> int:
 
     if not wanted.quiet:
         err.writelines(f"warning: {warning}\n" for warning in call.loaded.warnings)
-    with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+    with asyncio.Runner(loop_factory=fast_loop(tls=wanted.tls)) as runner:
         return runner.run(until_told())
-
-
-def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return uvloop's loop; None, asyncio's own, where there is none."""
-    try:
-        import uvloop  # noqa: PLC0415  Windows has none, and other commands need none
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

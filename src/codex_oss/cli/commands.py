@@ -44,6 +44,10 @@ def _dispatch(argv: list[str]) -> int:
 
             return config_command.run(options)
         case "bridge":
+            if options.action == "run":
+                from codex_oss.cli import loop  # noqa: PLC0415  must come before asyncio
+
+                loop.import_asyncio()
             from codex_oss.cli import bridge_command  # noqa: PLC0415  paid when used
 
             return bridge_command.run(options)

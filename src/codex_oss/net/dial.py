@@ -2,14 +2,19 @@
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from codex_oss.errors import ConfigError, ModelError, Unreachable
 from codex_oss.net.connection import Connection
 from codex_oss.net.proxy import Proxy
 from codex_oss.net.tcp import keep_alive
 from codex_oss.net.url import Url, bracketed, is_loopback
+
+if TYPE_CHECKING:
+    # Imported for the first https URL only: a bridge in front of plain http never has
+    # OpenSSL in memory (`codex_oss.cli.loop`).
+    import ssl
 
 READ_BYTES = 256 * 1024
 """At a time, into one buffer: a new one for each read costs more than the parser."""
@@ -61,14 +66,14 @@ class Dialer:
             raise
         return connection
 
-    def _context(self) -> ssl.SSLContext:
+    def _context(self) -> "ssl.SSLContext":
         if self._tls is None:
             self._tls = _tls_context(self._env)
         return self._tls
 
 
 async def _open_socket(
-    connection: Connection, host: str, port: int, context: ssl.SSLContext | None
+    connection: Connection, host: str, port: int, context: "ssl.SSLContext | None"
 ) -> None:
     # Without a name lookup, which would start a thread, for the most usual host.
     *others, last = _LOCALHOST if host == "localhost" else (host,)
@@ -81,7 +86,7 @@ async def _open_socket(
     try:
         await _open_address(connection, (last, port), host, context)
     except OSError as error:
-        if others and not isinstance(error, ssl.SSLError):
+        if others and (context is None or _tls_fault(error) is None):
             # ::1 does not exist everywhere; 127.0.0.1 refused, which says more.
             raise ConnectionRefusedError from error
         raise
@@ -91,7 +96,7 @@ async def _open_address(
     connection: Connection,
     address: tuple[str, int],
     host: str,
-    context: ssl.SSLContext | None,
+    context: "ssl.SSLContext | None",
 ) -> None:
     loop = asyncio.get_running_loop()
     await loop.create_connection(
@@ -124,7 +129,7 @@ async def _tunnel(connection: Connection, url: Url, proxy: Proxy) -> None:
 
 
 async def _start_tls(
-    connection: Connection, host: str, context: ssl.SSLContext
+    connection: Connection, host: str, context: "ssl.SSLContext"
 ) -> None:
     assert connection.transport is not None
     transport = await asyncio.get_running_loop().start_tls(
@@ -135,7 +140,9 @@ async def _start_tls(
     connection.transport = transport
 
 
-def _tls_context(env: Mapping[str, str]) -> ssl.SSLContext:
+def _tls_context(env: Mapping[str, str]) -> "ssl.SSLContext":
+    import ssl  # noqa: PLC0415  see above
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_alpn_protocols(["http/1.1"])
     file, folder = env.get("SSL_CERT_FILE"), env.get("SSL_CERT_DIR")
@@ -152,7 +159,8 @@ def _tls_context(env: Mapping[str, str]) -> ssl.SSLContext:
 
 
 def _unreachable(step: str, url: Url, error: OSError) -> Unreachable:
-    cause, hint = _explain(url, error)
+    told = _tls_fault(error) if url.scheme == "https" else None
+    cause, hint = told or _explain(url, error)
     return Unreachable(f"cannot connect to {step}: {cause}", hint=hint)
 
 
@@ -164,6 +172,15 @@ def _explain(url: Url, error: OSError) -> tuple[str, str]:
             return "connection refused", "Is the server running, and is the port right?"
         case socket.gaierror():
             return "no such host", f"Check the name {url.host!r}."
+        case _:
+            cause = error.strerror.lower() if error.strerror else str(error)
+            return cause, "Check the address."
+
+
+def _tls_fault(error: OSError) -> tuple[str, str] | None:
+    import ssl  # noqa: PLC0415  see above
+
+    match error:
         case ssl.SSLCertVerificationError():
             return (
                 f"its certificate is not trusted ({error.verify_message})",
@@ -174,5 +191,4 @@ def _explain(url: Url, error: OSError) -> tuple[str, str]:
             hint = "If the server has no TLS, write http:// instead of https://."
             return f"TLS failed ({reason})", hint
         case _:
-            cause = error.strerror.lower() if error.strerror else str(error)
-            return cause, "Check the address."
+            return None
