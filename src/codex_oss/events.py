@@ -1,7 +1,7 @@
 """What the agent tells a front end: the ``exec --json`` contract, and live deltas.
 
-Source of the contract: ``codex exec --json`` of the Codex CLI 0.169. The types whose
-names end in ``Delta`` are for live screens; ``exec --json`` does not print them.
+Source of the contract: ``codex exec --json`` of the Codex CLI 0.169. The types for live
+screens stand at the end; ``exec --json`` does not print them.
 """
 
 from typing import Any, Literal
@@ -201,6 +201,16 @@ class OutputDelta(Tagged, frozen=True, kw_only=True, tag="output.delta"):
     text: str
 
 
+class Blocked(Tagged, frozen=True, kw_only=True, tag="sandbox.blocked"):
+    """The sandbox blocked something that a command did (live screens only)."""
+
+    item_id: str
+    what: str
+    """What was blocked, as a sentence without a full stop."""
+    remedy: str
+    """How a person can allow it."""
+
+
 Event = (
     ThreadStarted
     | TurnStarted
@@ -213,4 +223,5 @@ Event = (
     | TextDelta
     | ReasoningDelta
     | OutputDelta
+    | Blocked
 )

@@ -60,9 +60,14 @@ class Human:
                 self._fault(failure.message)
             case events.TurnCompleted(usage=usage):
                 self._usage = usage
-            case events.TurnStarted():
-                pass
-            case events.TextDelta() | events.ReasoningDelta() | events.OutputDelta():
+            case events.Blocked(what=what, remedy=remedy):
+                self._say(f"{self._style('sandbox:', 33)} {what}\n{remedy}")
+            case (
+                events.TurnStarted()
+                | events.TextDelta()
+                | events.ReasoningDelta()
+                | events.OutputDelta()
+            ):
                 pass
             case _:
                 assert_never(event)

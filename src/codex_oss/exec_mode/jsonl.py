@@ -5,7 +5,12 @@ from typing import BinaryIO
 from codex_oss import events
 from codex_oss.wire.responses import encode
 
-_LIVE = (events.TextDelta, events.ReasoningDelta, events.OutputDelta)
+_LIVE = (
+    events.TextDelta,
+    events.ReasoningDelta,
+    events.OutputDelta,
+    events.Blocked,
+)
 
 
 class JsonLines:

@@ -11,7 +11,7 @@ from codex_oss import process
 from codex_oss.errors import SandboxError
 from codex_oss.policy import Permissions
 from codex_oss.sandbox import linux
-from codex_oss.sandbox.prepared import Prepared
+from codex_oss.sandbox.prepared import Guarantee, Prepared
 
 PROBE_S = 10.0
 """How long the first run of the sandbox may take."""
@@ -50,6 +50,14 @@ class Sandbox:
         self._platform = platform
         self._backend: _Backend | None = None
         self._probing = asyncio.Lock()
+
+    async def guarantee(self, permissions: Permissions, cwd: Path) -> Guarantee:
+        """Return what isolates commands here, and how well."""
+        try:
+            backend = await self._working(permissions, cwd)
+        except SandboxError as error:
+            return Guarantee(isolation="none", why=error.report())
+        return Guarantee(isolation="full", backend=f"bubblewrap {backend.path}")
 
     async def prepare(
         self,

@@ -26,7 +26,8 @@ class Running:
         self, item_id: str, line: str, emit: Callable[[events.Event], None]
     ) -> None:
         self.tty = False
-        self._item_id = item_id
+        self.item_id = item_id
+        self.reached: bool | None = None
         self._line = line
         self._emit: Callable[[events.Event], None] | None = emit
         self._all = HeadTail()
@@ -41,10 +42,15 @@ class Running:
         self._all.add(data)
         self._unread.add(data)
         if self._all.total <= LIVE_LIMIT and (text := self._decoder.decode(data)):
-            self._tell(events.OutputDelta(item_id=self._item_id, text=text))
+            self._tell(events.OutputDelta(item_id=self.item_id, text=text))
 
-    def run(self, child: Child, *, tty: bool, at_end: Callable[[], object]) -> None:
-        """Follow a started process to its end, and call ``at_end`` then."""
+    def run(
+        self, child: Child, *, tty: bool, at_end: Callable[[], bool | None]
+    ) -> None:
+        """Follow a started process to its end, and call ``at_end`` then.
+
+        ``reached`` is what that returns: whether the sandbox got to the command.
+        """
         self.tty = tty
         self._child = child
         self._ending = asyncio.create_task(self._follow(child, at_end))
@@ -59,6 +65,11 @@ class Running:
         """None while it runs."""
         ending = self._ending
         return ending.result() if ending is not None and ending.done() else None
+
+    @property
+    def output(self) -> str:
+        """All output so far, of a long one its head and its tail."""
+        return self._all.text()
 
     async def wait(self) -> None:
         """Return when the process has ended and the front end knows it."""
@@ -87,16 +98,16 @@ class Running:
         """Tell ``emit`` from now on; nobody if None: the turn is over."""
         self._emit = emit
 
-    async def _follow(self, child: Child, at_end: Callable[[], object]) -> int:
+    async def _follow(self, child: Child, at_end: Callable[[], bool | None]) -> int:
         code = await child.wait()
-        at_end()
+        self.reached = at_end()
         self._tell(events.ItemCompleted(item=self._item(code)))
         return code
 
     def _item(self, code: int | None) -> events.CommandExecution:
         ended: events.Status = "completed" if code == 0 else "failed"
         return events.CommandExecution(
-            id=self._item_id,
+            id=self.item_id,
             command=self._line,
             aggregated_output=self._all.text(),
             exit_code=code,
@@ -114,6 +125,10 @@ class Sessions:
     def __init__(self, below: Callable[[int], int]) -> None:
         self._below = below
         self._running: dict[int, Running] = {}  # the last used at the end
+
+    def __contains__(self, number: int) -> bool:
+        """Return whether a command is kept by this id."""
+        return number in self._running
 
     async def add(self, running: Running) -> int:
         """Keep a command and return its id; the idlest ends if there are too many."""

@@ -6,23 +6,20 @@ Source of parameters, limits and texts: the Codex CLI 0.169.
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
-from typing import assert_never
 
 import msgspec
 
-from codex_oss import events, policy, process
-from codex_oss.errors import SandboxError, ToolError
+from codex_oss import process
+from codex_oss.errors import ToolError
 from codex_oss.items import Call
 from codex_oss.patch import heredoc
 from codex_oss.policy import RunCommand
 from codex_oss.ports import Clock, Output, Scope
+from codex_oss.sandbox import denial
 from codex_oss.sandbox.prepared import Prepared
-from codex_oss.sandbox.run import Sandbox
-from codex_oss.tools import permit as permits
 from codex_oss.tools.apply_patch import apply_text
-from codex_oss.tools.login import LOGIN, PLAIN, LoginEnvironments
+from codex_oss.tools.login import LOGIN, PLAIN
 from codex_oss.tools.output import BYTES_PER_TOKEN, Budget, line, rejected, report
 from codex_oss.tools.parameters import (
     RUN_PROPERTIES,
@@ -30,6 +27,8 @@ from codex_oss.tools.parameters import (
     RunArguments,
     WriteArguments,
 )
+from codex_oss.tools.permit import Permit
+from codex_oss.tools.placement import Argv, Hindsight, Place, Placement
 from codex_oss.tools.sessions import Running, Sessions
 from codex_oss.tools.spec import arguments, function_tool
 from codex_oss.wire.responses import FunctionTool
@@ -48,6 +47,10 @@ _BARE_PATCH = (
     "apply_patch. Send it as: apply_patch <<'EOF'\n<patch>\nEOF"
 )
 _NO_LOGIN = "login shell is disabled by config; omit `login` or set it to false."
+_ALLOWED_AGAIN = (
+    "\n[The sandbox blocked the first run; the user allowed this one without it.]"
+)
+_NOT_REACHED = "\n[The sandbox could not be made, so the command was not started.]"
 _NO_INPUT = (
     "write_stdin failed: stdin is closed for this session; rerun exec_command with "
     "tty=true to keep stdin open"
@@ -69,8 +72,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The longest wait of a call that only waits, in milliseconds."""
 
 
-Argv = tuple[str, str, str]
-"""A shell, how it starts, and the script."""
+class _Command(msgspec.Struct, frozen=True, kw_only=True):
+    """A command as it was asked for."""
+
+    argv: Argv
+    action: RunCommand
+    cwd: Path
+    call_id: str
+    tty: bool
+    wait_ms: int
 
 
 def random_below(limit: int) -> int:
@@ -86,21 +96,20 @@ class Shell:
 
     def __init__(
         self,
-        permit: permits.Permit,
-        sandbox: Sandbox,
+        permit: Permit,
+        placement: Placement,
         settings: Settings,
         *,
         clock: Clock,
         below: Callable[[int], int] = random_below,
     ) -> None:
         self._permit = permit
-        self._sandbox = sandbox
+        self._placement = placement
         self._settings = settings
         self._clock = clock
         self._below = below
         self._sessions = Sessions(below)
-        self._warned = False
-        self._logins = LoginEnvironments()
+        self._places: dict[int, tuple[_Command, Place]] = {}
 
     def tools(self) -> "tuple[ExecCommand, WriteStdin]":
         """Return the tools; closing the first ends what still runs."""
@@ -115,35 +124,55 @@ class Shell:
         patch = heredoc.recognise(wanted.cmd)
         if patch is not None:
             return await self._apply(patch, cwd, scope)
-        argv = self._argv(wanted)
-        action = RunCommand(
-            command=wanted.cmd,
-            cwd=str(cwd),
-            escalated=wanted.sandbox_permissions == "require_escalated",
-            justification=wanted.justification or "",
-            prefix=tuple(wanted.prefix_rule or ()),
-        )
-        sandboxed = await self._place(action, line(argv), scope)
-        tty = bool(wanted.tty)
-        try:
-            prepared = await self._prepare(
-                argv, cwd, call_id, sandboxed=sandboxed, tty=tty
-            )
-        except SandboxError as error:
-            self._warn(error, scope)
-            raise ToolError(f"exec_command failed: {error.report()}") from error
-        running = Running(scope.new_item_id(), line(argv), scope.emit)
-        wait_ms = _between(MIN_YIELD_MS, wanted.yield_time_ms, MAX_YIELD_MS)
-        try:
-            await _start(running, prepared, cwd, tty=tty)
-            await self._wait(running, wait_ms)
-        except asyncio.CancelledError:
-            await running.kill()
-            raise
+        command = self._command(wanted, call_id, cwd)
+        place = await self._placement.find(command.action, line(command.argv), scope)
+        running = await self._run_at(place, command, scope)
+        hindsight = await self._look_back(running, command, place, scope)
+        note = "" if hindsight is None else hindsight.note
+        if hindsight is not None and hindsight.again:
+            place, note = Place(sandboxed=False), _ALLOWED_AGAIN
+            running = await self._run_at(place, command, scope)
         number = None
         if running.exit_code is None:
             number = await self._sessions.add(running)
-        return self._report(running, number, began, wanted.max_output_tokens)
+            kept = self._places.items()
+            self._places = {n: its for n, its in kept if n in self._sessions}
+            self._places[number] = command, place
+        told = self._report(running, number, began, wanted.max_output_tokens)
+        return Output(told + note)
+
+    async def _run_at(self, place: Place, command: _Command, scope: Scope) -> Running:
+        """Start a command and return it when it has ended or its time is over."""
+        prepared = await self._placement.prepare(
+            command.argv, command.cwd, command.call_id, place=place, tty=command.tty
+        )
+        running = Running(scope.new_item_id(), line(command.argv), scope.emit)
+        try:
+            await _start(running, prepared, command.cwd, tty=command.tty)
+            await self._wait(running, command.wait_ms)
+        except asyncio.CancelledError:
+            await running.kill()
+            raise
+        return running
+
+    async def _look_back(
+        self, running: Running, command: _Command, place: Place, scope: Scope
+    ) -> Hindsight | None:
+        """Return what the sandbox did to a command that has ended, if anything."""
+        code = running.exit_code
+        if code is None or not place.sandboxed:
+            return None
+        if running.reached is False:
+            return Hindsight(_NOT_REACHED, again=False)
+        ended = denial.Ended(
+            exit_code=code,
+            output=running.output,
+            cwd=str(command.cwd),
+            backend=place.backend,
+        )
+        return await self._placement.look_back(
+            command.action, ended, running.item_id, scope
+        )
 
     async def write(self, wanted: WriteArguments, scope: Scope) -> Output:
         """Type into a command, or only wait for it; answer as ``run`` does.
@@ -158,10 +187,14 @@ class Shell:
         running.attach(scope.emit)
         wait_ms = self._type(running, wanted)
         await self._wait(running, wait_ms)
-        number = wanted.session_id
+        number, note = wanted.session_id, ""
         if running.exit_code is not None:
             self._sessions.forget(number)
-        return self._report(running, number, began, wanted.max_output_tokens)
+            command, place = self._places.pop(number)
+            hindsight = await self._look_back(running, command, place, scope)
+            note = "" if hindsight is None else hindsight.note
+        told = self._report(running, number, began, wanted.max_output_tokens)
+        return Output(told + note)
 
     def end_turn(self) -> None:
         """Let what still runs go on untold."""
@@ -191,46 +224,22 @@ class Shell:
         shell = _program(wanted.shell or self._settings.shell, path)
         return shell, LOGIN if login else PLAIN, wanted.cmd
 
-    async def _prepare(
-        self, argv: Argv, cwd: Path, call_id: str, *, sandboxed: bool, tty: bool
-    ) -> Prepared:
-        """Return what to start: a login shell gives its environment to a plain one."""
-        place = partial(
-            self._sandbox.prepare,
-            cwd=cwd,
-            permissions=self._permit.permissions,
-            sandboxed=sandboxed,
+    def _command(self, wanted: RunArguments, call_id: str, cwd: Path) -> _Command:
+        action = RunCommand(
+            command=wanted.cmd,
+            cwd=str(cwd),
+            escalated=wanted.sandbox_permissions == "require_escalated",
+            justification=wanted.justification or "",
+            prefix=tuple(wanted.prefix_rule or ()),
         )
-        env: Mapping[str, str] = self._settings.env
-        shell, how, command = argv
-        if how == LOGIN:
-            learned = await self._logins.of(shell, cwd, partial(place, env=env))
-            if learned is not None:
-                env, how = learned, PLAIN
-        env = {**env, "CODEX_TOOL_CALL_ID": call_id}
-        return await place((shell, how, command), env=env, tty=tty)
-
-    async def _place(self, action: RunCommand, shown: str, scope: Scope) -> bool:
-        """Return whether the command runs in the sandbox; ``ToolError`` if nowhere."""
-        verdict = await self._permit.decide(action, scope)
-        match verdict:
-            case policy.Allow():
-                return verdict.sandboxed
-            case policy.Deny(policy.NO_ESCALATION):
-                raise ToolError(verdict.reason)
-            case policy.Deny(permits.BY_USER):
-                raise ToolError(rejected(permits.BY_USER))
-            case policy.Deny():
-                raise ToolError(rejected(f"`{shown}` rejected: {verdict.reason}"))
-            case _:
-                assert_never(verdict)
-
-    def _warn(self, error: SandboxError, scope: Scope) -> None:
-        """Tell the person once what the model is told each time."""
-        if not self._warned:
-            self._warned = True
-            item = events.ErrorItem(id=scope.new_item_id(), message=error.report())
-            scope.emit(events.ItemCompleted(item=item))
+        return _Command(
+            argv=self._argv(wanted),
+            action=action,
+            cwd=cwd,
+            call_id=call_id,
+            tty=bool(wanted.tty),
+            wait_ms=_between(MIN_YIELD_MS, wanted.yield_time_ms, MAX_YIELD_MS),
+        )
 
     # --- meanwhile and after ----------------------------------------------------------
 
@@ -264,14 +273,14 @@ class Shell:
         number: int | None,
         began: float,
         max_tokens: float | None,
-    ) -> Output:
+    ) -> str:
         code = running.exit_code
         if code is None:
             state = f"Process running with session ID {number}"
         else:
             state = f"Process exited with code {code}"
         text, size = running.take_unread()
-        told = report(
+        return report(
             text,
             chunk_id=f"{self._below(16**6):06x}",
             wall_s=max(0.0, self._clock.now() - began),
@@ -279,7 +288,6 @@ class Shell:
             size=size,
             budget=_budget(self._settings.max_output_bytes, max_tokens),
         )
-        return Output(told)
 
 
 async def _start(running: Running, prepared: Prepared, cwd: Path, *, tty: bool) -> None:

@@ -23,6 +23,7 @@ from codex_oss.tools.apply_patch import ApplyPatch
 from codex_oss.tools.environment import command_env
 from codex_oss.tools.output import BYTES_PER_TOKEN
 from codex_oss.tools.permit import Permit
+from codex_oss.tools.placement import Placement
 from codex_oss.tools.plan import UpdatePlan
 from codex_oss.tools.view_image import ViewImage, data_url
 from codex_oss.wire import responses
@@ -249,7 +250,9 @@ def _tools(
     )
     sandbox = Sandbox(job.env)
     permit = Permit(permissions(job), Nobody())
-    commands = shell.Shell(permit, sandbox, settings, clock=clock)
+    held = frozenset(secrets(config))
+    placement = Placement(permit, sandbox, settings.env, held)
+    commands = shell.Shell(permit, placement, settings, clock=clock)
     # OpenAI's models are trained on the freeform patch tool, all others on functions.
     freeform = job.loaded.provider_id == "openai"
     patches = ApplyPatch(permit, freeform=freeform)
