@@ -118,7 +118,7 @@ class Entry:
         self.error = ""
         self.bytes_out = 0
         self.revision = 0
-        self._head: list[bytes] = []
+        self._head = b""
         self._head_bytes = 0
         self._tail: list[bytes] = []
         self._tail_at = 0
@@ -171,6 +171,9 @@ class Entry:
         self.ended_s = self._ledger.clock()
         self.status, self.outcome = status, outcome
         self.usage, self.error = usage, error
+        # One piece: hundreds of little ones leave holes that nothing larger fits into,
+        # 4 MB of them after some load. A join costs 5 us.
+        self._tail = [b"".join(self._tail)]
         self._grow(self._head_bytes + self.bytes_out - self._tail_at)
         self._ledger.close(self)
 
@@ -258,7 +261,7 @@ class Entry:
         and tail was forgotten. No bytes: there are no more so far.
         """
         if since < self._head_bytes:
-            return since, b"".join(self._head)[since:]
+            return since, self._head[since:]
         at = max(since, self._tail_at)
         return at, b"".join(self._tail)[at - self._tail_at :]
 
@@ -273,7 +276,7 @@ class Entry:
         """Make the tail the head, if there is none yet, or else shorter."""
         tail = self._tail
         if not self._head:
-            self._head, self._head_bytes = tail, self.bytes_out
+            self._head, self._head_bytes = b"".join(tail), self.bytes_out
             self._tail, self._tail_at = [], self.bytes_out
             self._limit = self.bytes_out + 2 * TAIL_BYTES
             return
