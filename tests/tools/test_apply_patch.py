@@ -12,11 +12,13 @@ import pytest
 from codex_oss.errors import ToolError
 from codex_oss.events import Event, FileChange, FileUpdate, ItemCompleted, ItemStarted
 from codex_oss.items import Call, CustomToolCall, FunctionCall
-from codex_oss.policy import Action, Permissions, WriteFiles
+from codex_oss.policy import Permissions, WriteFiles
 from codex_oss.ports import Output, Scope
 from codex_oss.tools import apply_patch
 from codex_oss.tools.apply_patch import ApplyPatch, apply_text
+from codex_oss.tools.permit import Permit
 from codex_oss.wire.responses import CustomTool, FunctionTool
+from people import Person
 
 PATCH = "*** Begin Patch\n*** Add File: new.txt\n+it's\n*** End Patch"
 SUCCESS = (
@@ -25,25 +27,12 @@ SUCCESS = (
 )
 
 
-class Person:
-    """An approver who gives one answer and remembers the questions."""
-
-    def __init__(self, *, says: bool) -> None:
-        self._says = says
-        self.asked: list[Action] = []
-
-    async def ask(self, action: Action, reason: str) -> bool:
-        assert reason
-        self.asked.append(action)
-        return self._says
-
-
 class Stage:
     """A project directory, a person and everything that a front end was told."""
 
     def __init__(self, cwd: Path, *, says: bool = False) -> None:
         self.cwd = cwd
-        self.person = Person(says=says)
+        self.person = Person("yes" if says else "no")
         self.events: list[Event] = []
         self.scope = Scope(
             cwd=cwd, emit=self.events.append, new_item_id=lambda: "item_1"
@@ -54,21 +43,16 @@ class Stage:
         self.times = iter([10.0, 10.14])
 
     def tool(self, *, freeform: bool = False) -> ApplyPatch:
-        return ApplyPatch(
-            self.permissions,
-            self.person,
-            freeform=freeform,
-            clock=lambda: next(self.times),
-        )
+        permit = Permit(self.permissions, self.person)
+        return ApplyPatch(permit, freeform=freeform, clock=lambda: next(self.times))
 
     def run(self, call: Call) -> Output:
         return asyncio.run(self.tool().run(call, self.scope))
 
     def apply(self, *lines: str) -> Output:
         text = "\n".join(["*** Begin Patch", *lines, "*** End Patch"])
-        return asyncio.run(
-            apply_text(text, self.cwd, self.scope, self.permissions, self.person)
-        )
+        permit = Permit(self.permissions, self.person)
+        return asyncio.run(apply_text(text, self.cwd, self.scope, permit))
 
     def allow(self, **changed: object) -> None:
         self.permissions = msgspec.structs.replace(self.permissions, **changed)
@@ -362,7 +346,9 @@ def test_a_person_decides_where_the_policy_asks(tmp_path: Path, *, says: bool) -
 
     output = stage.apply("*** Add File: ../x", "+x")
 
-    assert stage.person.asked == [WriteFiles(paths=(str(tmp_path / "x"),))]
+    assert [question.action for question in stage.person.asked] == [
+        WriteFiles(paths=(str(tmp_path / "x"),))
+    ]
     assert (tmp_path / "x").exists() is says
     assert len(stage.events) == (2 if says else 0)
     if not says:

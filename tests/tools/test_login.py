@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from codex_oss.sandbox.run import Prepared
+from codex_oss.sandbox.prepared import Prepared
 from codex_oss.tools.login import LoginEnvironments
 
 BASH = "/bin/bash"
@@ -27,7 +27,7 @@ class Place:
     async def __call__(self, argv: Sequence[str], *, tty: bool) -> Prepared:
         assert not tty
         self.started += 1
-        return Prepared(tuple(argv), self._env, contained=False)
+        return Prepared(argv, self._env)
 
 
 def learn(place: Place, cwd: Path, times: int = 1) -> list[Mapping[str, str] | None]:

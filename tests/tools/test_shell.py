@@ -14,28 +14,27 @@ import pytest
 from codex_oss import events
 from codex_oss.errors import ToolError
 from codex_oss.items import FunctionCall
-from codex_oss.policy import Action, ApprovalPolicy, Permissions, SandboxMode
+from codex_oss.policy import (
+    Answer,
+    ApprovalPolicy,
+    Permissions,
+    Question,
+    RunAgain,
+    RunCommand,
+    SandboxMode,
+)
 from codex_oss.ports import Output, Scope
 from codex_oss.sandbox import linux
 from codex_oss.sandbox.run import Sandbox
 from codex_oss.tools import sessions
+from codex_oss.tools.permit import Permit
+from codex_oss.tools.placement import Placement
 from codex_oss.tools.shell import Settings, Shell
+from people import Person
 
 LIMIT_S = 30
 ENV = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
 SCRIPTED_ID = 66  # what the scripted number generator gives, every time
-
-
-class Approver:
-    """Answers what it was told to, and remembers what it was asked."""
-
-    def __init__(self, *, yes: bool = False) -> None:
-        self.asked: list[tuple[Action, str]] = []
-        self._yes = yes
-
-    async def ask(self, action: Action, reason: str) -> bool:
-        self.asked.append((action, reason))
-        return self._yes
 
 
 class Clock:
@@ -64,7 +63,7 @@ class Bench:
         *,
         mode: SandboxMode = "danger-full-access",
         approval: ApprovalPolicy = "never",
-        approver: Approver | None = None,
+        person: Person | None = None,
         sandbox: Sandbox | None = None,
         **settings: object,
     ) -> None:
@@ -75,10 +74,13 @@ class Bench:
         self._ids = 0
         self.scope = Scope(cwd=cwd, emit=self._emit, new_item_id=self._new_item)
         fixed = {"shell": "/bin/sh", "env": ENV, "allow_login": False}
+        permissions = Permissions(
+            mode=mode, approval=approval, writable_roots=(str(cwd),)
+        )
+        permit = Permit(permissions, person or Person())
         self.shell = Shell(
-            Permissions(mode=mode, approval=approval, writable_roots=(str(cwd),)),
-            approver or Approver(),
-            sandbox or Sandbox(ENV, slash_tmp=False),
+            permit,
+            Placement(permit, sandbox or Sandbox(ENV), ENV),
             msgspec.convert({**fixed, **settings}, Settings),
             clock=self.clock,
             below=self._below,
@@ -623,13 +625,13 @@ def test_escalation_is_rejected_when_nobody_is_to_be_asked(tmp_path: Path) -> No
 @pytest.mark.parametrize("yes", [True, False])
 def test_a_person_decides_about_escalation(tmp_path: Path, *, yes: bool) -> None:
     async def run() -> None:
-        approver = Approver(yes=yes)
+        person = Person("yes" if yes else "no")
         # A sandbox that does not exist: what runs, runs outside.
         bench = Bench(
             tmp_path,
             mode="read-only",
             approval="on-request",
-            approver=approver,
+            person=person,
             sandbox=Sandbox({}, platform="none"),
         )
         told = await bench.run(
@@ -637,16 +639,15 @@ def test_a_person_decides_about_escalation(tmp_path: Path, *, yes: bool) -> None
             sandbox_permissions="require_escalated",
             justification="May I?",
         )
-        ((action, reason),) = approver.asked
-        assert (msgspec.structs.asdict(action), reason) == (
-            {
-                "command": "touch a; echo hi",
-                "cwd": str(tmp_path),
-                "escalated": True,
-                "justification": "May I?",
-            },
-            "May I?",
+        asked = RunCommand(
+            command="touch a; echo hi",
+            cwd=str(tmp_path),
+            escalated=True,
+            justification="May I?",
         )
+        assert person.asked == [
+            Question(action=asked, reason="May I?", sandboxed=False)
+        ]
         if yes:
             assert told == report("Process exited with code 0", "hi\n", tokens=1)
         else:
@@ -686,7 +687,10 @@ def _obstacle() -> str:
     return subprocess.run(probe, capture_output=True, check=False).stderr.decode()
 
 
-@pytest.mark.skipif(bool(_obstacle()), reason=_obstacle())
+needs_sandbox = pytest.mark.skipif(bool(_obstacle()), reason=_obstacle())
+
+
+@needs_sandbox
 def test_a_command_in_the_sandbox_writes_in_the_workspace_only(tmp_path: Path) -> None:
     cwd = tmp_path.resolve() / "repo"
     cwd.mkdir()
@@ -694,9 +698,15 @@ def test_a_command_in_the_sandbox_writes_in_the_workspace_only(tmp_path: Path) -
     async def run() -> None:
         bench = Bench(cwd, mode="workspace-write")
         told = await bench.run("echo x > a; touch ../denied")
+        denied = bench.events.pop()
+        assert isinstance(denied, events.Blocked)
         why = "touch: cannot touch '../denied': Read-only file system\n"
         assert told.splitlines()[2] == "Process exited with code 1"
-        assert told.endswith(f"Output:\n{why}")
+        assert told.endswith(
+            f"Output:\n{why}\n[The sandbox blocked something: {cwd.parent}/denied "
+            "cannot be written: it lies outside of what the sandbox lets write. Nobody "
+            "can allow it now: do without it, or say in your answer what was blocked.]"
+        )
         assert bench.items == lifecycle(
             "/bin/sh -c 'echo x > a; touch ../denied'", why, 1
         )
@@ -707,6 +717,102 @@ def test_a_command_in_the_sandbox_writes_in_the_workspace_only(tmp_path: Path) -
 
     bounded(run)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "repo"]
+
+
+# --- blocked, and what then -----------------------------------------------------------
+
+
+def blocked_bench(cwd: Path, person: Person, approval: ApprovalPolicy) -> Bench:
+    return Bench(cwd, mode="read-only", approval=approval, person=person)
+
+
+@needs_sandbox
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_under_on_failure_a_blocked_command_may_run_again_outside(
+    tmp_path: Path, answer: Answer
+) -> None:
+    async def run() -> None:
+        person = Person(answer)
+        bench = blocked_bench(tmp_path, person, "on-failure")
+        told = await bench.run("touch a && echo made")
+        what = f"{tmp_path}/a cannot be written: the sandbox is read-only"
+        assert [q.action for q in person.asked] == [
+            RunAgain(command="touch a && echo made", cwd=str(tmp_path), blocked=what)
+        ]
+        assert [e for e in bench.events if isinstance(e, events.Blocked)] == [
+            events.Blocked(
+                item_id="item_1",
+                what=what,
+                remedy="To allow writing to the folder: -s workspace-write",
+            )
+        ]
+        assert (tmp_path / "a").exists() is (answer == "yes")
+        if answer == "yes":
+            assert told.endswith(
+                "Output:\nmade\n\n[The sandbox blocked the first run; the user allowed "
+                "this one without it.]"
+            )
+        else:
+            assert told.endswith(
+                f"[The sandbox blocked something: {what}. If the task needs it, call "
+                'again with sandbox_permissions="require_escalated" and a '
+                "justification; the command may have done a part of its work already.]"
+            )
+
+    bounded(run)
+
+
+@needs_sandbox
+@pytest.mark.parametrize("approval", ["never", "on-request"])
+def test_otherwise_nobody_is_asked_about_a_blocked_command(
+    tmp_path: Path, approval: ApprovalPolicy
+) -> None:
+    async def run() -> None:
+        person = Person("yes")
+        bench = blocked_bench(tmp_path, person, approval)
+        assert "[The sandbox blocked something" in await bench.run("touch a")
+        assert person.asked == []
+        assert not (tmp_path / "a").exists()
+
+    bounded(run)
+
+
+@needs_sandbox
+def test_the_end_of_a_background_command_tells_what_was_blocked(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = Bench(tmp_path, mode="read-only")
+        told = await bench.in_background("printf up; read x; touch a", "up", tty=True)
+        (number,) = re.findall(r"session ID (\d+)", told)
+        told = await bench.write(int(number), "go\n")
+        assert f"{tmp_path}/a cannot be written: the sandbox is read-only" in told
+
+    bounded(run)
+
+
+def test_an_answer_for_the_session_is_asked_for_once(tmp_path: Path) -> None:
+    async def run() -> None:
+        person = Person("session", "no")
+        bench = Bench(tmp_path, approval="untrusted", person=person)
+        for _ in range(2):
+            assert "Process exited with code 0" in await bench.run("touch a")
+        assert "rejected by user" in await bench.run("touch b")
+        assert len(person.asked) == len({"touch a", "touch b"})
+
+    bounded(run)
+
+
+def test_the_answer_stop_interrupts_the_turn(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = Bench(tmp_path, approval="untrusted", person=Person("stop"))
+        interrupted: list[bool] = []
+        bench.scope = msgspec.structs.replace(
+            bench.scope, interrupt=lambda: interrupted.append(True)
+        )
+        assert "rejected by user" in await bench.run("touch a")
+        assert interrupted == [True]
+        assert not (tmp_path / "a").exists()
+
+    bounded(run)
 
 
 # --- patches --------------------------------------------------------------------------

@@ -41,7 +41,7 @@ _FOREIGN = re.compile(
 # `cat: /a/b: Permission denied`, `touch: cannot touch 'a b': …`; `[Errno 30] …: '/a'`
 # of Python; `EROFS: …, open '/a'` of Node.js.
 _PATH_BEFORE = re.compile(
-    r"(?:['\"\u2018](?P<quoted>[^'\"\u2019]+)['\"\u2019]|(?P<bare>[^\s:'\"]+))$"
+    r"(?:['\"\u2018](?P<quoted>[^'\"\u2019]+)['\"\u2019]|(?P<bare>[^\s:'\"()]+))$"
 )
 _PATH_AFTER = re.compile(r"^[^'\"\n]{0,40}['\"](?P<quoted>[^'\"]+)['\"]")
 
