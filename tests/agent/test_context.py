@@ -76,6 +76,32 @@ def test_the_environment_says_what_the_sandbox_allows(
     )
 
 
+@pytest.mark.parametrize(
+    ("permissions", "words"),
+    [
+        (
+            Permissions(approval="on-request"),
+            'the user can let a command out of the sandbox: sandbox_permissions="require_'
+            'escalated" and a justification',
+        ),
+        (
+            Permissions(approval="untrusted"),
+            "the user is asked before every command that does not only read; the user "
+            'can let a command out of the sandbox: sandbox_permissions="require_escalated"'
+            " and a justification",
+        ),
+    ],
+)
+def test_the_environment_says_what_the_user_can_be_asked(
+    permissions: Permissions, words: str
+) -> None:
+    assert context.environment("/w", "bash", permissions) == user(
+        "<environment_context>\n  <cwd>/w</cwd>\n  <shell>bash</shell>\n"
+        "  <sandbox>read-only: nothing can be written, network off</sandbox>\n"
+        f"  <approvals>{words}</approvals>\n</environment_context>"
+    )
+
+
 def test_images_stand_before_the_prompt_and_unreadable_ones_are_named() -> None:
     message = context.prompt("what is it?", [("/a.png", "data:x"), ("/b.png", "")])
     assert message == Message(

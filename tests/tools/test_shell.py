@@ -872,7 +872,7 @@ def test_a_patch_as_a_command_is_sent_back(tmp_path: Path) -> None:
 
 
 def test_the_specs_are_short_and_name_what_they_take(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path, approval="on-request")
     specs = [bench.exec.spec, bench.stdin.spec]
     for spec, size in zip(specs, (1100, 500), strict=True):
         assert len(msgspec.json.encode(spec)) < size
@@ -885,3 +885,11 @@ def test_the_specs_are_short_and_name_what_they_take(tmp_path: Path) -> None:
         },
         {"session_id", "chars", "yield_time_ms", "max_output_tokens"},
     ]
+
+
+def test_where_nobody_is_asked_the_model_is_not_told_how_to(tmp_path: Path) -> None:
+    schema = Bench(tmp_path, approval="never").exec.spec.parameters or {}
+    assert set(schema["properties"]) == {
+        *("cmd", "workdir", "shell", "login", "tty", "yield_time_ms"),
+        "max_output_tokens",
+    }

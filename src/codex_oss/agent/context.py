@@ -96,11 +96,13 @@ def billions(model: str) -> float | None:
 
 def environment(cwd: str, shell: str, permissions: Permissions) -> Message:
     """Return what the model must know of the machine, as Codex phrases it."""
+    asked = _approvals(permissions)
     lines = [
         "<environment_context>",
         f"  <cwd>{cwd}</cwd>",
         f"  <shell>{shell}</shell>",
         f"  <sandbox>{_sandbox(permissions)}</sandbox>",
+        *([f"  <approvals>{asked}</approvals>"] if asked else []),
         "</environment_context>",
     ]
     return user("\n".join(lines))
@@ -116,6 +118,19 @@ def _sandbox(permissions: Permissions) -> str:
         case "workspace-write":
             roots = ", ".join((*permissions.writable_roots, *permissions.scratch))
             return f"only these can be written: {roots}; {network}"
+
+
+def _approvals(permissions: Permissions) -> str:
+    """Return what a person can be asked; nothing where nobody is asked."""
+    if permissions.approval == "never" or permissions.mode == "danger-full-access":
+        return ""
+    how = (
+        'the user can let a command out of the sandbox: sandbox_permissions="require_'
+        'escalated" and a justification'
+    )
+    if permissions.approval == "untrusted":
+        return f"the user is asked before every command that does not only read; {how}"
+    return how
 
 
 def prompt(text: str, images: list[tuple[str, str]]) -> Message:

@@ -45,14 +45,21 @@ RUN_PROPERTIES: _Properties = {
     "max_output_tokens": _NUMBER,
     "login": _FLAG,
     "shell": _TEXT,
+}
+ASK_PROPERTIES: _Properties = {
     "sandbox_permissions": {
         **_TEXT,
         "enum": ["use_default", "require_escalated"],
         "description": "require_escalated asks the user to run it unsandboxed",
     },
     "justification": {**_TEXT, "description": "The question to the user for that"},
-    "prefix_rule": {"type": "array", "items": _TEXT},
+    "prefix_rule": {
+        "type": "array",
+        "items": _TEXT,
+        "description": "First words of commands the user may allow for good",
+    },
 }
+"""Further parameters of ``exec_command`` where somebody can be asked."""
 WRITE_PROPERTIES: _Properties = {
     "session_id": _NUMBER,
     "chars": {**_TEXT, "description": "Such as y\\n; \\u0003 is Ctrl-C"},

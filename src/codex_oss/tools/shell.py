@@ -22,6 +22,7 @@ from codex_oss.tools.apply_patch import apply_text
 from codex_oss.tools.login import LOGIN, PLAIN
 from codex_oss.tools.output import BYTES_PER_TOKEN, Budget, line, rejected, report
 from codex_oss.tools.parameters import (
+    ASK_PROPERTIES,
     RUN_PROPERTIES,
     WRITE_PROPERTIES,
     RunArguments,
@@ -114,6 +115,11 @@ class Shell:
     def tools(self) -> "tuple[ExecCommand, WriteStdin]":
         """Return the tools; closing the first ends what still runs."""
         return ExecCommand(self), WriteStdin(self)
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether a person may be asked to let a command out of the sandbox."""
+        return self._permit.permissions.approval != "never"
 
     async def run(self, wanted: RunArguments, call_id: str, scope: Scope) -> Output:
         """Run a command; answer when it ends or its time is over."""
@@ -349,7 +355,8 @@ class ExecCommand:
     @property
     def spec(self) -> FunctionTool:
         """Name, description and parameters, as the model gets them."""
-        return function_tool("exec_command", RUN_PROPERTIES, required=("cmd",))
+        known = RUN_PROPERTIES | (ASK_PROPERTIES if self._shell.may_ask else {})
+        return function_tool("exec_command", known, required=("cmd",))
 
     async def run(self, call: Call, scope: Scope) -> Output:
         """Run the command; cancelling ends it."""
