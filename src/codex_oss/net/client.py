@@ -8,6 +8,7 @@ finds a peer that has died meanwhile.
 import asyncio
 import os
 from collections.abc import Iterable, Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
@@ -44,7 +45,7 @@ KEEP_IDLE_S = 60.0
 KEEP_PER_ROUTE = 64
 """How many of them: there are as many as requests were running at the same time."""
 MAX_URLS = 64
-"""Whose parts are remembered."""
+"""Whose parts are remembered, and heads of requests."""
 LINGER_S = 1.0
 """How long the rest of an answer may take for its connection to be kept."""
 
@@ -52,6 +53,7 @@ _OK = range(200, 300)
 _FAULT = range(500, 600)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _SAME_METHOD = (307, 308)
+_WITHOUT_BODY = ("GET", "HEAD", "DELETE")
 _CREDENTIALS = ("authorization", "cookie", "proxy-authorization")
 _EXCERPT_CHARS = 300
 
@@ -78,7 +80,9 @@ class Client:
         env = os.environ if env is None else env
         self._dialer = Dialer(env)
         self._proxies = proxies.from_env(env)
-        self._urls: dict[str, Url] = {}
+        # The same server is asked again and again: its URL and head are made once.
+        self._parse = lru_cache(MAX_URLS)(urls.parse)
+        self._start = lru_cache(MAX_URLS)(_start)
         self._idle: dict[_Route, list[Connection]] = {}
         self._lingering: set[Connection] = set()
 
@@ -163,43 +167,30 @@ class Client:
 
     # --- one exchange ------------------------------------------------------------
 
-    def _parse(self, text: str) -> Url:
-        url = self._urls.get(text)
-        if url is None:
-            if len(self._urls) >= MAX_URLS:
-                self._urls.clear()
-            url = self._urls[text] = urls.parse(text)
-        return url
-
     async def _exchange(self, ask: _Ask) -> Reply:
         proxy = self._proxies.find(ask.url)
         route = (ask.url.origin, proxy)
-        data = _encode(ask, proxy if ask.url.scheme == "http" else None)
-        kept = self._take(route)
-        if kept is not None:
+        through = proxy if ask.url.scheme == "http" else None
+        data = self._start(ask.method, ask.url, ask.headers, through)
+        if ask.body or ask.method not in _WITHOUT_BODY:
+            data = b"%bcontent-length: %d\r\n\r\n%b" % (data, len(ask.body), ask.body)
+        else:
+            data += b"\r\n"
+        kept = connection = self._take(route)
+        while True:
+            if connection is None:
+                connection = await self._dialer.connect(ask.url, proxy, ask.connect_s)
             try:
-                return await self._ask(kept, ask, route, data)
-            except StreamCut:
-                # The server had closed it before our request came: once more.
-                if kept.received or not kept.closed_by_peer:
+                connection.send(ask.method, data)
+                await connection.head(ask.first_byte_s)
+            except BaseException as error:
+                connection.abort()
+                if kept is None or not _came_too_late(kept, error):
                     raise
-        fresh = await self._dialer.connect(ask.url, proxy, ask.connect_s)
-        return await self._ask(fresh, ask, route, data)
-
-    async def _ask(
-        self, connection: Connection, ask: _Ask, route: _Route, data: bytes
-    ) -> Reply:
-        try:
-            connection.send(ask.method, data)
-            await connection.head(ask.first_byte_s)
-        except BaseException:
-            connection.abort()
-            raise
-
-        def give_back(connection: Connection, linger: bool) -> None:  # noqa: FBT001
-            self._keep(route, connection, linger=linger)
-
-        return Reply(connection, ask.url, ask.idle_s, give_back)
+                kept = connection = None
+            else:
+                keep = partial(self._keep, route)
+                return Reply(connection, ask.url, ask.idle_s, keep)
 
     async def _json(
         self, method: str, url: str, headers: Headers, body: bytes, timeout_s: float
@@ -232,7 +223,7 @@ class Client:
         self._idle.pop(route, None)
         return None
 
-    def _keep(self, route: _Route, connection: Connection, *, linger: bool) -> None:
+    def _keep(self, route: _Route, connection: Connection, linger: bool) -> None:  # noqa: FBT001  what `Reply` calls
         if linger and not connection.complete and not connection.lost:
             self._lingering.add(connection)
             connection.linger(LINGER_S, lambda ended: self._after(route, ended))
@@ -249,14 +240,23 @@ class Client:
 
     def _after(self, route: _Route, connection: Connection) -> None:
         self._lingering.discard(connection)
-        self._keep(route, connection, linger=False)
+        self._keep(route, connection, False)
 
 
-def _encode(ask: _Ask, proxy: Proxy | None) -> bytes:
-    target = str(ask.url) if proxy else ask.url.target
-    lines = [f"{ask.method} {target} HTTP/1.1", f"host: {ask.url.authority}"]
+def _came_too_late(kept: Connection, error: BaseException) -> bool:
+    """Return whether a server had closed a kept connection before our request came."""
+    cut = isinstance(error, StreamCut)
+    return cut and kept.closed_by_peer and not kept.received
+
+
+def _start(
+    method: str, url: Url, headers: tuple[tuple[str, str], ...], proxy: Proxy | None
+) -> bytes:
+    """Return the head of a request, but for its length and its end."""
+    target = str(url) if proxy else url.target
+    lines = [f"{method} {target} HTTP/1.1", f"host: {url.authority}"]
     plain = True
-    for name, value in ask.headers:
+    for name, value in headers:
         line = f"{name}: {value}"
         if not (line.isascii() and line.isprintable()):
             _check(name, line)
@@ -266,10 +266,8 @@ def _encode(ask: _Ask, proxy: Proxy | None) -> bytes:
         lines.append("accept-encoding: identity")
     if proxy and proxy.authorization:
         lines.append(f"proxy-authorization: {proxy.authorization}")
-    if ask.body or ask.method not in ("GET", "HEAD", "DELETE"):
-        lines.append(f"content-length: {len(ask.body)}")
-    lines.append("\r\n")
-    return "\r\n".join(lines).encode("latin-1") + ask.body
+    lines.append("")
+    return "\r\n".join(lines).encode("latin-1")
 
 
 def _check(name: str, line: str) -> None:

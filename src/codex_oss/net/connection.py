@@ -82,14 +82,17 @@ class Connection(asyncio.BufferedProtocol):
         self._waiter: asyncio.Future[_Word] | None = None
         self._idle = True
         self._turn = 0
-        self._begin("")
-
-    def _begin(self, method: str) -> None:
-        self._method = method
         self._body: list[bytes] = []
         # Of C: no frame of Python is made for each chunk of a body.
         self.on_body = self._body.append
-        self._parser = HttpResponseParser(self)
+        self.complete = self.reusable = False
+        self._begin("")
+
+    def _begin(self, method: str) -> None:
+        if not (self.complete and self.reusable):  # else it expects the next answer
+            self._parser = HttpResponseParser(self)
+        self._method = method
+        self._body.clear()
         self.received = False
         self.status = 0
         self.headers: dict[str, str] = {}
@@ -100,12 +103,9 @@ class Connection(asyncio.BufferedProtocol):
         self._held = 0
         self._put: Callable[[bytes], bool] | None = None
         self._raised: BaseException | None = None
-        self._idle_s = 0.0
-        self._full = False
         self._paused = False
         self._head_bytes = 0
-        self._has_head = False
-        self._sized = False
+        self._has_head = self._sized = False
 
     # --- for the client ----------------------------------------------------------
 

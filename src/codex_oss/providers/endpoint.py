@@ -1,6 +1,7 @@
 """A provider made ready to be asked: its URLs, its headers, its key, its retries."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from urllib.parse import urlencode
 
 import msgspec
@@ -119,6 +120,7 @@ def endpoint(site: Site, path: str, client: Client, pause: Pause) -> "Endpoint":
         pause=pause,
         url=site.url(path),
         headers=tuple((_JSON_TO_EVENTS | dict(site.headers)).items()),
+        nearby=urls.is_loopback(site.host),
     )
 
 
@@ -132,6 +134,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     """Query and all."""
     headers: tuple[tuple[str, str], ...]
+    nearby: bool
+    """Whether the server is on this machine."""
 
     def asked(self, model: str) -> Asked:
         """Return what messages say of a request for ``model``."""
@@ -157,9 +161,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             note(Retried(reason=str(error), delay_s=error.delay_s or 0))
 
         return await retrying(
-            lambda: self._ask(model, body),
+            partial(self._ask, model, body),
             limit=self.site.provider.request_max_retries,
-            nearby=urls.is_loopback(self.site.host),
+            nearby=self.nearby,
             pause=self.pause,
             failed=failed,
         )
