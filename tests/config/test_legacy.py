@@ -110,24 +110,16 @@ def workspace(**settings: Any) -> dict[str, Any]:
             '1: `approval_policy = "auto-edit"` is now `approval_policy = "untrusted"`',
         ),
         (
-            "[approval_policy.granular]\nrules = false",
-            {},
-            (
-                "2: `approval_policy.granular` is read as "
-                '`approval_policy = "on-request"`, which asks for every category'
-            ),
-        ),
-        (
             'oss_provider = "ollama-chat"',
             {"oss_provider": "ollama"},
             '1: `oss_provider = "ollama-chat"` is now `oss_provider = "ollama"`',
         ),
         (
             'default_permissions = "mine"',
-            {},
+            {"default_permissions": "mine"},
             (
-                "1: `default_permissions` has no effect; set `sandbox_mode` and "
-                "`[sandbox_workspace_write]`"
+                "1: `default_permissions`: only the paths that this profile denies "
+                "count; for the rest set `sandbox_mode` and `[sandbox_workspace_write]`"
             ),
         ),
     ],

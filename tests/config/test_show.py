@@ -39,7 +39,7 @@ def test_what_is_set_comes_first_with_its_origin(run: Run) -> None:
 def test_every_key_is_shown(run: Run) -> None:
     text = render(run())
     shown = {line.partition(" ")[0].partition(".")[0] for line in text.splitlines()}
-    tables = {"profiles", "projects", "mcp_servers", "features", "tui"}
+    tables = {"profiles", "projects", "mcp_servers", "features", "permissions", "tui"}
     assert set(Config.__struct_fields__) - tables <= shown
 
 

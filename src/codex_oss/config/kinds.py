@@ -39,11 +39,12 @@ def _members(kind: Kind) -> list[Kind]:
 
 
 def struct_of(kind: Kind) -> type[msgspec.Struct] | None:
-    """Return the struct that describes a table, if one does."""
+    """Return the struct that describes a table, if one does; also one of a union."""
     kind = bare(kind)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return kind
-    return None
+    structs = (struct_of(member) for member in _members(kind))
+    return next(filter(None, structs), None)
 
 
 def child(kind: Kind, name: str) -> Kind | None:

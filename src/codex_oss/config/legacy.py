@@ -114,7 +114,6 @@ def modernize(layer: Tree) -> list[str]:
         warnings += _respell(layer, value)
     warnings += _permissions_list(layer)
     warnings += _permissions_name(layer)
-    warnings += _granular(layer)
     return warnings
 
 
@@ -161,27 +160,17 @@ def _respell(layer: Tree, value: Respelled) -> list[str]:
     return [f"{found.origin}: {was} is now {now}"]
 
 
-def _granular(layer: Tree) -> list[str]:
-    """Read the table ``approval_policy.granular`` as ``on-request``: it asks more."""
-    node = layer.get("approval_policy")
-    if not isinstance(node, dict) or "granular" not in node:
-        return []
-    origin = _origin(node)
-    layer["approval_policy"] = Leaf("on-request", origin)
-    now = '`approval_policy = "on-request"`, which asks for every category'
-    return [f"{origin}: `approval_policy.granular` is read as {now}"]
-
-
 def _permissions_name(layer: Tree) -> list[str]:
     """Read ``default_permissions`` as a sandbox mode where it names one."""
     found = leaf(layer, "default_permissions")
     if found is None:
         return []
-    pop(layer, ("default_permissions",))
     mode = PERMISSION_MODES.get(str(found.value))
     if mode is None:
+        told = "only the paths that this profile denies count; for the rest set"
         now = "`sandbox_mode` and `[sandbox_workspace_write]`"
-        return [f"{found.origin}: `default_permissions` has no effect; set {now}"]
+        return [f"{found.origin}: `default_permissions`: {told} {now}"]
+    pop(layer, ("default_permissions",))
     layer.setdefault("sandbox_mode", Leaf(mode, found.origin))
     return []
 

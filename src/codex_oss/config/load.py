@@ -6,7 +6,7 @@ profile's ``$CODEX_HOME/NAME.config.toml``.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -23,9 +23,11 @@ from codex_oss.config.provider import Provider
 from codex_oss.config.schema import Config, TrustLevel
 from codex_oss.config.tree import Leaf, Tree, get, leaf, leaves, merge, table
 from codex_oss.errors import ConfigError
-from codex_oss.policy import SandboxMode
+from codex_oss.policy import ApprovalPolicy, Granular, SandboxMode
 
 FILE_NAME = "config.toml"
+_DENIED = ("deny", "none")
+"""Words of a permission profile's ``filesystem`` for what cannot be read."""
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +129,27 @@ def sandbox_mode(config: Config, path: str) -> SandboxMode:
     if config.sandbox_mode is not None:
         return config.sandbox_mode
     return "workspace-write" if trust_level(config, path) else "read-only"
+
+
+def approval_policy(config: Config) -> ApprovalPolicy | Granular:
+    """Return when a person is asked, of the two ways to write it."""
+    policy = config.approval_policy
+    return policy if isinstance(policy, str) else policy.granular
+
+
+def deny_read(config: Config) -> list[str]:
+    """Return what may not be read, as written: paths and names of presets.
+
+    The paths that the permission profile in effect denies come after our own key's.
+    """
+    profile = config.permissions.get(config.default_permissions or "", {})
+    files = profile.get("filesystem")
+    entries = cast("dict[str, object]", files) if isinstance(files, dict) else {}
+    named = [path for path, access in entries.items() if access in _DENIED]
+    return [
+        *config.sandbox_deny_read,
+        *(path for path in named if path.startswith(("/", "~"))),
+    ]
 
 
 def _shown(home: Path, env: Mapping[str, str]) -> str:

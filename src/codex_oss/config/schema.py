@@ -11,7 +11,7 @@ import msgspec
 
 from codex_oss.config.builtin import DEFAULT_PROVIDER
 from codex_oss.config.provider import Provider
-from codex_oss.policy import ApprovalPolicy, SandboxMode
+from codex_oss.policy import ApprovalPolicy, Granular, SandboxMode
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
@@ -32,6 +32,29 @@ class SandboxWorkspaceWrite(msgspec.Struct, frozen=True, kw_only=True):
     """Do not make ``$TMPDIR`` writable."""
     exclude_slash_tmp: bool = False
     """Do not make ``/tmp`` writable."""
+
+
+class SandboxLinux(msgspec.Struct, frozen=True, kw_only=True):
+    """How commands are isolated on Linux. codex-oss only."""
+
+    fallback: Literal["landlock", "deny"] = "landlock"
+    """Where bubblewrap does not work: ``landlock`` isolates with less (settings in a
+    writable folder are not protected, and a person is asked before
+    ``workspace-write``); ``deny`` runs nothing."""
+    filter: Literal["loopback", "strict"] = "loopback"
+    """What commands without network may do with sockets: ``loopback`` lets them talk
+    among themselves, so that tests with a local server work; ``strict`` refuses all
+    but sockets between a command and its own children."""
+    allow_ptrace: bool = False
+    """Let debuggers and tracers (``gdb``, ``strace``) work on a command's own
+    processes. Only with bubblewrap."""
+
+
+class GranularApproval(msgspec.Struct, frozen=True, kw_only=True):
+    """``approval_policy`` as a table: ``approval_policy = {granular = {…}}``."""
+
+    granular: Granular = Granular()
+    """Asks as ``on-request`` does, but not every kind of question."""
 
 
 class ShellEnvironmentPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,13 +260,28 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     profiles: dict[str, dict[str, Any]] = {}
     """Named sets of these keys, chosen by ``-p NAME`` or ``profile``. The file
     ``$CODEX_HOME/NAME.config.toml`` says the same and counts before the table."""
-    approval_policy: ApprovalPolicy = "on-request"
-    """When a person is asked before a command runs; ``exec`` never asks."""
+    approval_policy: ApprovalPolicy | GranularApproval = "on-request"
+    """When a person is asked before a command runs: see
+    [approvals](approvals.md). ``exec`` asks only with ``-a``."""
     sandbox_mode: SandboxMode | None = None
     """What commands may write to. Unset: ``workspace-write`` in a project that has a
     ``trust_level``, else ``read-only``."""
     sandbox_workspace_write: SandboxWorkspaceWrite = SandboxWorkspaceWrite()
     """What ``workspace-write`` allows besides the workspace."""
+    sandbox_deny_read: tuple[str, ...] = ("secrets",)
+    """What commands in the sandbox cannot read: paths (``~`` is your home) and
+    ``secrets``, which stands for keys and passwords in their usual places. ``[]``: they
+    read all that you can. codex-oss only."""
+    sandbox_linux: SandboxLinux = SandboxLinux()
+    """How commands are isolated on Linux. codex-oss only."""
+    default_permissions: str | None = None
+    """The permission profile in effect: ``:read-only``, ``:workspace`` and
+    ``:danger-full-access`` are values of ``sandbox_mode``; of your own in
+    ``permissions``, see there."""
+    permissions: dict[str, dict[str, Any]] = {}
+    """Permission profiles by name. Of the one that ``default_permissions`` names, the
+    paths that ``filesystem`` gives as ``deny`` cannot be read; nothing else of it has
+    an effect."""
     allow_login_shell: bool = True
     """Whether commands may run in a login shell."""
     background_terminal_max_timeout: Count = 300_000
@@ -322,7 +360,6 @@ IGNORED: frozenset[str] = frozenset(
         "model_post_turn_compact_threshold_percent",
         "notice",
         "otel",
-        "permissions",
         "personality",
         "plan_mode_reasoning_effort",
         "plugins",
