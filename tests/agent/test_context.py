@@ -76,20 +76,18 @@ def test_the_environment_says_what_the_sandbox_allows(
     )
 
 
+ASKS = (
+    "the user can let a command out of the sandbox: "
+    'sandbox_permissions="require_escalated" and a justification'
+)
+ALWAYS = "the user is asked before every command that does not only read"
+
+
 @pytest.mark.parametrize(
     ("permissions", "words"),
     [
-        (
-            Permissions(approval="on-request"),
-            'the user can let a command out of the sandbox: sandbox_permissions="require_'
-            'escalated" and a justification',
-        ),
-        (
-            Permissions(approval="untrusted"),
-            "the user is asked before every command that does not only read; the user "
-            'can let a command out of the sandbox: sandbox_permissions="require_escalated"'
-            " and a justification",
-        ),
+        (Permissions(approval="on-request"), ASKS),
+        (Permissions(approval="untrusted"), f"{ALWAYS}; {ASKS}"),
     ],
 )
 def test_the_environment_says_what_the_user_can_be_asked(

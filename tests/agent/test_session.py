@@ -12,10 +12,12 @@ from codex_oss.agent.context import Frame
 from codex_oss.agent.session import INTERRUPTED, Parts, Session
 from codex_oss.errors import ContextOverflow, ServerFault, StreamCut
 from codex_oss.items import (
+    Call,
     CustomToolCall,
     CustomToolCallOutput,
     FunctionCall,
     FunctionCallOutput,
+    InputText,
     Item,
     Message,
     OutputText,
@@ -23,7 +25,7 @@ from codex_oss.items import (
     SummaryText,
     user,
 )
-from codex_oss.ports import Output, Tool
+from codex_oss.ports import Output, Scope, Tool
 from codex_oss.wire import responses
 from fakes import (
     FakeClock,
@@ -345,6 +347,39 @@ def test_an_interrupt_stops_what_runs_and_keeps_what_was_said() -> None:
     assert rig.session.history[-1] == FunctionCallOutput(
         call_id="c1", output="aborted by user"
     )
+
+
+def test_a_tool_can_end_the_turn() -> None:
+    class Refused(FakeTool):
+        async def run(self, call: Call, scope: Scope) -> Output:
+            scope.interrupt()
+            return await super().run(call, scope)
+
+    model = ScriptedModel([called("ask"), finished()])
+    told = Rig(model, [Refused("ask")]).submit()
+    assert told[-1] == events.TurnFailed(error=events.Failure(INTERRUPTED))
+    assert len(model.requests) == 1
+
+
+def test_a_remark_of_a_tool_stands_behind_the_outputs_of_all_calls() -> None:
+    class Remarking(FakeTool):
+        async def run(self, call: Call, scope: Scope) -> Output:
+            scope.remark("saved")
+            return await super().run(call, scope)
+
+    model = ScriptedModel(
+        [called("a", call_id="c1"), called("b", call_id="c2"), finished()],
+        [said("done"), finished()],
+    )
+    rig = Rig(model, [Remarking("a"), FakeTool("b")])
+    rig.submit()
+    remark = Message(role="developer", content=[InputText(text="saved")])
+    assert model.requests[1].input[-3:] == [
+        FunctionCallOutput(call_id="c1", output="ok"),
+        FunctionCallOutput(call_id="c2", output="ok"),
+        remark,
+    ]
+    assert list(rig.session.history).count(remark) == 1
 
 
 def test_tools_hear_of_the_end_of_every_turn_and_of_the_session() -> None:
