@@ -1,5 +1,6 @@
 """House rules on start-up: what a command may import before it does anything."""
 
+import gc
 import os
 import re
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from codex_oss.cli import main
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 
@@ -63,13 +66,23 @@ def test_printing_the_version_imports_next_to_nothing() -> None:
     assert own == {"codex_oss", "codex_oss.cli"}
 
 
+def test_garbage_is_looked_for_again_after_a_command() -> None:
+    assert gc.isenabled()
+    assert main(["--help"]) == 0
+    assert gc.isenabled()
+
+
 NOT_FOR_A_BRIDGE = {
     "PIL",
     "codex_oss.agent.turn",
+    "codex_oss.bridge.inspector.pages",
+    "codex_oss.bridge.service.install",
     "codex_oss.engines",
     "codex_oss.exec_mode",
     "codex_oss.sandbox",
     "concurrent.futures.process",
+    "hashlib",
+    "http",
     "http.client",
     "importlib.metadata",
     "redis",

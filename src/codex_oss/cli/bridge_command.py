@@ -64,8 +64,6 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _serve(call: Call, err: TextIO) -> int:
-    # Nothing that is imported is ever garbage: looking for some costs 10 ms.
-    gc.disable()
     # Only who serves pays for what serves.
     from codex_oss.wiring.bridge import serve  # noqa: PLC0415
 

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 from pathlib import Path
@@ -47,6 +48,9 @@ async def _exec(
     job: wiring.Job, options: argparse.Namespace, prompt: str, images: list[str]
 ) -> int:
     opened, last = await _open(job), options.output_last_message
+    # What is there now stays, and need not be looked through again.
+    gc.freeze()
+    gc.enable()
     try:
         return await exec_run.run(
             opened.session,
