@@ -9,7 +9,7 @@ from codex_oss.providers.dialect import ChatDialect, EventsDecoder, WholeDecoder
 from codex_oss.translate.quirks import Quirks
 from codex_oss.wire import chat
 
-HELLO = chat.Chunk(choices=[chat.Choice(chat.Delta(content="hello"))])
+HELLO = "hello"
 STOP = chat.Chunk(choices=[chat.Choice(chat.Delta(), finish_reason="stop")])
 STREAM = (
     b'data: {"choices":[{"delta":{"content":"hello"}}]}\n\n'

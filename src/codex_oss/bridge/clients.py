@@ -1,6 +1,7 @@
 """Who asks: the Codex CLI, which has rules of its own for errors, or anybody else."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -8,6 +9,8 @@ ANYBODY = "api"
 """The name of a client that does not say who it is."""
 NAME_LIMIT = 48
 """Characters of a client's name that are shown."""
+KEPT_NAMES = 64
+"""Clients whose names were looked at once already."""
 
 _CODEX = "codex"
 
@@ -30,18 +33,21 @@ def caller_of(headers: Mapping[str, str]) -> Caller:
 
     Source: the headers of the Codex CLI 0.148 to 0.169.
     """
-    originator = headers.get("originator", "")
-    agent = headers.get("user-agent", "").partition(" ")[0]
-    codex = originator.startswith(_CODEX) or agent.startswith(_CODEX)
-    # codex-oss itself translates; it must not be taken for the Codex CLI.
-    codex = codex and not agent.startswith("codex-oss")
+    name, codex = _who(headers.get("originator", ""), headers.get("user-agent", ""))
     return Caller(
-        name=_plain(originator if codex and originator else agent) or ANYBODY,
+        name=name,
         codex=codex,
         thread=headers.get("thread-id", "") or headers.get("session-id", ""),
         subagent=headers.get("x-openai-subagent", ""),
     )
 
 
-def _plain(name: str) -> str:
-    return "".join(char for char in name if char.isprintable())[:NAME_LIMIT]
+@lru_cache(maxsize=KEPT_NAMES)
+def _who(originator: str, user_agent: str) -> tuple[str, bool]:
+    agent = user_agent.partition(" ")[0]
+    codex = originator.startswith(_CODEX) or agent.startswith(_CODEX)
+    # codex-oss itself translates; it must not be taken for the Codex CLI.
+    codex = codex and not agent.startswith("codex-oss")
+    name = originator if codex and originator else agent
+    plain = "".join(char for char in name if char.isprintable())[:NAME_LIMIT]
+    return plain or ANYBODY, codex

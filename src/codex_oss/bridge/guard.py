@@ -6,6 +6,7 @@ choose the ``Host`` of a name that was pointed here (DNS rebinding), nor hide it
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -17,6 +18,9 @@ COOKIE = "codex_oss_bridge"
 
 CREDENTIALS = frozenset(("authorization", "api-key", "cookie"))
 """The headers in which a client may send the key."""
+
+KEPT_NAMES = 64
+"""Values of ``Host`` and ``Origin`` that were looked at once already."""
 
 _FORBIDDEN = 403
 _UNAUTHORIZED = 401
@@ -99,6 +103,7 @@ def _cookie(headers: Mapping[str, str]) -> str:
     return ""
 
 
+@lru_cache(maxsize=KEPT_NAMES)
 def _is_here(authority: str) -> bool:
     host = authority.rpartition(":")[0] if _has_port(authority) else authority
     host = host.strip("[]").lower().rstrip(".")

@@ -6,7 +6,6 @@ as the model lives.
 
 import os
 from collections.abc import AsyncGenerator, Callable
-from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -25,6 +24,7 @@ from codex_oss.net import Reply
 from codex_oss.ports import Outlet
 from codex_oss.providers.dialect import ChatDialect, Decoder, Dialect, Prober
 from codex_oss.providers.endpoint import Endpoint
+from codex_oss.providers.probe import Probed
 from codex_oss.providers.tap import Tap, pour_twice
 from codex_oss.translate.again import asked_again, without_tools
 from codex_oss.translate.counts import truncated
@@ -70,6 +70,7 @@ class ChatModel:
         self._mending = mending or Mending()
         self._tool_mode: ToolMode = endpoint.site.provider.tool_mode
         self._left_out: set[str] = set()
+        self._flags: tuple[object, Quirks] | None = None
         self._mapped: tuple[object, ToolMap] | None = None
         self._thinks = False
         """Whether the last answer that tells ended thinking that it never began."""
@@ -141,8 +142,9 @@ class ChatModel:
         while True:
             quirks = self._dialect.quirks(await self._quirks(request))
             sent = to_chat(request, tools, quirks)
-            leave = dict.fromkeys(self._left_out)
-            sent = msgspec.structs.replace(sent, **leave)
+            if self._left_out:
+                leave = dict.fromkeys(self._left_out)
+                sent = msgspec.structs.replace(sent, **leave)
             try:
                 reply, decoder = await self._send(request.model, sent, note)
             except (BadRequest, NotFound) as error:
@@ -197,10 +199,16 @@ class ChatModel:
 
     async def _quirks(self, request: responses.Request) -> Quirks:
         server = await self._probe.server()
-        quirks = _quirks_for(server.server, request.model)
         constrained = self._tool_mode == "constrained"
         if self._tool_mode == "auto" and request.tools:
             constrained = await self._probe.tools() is False
+        known = (server, request.model, constrained, self._thinks)
+        if self._flags is None or self._flags[0] != known:
+            self._flags = (known, self._changed(server, request.model, constrained))
+        return self._flags[1]
+
+    def _changed(self, server: Probed, model: str, constrained: bool) -> Quirks:  # noqa: FBT001
+        """Return the flags of a model, as far as they depend on more than names."""
         changes: dict[str, Any] = {"mending": self._mending}
         if self._thinks:
             changes["think_opened"] = True
@@ -208,7 +216,7 @@ class ChatModel:
             changes["tool_mode"] = "constrained"
         if server.vision is False:
             changes["images"] = False
-        return msgspec.structs.replace(quirks, **changes)
+        return msgspec.structs.replace(quirks_for(server.server, model), **changes)
 
     def _adapt(self, sent: chat.Request, quirks: Quirks, said: str) -> bool:
         """Take note of what was refused; return whether to ask again without it."""
@@ -246,9 +254,6 @@ def new_id(prefix: str) -> str:
     Ids of one process differ in their number, those of two in the noise.
     """
     return f"{prefix}{_noise}{_number():010x}"
-
-
-_quirks_for = lru_cache(maxsize=64)(quirks_for)
 
 
 class _Asked(msgspec.Struct, frozen=True):

@@ -162,8 +162,10 @@ class EventsDecoder:
                 self.ended = True
                 break
             if piece := _decode(data):
-                pieces.append(piece)
-                self._pattern.learn(data, piece)
+                text = piece.only_text if isinstance(piece, chat.Chunk) else ""
+                pieces.append(text or piece)
+                if text:
+                    self._pattern.learn(data, text)
         return pieces
 
 

@@ -81,7 +81,10 @@ class _Writer:
 
     def _rules(self, request: responses.Request) -> list[str]:
         """Return what must be said in words, for the server has no field for it."""
-        form, offered = answer_form(request), offered_in(self._tools)
+        form = answer_form(request)
+        if not form and not self._constrained:
+            return []
+        offered = offered_in(self._tools)
         rules: list[str] = []
         unsent = self._constrained or not sends_form(self._tools, self._quirks)
         if form and offered and unsent:

@@ -65,6 +65,8 @@ def brought(request: responses.Request) -> list[responses.Tool]:
     """
     offered = [i for i in request.input if isinstance(i, AdditionalTools)]
     found = [i for i in request.input if isinstance(i, ToolSearchOutput)]
+    if not offered and not found:
+        return []
     return [
         responses.tool_from(tool) for item in (*offered, *found) for tool in item.tools
     ]
@@ -90,6 +92,7 @@ class ToolMap:
         self._functions: list[chat.FunctionTool] = []
         self._by_tool: dict[tuple[str | None, str], str] = {}
         self._bare: dict[str, list[Target]] = {}
+        self._schemas: dict[str, dict[str, Any] | None] = {}
         for tool in tools or []:
             match tool:
                 case responses.FunctionTool() | responses.CustomTool():
@@ -131,6 +134,7 @@ class ToolMap:
     def _enter(self, target: Target, tool: chat.FunctionTool) -> None:
         name = tool.function.name
         self._targets[name] = target
+        self._schemas[name] = target.schema
         self._by_tool[target.namespace, target.name] = name
         self._bare.setdefault(target.name, []).append(target)
         self._functions.append(tool)
@@ -147,7 +151,7 @@ class ToolMap:
     @property
     def schemas(self) -> Mapping[str, dict[str, Any] | None]:
         """The functions' names in the order of the request, with their arguments."""
-        return {name: target.schema for name, target in self._targets.items()}
+        return self._schemas
 
     def chat_tools(self, *, bounds: bool = True) -> list[chat.FunctionTool]:
         """Return the functions to offer, in the order of the request.

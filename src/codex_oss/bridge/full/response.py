@@ -31,6 +31,10 @@ class _Reasoning(msgspec.Struct, kw_only=True):
     summary: str | None
 
 
+_PLAIN = _Text(format={"type": "text"}, verbosity="medium")
+_NO_REASONING = _Reasoning(effort=None, summary=None)
+
+
 class _Constant(msgspec.Struct, kw_only=True):
     """What stays the same from the first event of a response to the last."""
 
@@ -112,7 +116,7 @@ class Frame:
         self._completed_at: int | None = None
         constant = _constant(request, extras, self.blank, store=store, lean=lean)
         self._tail = b"," + responses.encode(constant)[1:]
-        self._opening = self.encode(self.blank)
+        self._opening = b""
 
     def encode(self, response: responses.Response) -> bytes:
         """Return a response as JSON. Its id, time and model are the frame's."""
@@ -131,9 +135,10 @@ class Frame:
     def life_event(self, event: LifeEvent, number: int) -> bytes:
         """Return an event that holds a response, as a frame of the stream."""
         response = event.response
-        opening = response is self.blank
-        body = self._opening if opening else self.encode(response)
-        return encode_life_event(event, number, body)
+        if response is not self.blank:
+            return encode_life_event(event, number, self.encode(response))
+        self._opening = self._opening or self.encode(response)
+        return encode_life_event(event, number, self._opening)
 
 
 def _constant(
@@ -154,12 +159,12 @@ def _constant(
         tool_choice=request.tool_choice or "auto",
         truncation=extras.truncation or "disabled",
         parallel_tool_calls=_given(request.parallel_tool_calls, True),
-        text=_text(request.text or responses.TextParams()),
+        text=_text(request.text),
         top_p=_given(request.top_p, 1.0),
         presence_penalty=_given(extras.presence_penalty, 0.0),
         frequency_penalty=_given(extras.frequency_penalty, 0.0),
         temperature=_given(request.temperature, 1.0),
-        reasoning=_reasoning(request.reasoning or responses.ReasoningParams()),
+        reasoning=_reasoning(request.reasoning),
         user=extras.user,
         max_output_tokens=request.max_output_tokens or None,
         max_tool_calls=extras.max_tool_calls,
@@ -175,14 +180,20 @@ def _given(value: T | None | msgspec.UnsetType, default: T) -> T:
     return default if value is None or value is UNSET else value
 
 
-def _text(given: responses.TextParams) -> _Text:
+def _text(given: responses.TextParams | None | msgspec.UnsetType) -> _Text:
+    if not given:
+        return _PLAIN
     form = given.format or {"type": "text"}
     if form.get("type") == "json_schema":
         form = {"description": None, "strict": False, **form}
     return _Text(format=form, verbosity=given.verbosity or "medium")
 
 
-def _reasoning(given: responses.ReasoningParams) -> _Reasoning:
+def _reasoning(
+    given: responses.ReasoningParams | None | msgspec.UnsetType,
+) -> _Reasoning:
+    if not given:
+        return _NO_REASONING
     return _Reasoning(effort=given.effort or None, summary=given.summary or None)
 
 

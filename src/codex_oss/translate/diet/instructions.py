@@ -39,6 +39,11 @@ class _Section(msgspec.Struct, frozen=True):
 
 def instructions(level: SmallLevel, offered: Collection[str]) -> str:
     """Return our instructions for a model that is offered these tools."""
+    return _instructions(level, frozenset(offered))
+
+
+@lru_cache(maxsize=16)  # each request of a conversation has the same tools
+def _instructions(level: SmallLevel, offered: frozenset[str]) -> str:
     sections = _SECTIONS[level]
     return "\n\n".join(each.text for each in sections if each.told(offered))
 

@@ -59,6 +59,9 @@ class ToolSlimmer(Protocol):
 SMALL_WINDOW = 8192
 """Tokens of a context in which "safe" would leave too little: it is "aggressive"."""
 
+_NO_TOOLS: list[responses.Tool] = []
+"""One list, so that what was made of it is found again."""
+
 BYTES_PER_TOKEN = 4
 """Right within a tenth for English, a third for schemas; too low for other scripts."""
 IMAGE_TOKENS = 1000
@@ -88,7 +91,7 @@ def slim(
     if level == "safe" and window is not None and window <= SMALL_WINDOW:
         level = "aggressive"
     modes = _modes(request.input) if codex else frozenset[Mode]()
-    given = request.tools or []
+    given = request.tools or _NO_TOOLS
     tools = toolset(given, level, codex=codex, modes=modes) or UNSET
     if not codex:
         return msgspec.structs.replace(request, tools=tools)

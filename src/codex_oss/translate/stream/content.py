@@ -22,6 +22,7 @@ THINK_TAGS = {
 }
 OPENING, CLOSING = "<think>", "</think>"
 _TAGS = tuple(THINK_TAGS)
+_TAG_STARTS = tuple({tag[0] for tag in _TAGS})
 _QUOTES = ("`", '"', "'")
 _MARKS = frozenset((CLOSING[0], *found.FIRST_CHARACTERS))
 DECIDED = 64
@@ -135,25 +136,24 @@ class Content:
     def _begin_inside(self, text: str) -> None:
         held = self._release() + text
         start = held.lstrip()
-        if start.startswith(_TAGS) or any(tag.startswith(start) for tag in THINK_TAGS):
+        if start.startswith(_TAGS) or _may_begin_tag(start):
             self._begin(held)
         else:
             self.feed = self._think
             self._think(held)
 
     def _begin(self, text: str) -> None:
-        self._hold(text)
-        held = self._release()
+        held = self._release() + text
         start = held.lstrip()
-        tag = next((tag for tag in THINK_TAGS if start.startswith(tag)), None)
-        if tag:
+        if start.startswith(_TAGS):
+            tag = next(tag for tag in THINK_TAGS if start.startswith(tag))
             self._closing = THINK_TAGS[tag]
             self._thought = False
             if self._unsure:
                 self.thought_unopened = self._unsure = False
             self.feed = self._think
             self._think(start.removeprefix(tag))
-        elif any(tag.startswith(start) for tag in THINK_TAGS):
+        elif _may_begin_tag(start):
             self._hold(held)
         elif self._offered and found.may_be_call(start):
             self._hold(held)
@@ -212,9 +212,9 @@ class Content:
         Words that explain the tag name the opening one, or put it in quotes: then it
         takes another character to know, unless it is the ``last`` text.
         """
-        before, tag, rest = text.partition(CLOSING)
-        if not tag or self._thought:
+        if self._thought or CLOSING not in text:
             return False
+        before, _, rest = text.partition(CLOSING)
         told = "".join(self._told)
         words = told + before
         mark = words[-1:] if words.endswith(_QUOTES) else ""
@@ -243,10 +243,18 @@ class Content:
             self._tell(self._release())
 
     def _release(self) -> str:
+        if not self._held:
+            return ""
         held = "".join(self._held)
         self._held.clear()
         self._held_size = 0
         return held
+
+
+def _may_begin_tag(start: str) -> bool:
+    if start and not start.startswith(_TAG_STARTS):  # nearly all answers
+        return False
+    return any(tag.startswith(start) for tag in THINK_TAGS)
 
 
 def _overlap(text: str, tag: str) -> int:

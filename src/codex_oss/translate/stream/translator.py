@@ -38,6 +38,8 @@ CUTS = {
 }
 """Finish reasons of an answer that is not whole, and the Responses API's words."""
 
+_NO_TOOLS = ToolMap()
+
 FAULTS = ("error", "abort")  # OpenRouter; vLLM and SGLang
 """Finish reasons of an answer that broke."""
 
@@ -102,7 +104,7 @@ class Translator:
         self._answer = Answer(self._output, self._desk, self._forbidden)
         self._left = mending.ask_again * (1 if callable_ else TRIES)
         searched = callable_ and mending.text_calls and not _wants_json(request)
-        offered = allowed.schemas if searched else ToolMap().schemas
+        offered = (allowed if searched else _NO_TOOLS).schemas
         self._text = Content(self._answer, offered, mender, opened=quirks.think_opened)
         constrained = quirks.tool_mode == "constrained" and tools.schemas
         self._content = Replies(self._answer, self._text) if constrained else self._text
@@ -174,7 +176,7 @@ class Translator:
             return []
         if not self._started:
             self._start()
-        if text := _only_text(chunk):  # nearly every chunk
+        if text := chunk if type(chunk) is str else _only_text(chunk):
             if not self._cut:
                 self._content.feed(text)
         elif isinstance(chunk, chat.Chunk):
@@ -201,7 +203,7 @@ class Translator:
         events: list[responses.Event] = []
         texts: list[str] = []
         for chunk in chunks:
-            if text := _only_text(chunk):
+            if text := chunk if type(chunk) is str else _only_text(chunk):
                 texts.append(text)
                 continue
             if texts:
@@ -324,9 +326,7 @@ class Translator:
 
 
 def _only_text(piece: chat.Piece) -> str:
-    """Return the text of a piece that is nothing else; "" of any other."""
-    if type(piece) is str:  # nearly every one
-        return piece
+    """Return the text of a chunk that is nothing else; "" of any other."""
     return piece.only_text if isinstance(piece, chat.Chunk) else ""
 
 

@@ -5,8 +5,6 @@ writes the same object again and again, with other words in it. What stands arou
 words is learned from one chunk, and the next is compared instead of decoded.
 """
 
-from codex_oss.wire.chat.answer import Chunk, ChunkError
-
 MAX_VAIN = 8
 """Patterns learned in a row that nothing was like: this server writes another object
 each time, so none is learned any more."""
@@ -55,12 +53,9 @@ class TextPattern:
         self._vain = 0
         return text.decode("utf-8", "replace")
 
-    def learn(self, data: str, chunk: Chunk | ChunkError | None) -> None:
-        """Take the pattern of ``data``, if ``chunk`` (what it says) is only text."""
-        if self._vain >= MAX_VAIN or not isinstance(chunk, Chunk):
-            return
-        text = chunk.only_text
-        if not text or '"' in text or "\\" in text:
+    def learn(self, data: str, text: str) -> None:
+        """Take the pattern of ``data``, which says ``text`` and nothing else."""
+        if self._vain >= MAX_VAIN or '"' in text or "\\" in text:
             return
         for key in _KEYS:
             head, found, tail = data.partition(f'{key}{text}"')
