@@ -1,0 +1,158 @@
+"""A question to a person as lines of a terminal: what, where, why, and the answers.
+
+Part of a question is written by the model: command, reason and paths. None of it may
+look like something else. What is not printable is shown by its code, and every line is
+cut to the terminal's width here, so that all of them begin with a bar of our own.
+"""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+import msgspec
+
+from codex_oss.policy import Action, Answer, Question, RunAgain, RunCommand, WriteFiles
+
+SHOWN_ROWS = 40
+"""Rows of a command that are shown unless the person wants to see all."""
+MIN_COLUMNS = 20
+"""A narrower terminal is written to as if it had so many."""
+
+_BAR = "  │ "
+_LABEL = 8
+_OUTSIDE = "OUTSIDE the sandbox, with all your rights"
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One answer: the key for it, besides its number, and what it says."""
+
+    answer: Answer
+    key: str
+    text: str
+
+
+def choices(question: Question) -> list[Choice]:
+    """Return the answers that this question has, in the order of their numbers."""
+    offered = [Choice("yes", "y", "Yes, proceed (y)")]
+    if question.prefix:
+        words = visible(" ".join(question.prefix))
+        again = f"don't ask again for commands that start with `{words}`"
+        offered.append(Choice("always", "p", f"Yes, and {again} (p)"))
+    return [
+        *offered,
+        Choice("session", "s", "Yes, and for the same in this session too (s)"),
+        Choice("no", "n", "No, go on without it (n)"),
+        Choice("stop", "\x1b", "No, and stop (esc)"),
+    ]
+
+
+def draw(question: Question, columns: int, *, whole: bool = False) -> str:
+    """Return the question as text that ends where the answer is waited for.
+
+    ``columns`` is the terminal's width. A long command's middle is left out, and that
+    is said, unless ``whole``.
+    """
+    width = max(columns, MIN_COLUMNS) - 1
+    title, subject, facts = _told(question)
+    subject_rows = [row for line in subject for row in wrap(line, width - len(_BAR))]
+    lines = [title, ""]
+    lines += _cut([f"{_BAR}{row}" for row in subject_rows], whole=whole)
+    lines.append("")
+    for name, value in facts:
+        rows = wrap(value, width - _LABEL - 2)
+        lines.append(f"  {name:<{_LABEL}}{rows[0]}")
+        lines += [f"  {'':<{_LABEL}}{row}" for row in rows[1:]]
+    lines.append("")
+    for number, choice in enumerate(choices(question), start=1):
+        rows = wrap(choice.text, width - 5)
+        lines.append(f"  {number}. {rows[0]}")
+        lines += [f"     {row}" for row in rows[1:]]
+    return "\n".join([*lines, "> "])
+
+
+def visible(text: str) -> str:
+    """Return ``text`` with all that does not print as itself shown by its code.
+
+    That is what moves the cursor, turns the direction of writing, takes no room, or
+    looks like a blank and is none (``str.isprintable``).
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def wrap(text: str, columns: int) -> list[str]:
+    """Return printable text as rows of at most so many columns, at least one row."""
+    if text.isascii():
+        return [text[at : at + columns] for at in range(0, len(text), columns)] or [""]
+    return list(_rows_of_wide(text, columns))
+
+
+def _rows_of_wide(text: str, columns: int) -> Iterator[str]:
+    # A table of 700 kB that commands in other scripts alone need.
+    from unicodedata import east_asian_width  # noqa: PLC0415
+
+    row, used = "", 0
+    for char in text:
+        takes = 2 if east_asian_width(char) in "WF" else 1
+        if used + takes > columns:
+            yield row
+            row, used = "", 0
+        row, used = row + char, used + takes
+    yield row
+
+
+def _cut(rows: list[str], *, whole: bool) -> list[str]:
+    left_out = len(rows) - SHOWN_ROWS
+    if whole or left_out <= 0:
+        return rows
+    half = SHOWN_ROWS // 2
+    gap = f"  … {left_out} rows are not shown: press v to see all …"
+    return [*rows[:half], gap, *rows[-half:]]
+
+
+Facts = list[tuple[str, str]]
+
+
+def _told(question: Question) -> tuple[str, list[str], Facts]:
+    """Return the title, the lines it is about, and the facts; all of it visible."""
+    action = question.action
+    match action:
+        case RunCommand():
+            return "Run this command?", _lines(action.command), _facts(question)
+        case RunAgain():
+            title = "The sandbox has blocked this command. Run it again, outside of it?"
+            return title, _lines(action.command), _facts(question)
+        case WriteFiles():
+            paths = [visible(path) for path in action.paths]
+            return "Change these files?", paths, _reason(question.reason)
+        case _:
+            assert_never(action)
+
+
+def _lines(command: str) -> list[str]:
+    return [visible(line) for line in command.split("\n")]
+
+
+def _facts(question: Question) -> Facts:
+    action = question.action
+    assert not isinstance(action, WriteFiles)
+    place = "in the sandbox" if question.sandboxed else _OUTSIDE
+    facts = [("in", visible(action.cwd)), ("runs", place)]
+    words = _words(action)
+    if words != question.reason:
+        facts += _reason(question.reason)
+    if words:
+        facts.append(("it says", visible(words)))
+    if question.prefix:
+        facts.append(("note", "what (p) allows runs outside the sandbox from now on"))
+    return facts
+
+
+def _words(action: Action) -> str:
+    """Return what the model says about an action: its words, and not ours."""
+    return action.justification if isinstance(action, RunCommand) else ""
+
+
+def _reason(reason: str) -> Facts:
+    return [("why", visible(reason))] if reason else []

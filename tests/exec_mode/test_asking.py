@@ -1,0 +1,229 @@
+"""The person at the terminal: a pseudo-terminal whose keys are pressed by the test."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import termios
+from collections.abc import Awaitable, Callable, Generator
+
+import pytest
+
+from codex_oss.exec_mode.asking import Terminal
+from codex_oss.policy import Answer, Question, RunCommand
+
+RULE = Question(
+    action=RunCommand(command="npm install", cwd="/w"), prefix=("npm", "install")
+)
+PLAIN = Question(action=RunCommand(command="make", cwd="/w"))
+TIMEOUT_S = 20
+
+
+class Keyboard:
+    """The other end of a terminal: what is shown there, and keys to press."""
+
+    def __init__(self) -> None:
+        self.fd, self.terminal = os.openpty()
+        self.shown = ""
+
+    async def sees(self, text: str) -> None:
+        """Wait until ``text`` is shown after what was waited for before."""
+        loop, more = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self.fd, more.set)
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                while text not in self.shown:
+                    await more.wait()
+                    more.clear()
+                    self.shown += os.read(self.fd, 65536).decode()
+        finally:
+            loop.remove_reader(self.fd)
+        self.shown = self.shown.partition(text)[2]
+
+    def press(self, keys: str) -> None:
+        os.write(self.fd, keys.encode())
+
+    def settings(self) -> list[object]:
+        return termios.tcgetattr(self.terminal)
+
+    def close(self) -> None:
+        os.close(self.fd)
+        os.close(self.terminal)
+
+
+@pytest.fixture
+def keyboard() -> Generator[Keyboard]:
+    made = Keyboard()
+    yield made
+    made.close()
+
+
+Steps = Callable[[Terminal], Awaitable[None]]
+
+
+def at(keyboard: Keyboard, steps: Steps) -> None:
+    """Take the steps; the terminal must be as it was afterwards."""
+    before = keyboard.settings()
+
+    async def run() -> None:
+        person = Terminal(os.dup(keyboard.terminal))
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                await steps(person)
+        finally:
+            person.close()
+
+    asyncio.run(run())
+    assert keyboard.settings() == before
+
+
+@pytest.mark.parametrize(
+    ("keys", "question", "expected"),
+    [
+        ("y", RULE, "yes"),
+        ("1", RULE, "yes"),
+        ("p", RULE, "always"),
+        ("2", RULE, "always"),
+        ("s", RULE, "session"),
+        ("2", PLAIN, "session"),
+        ("n", RULE, "no"),
+        ("N\n", RULE, "no"),
+        ("\x1b", RULE, "stop"),
+        ("5", RULE, "stop"),
+    ],
+)
+def test_a_key_or_a_number_is_an_answer(
+    keyboard: Keyboard, keys: str, question: Question, expected: Answer
+) -> None:
+    async def steps(person: Terminal) -> None:
+        answer = asyncio.create_task(person.ask(question))
+        await keyboard.sees("> ")
+        keyboard.press(keys)
+        assert await answer == expected
+
+    at(keyboard, steps)
+
+
+def test_what_is_no_answer_is_passed_over(
+    keyboard: Keyboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard, read = asyncio.Event(), os.read
+
+    def listening(fd: int, size: int) -> bytes:
+        heard.set()
+        return read(fd, size)
+
+    async def steps(person: Terminal) -> None:
+        answer = asyncio.create_task(person.ask(PLAIN))
+        await keyboard.sees("> ")
+        monkeypatch.setattr(os, "read", listening)
+        for keys in ("\n", "\x1b[A", "yes", "p", "7", "é"):
+            heard.clear()
+            keyboard.press(keys)
+            await heard.wait()
+        keyboard.press("y")
+        assert await answer == "yes"
+
+    at(keyboard, steps)
+
+
+def test_keys_that_were_pressed_before_the_question_do_not_answer_it(
+    keyboard: Keyboard,
+) -> None:
+    async def steps(person: Terminal) -> None:
+        keyboard.press("y\n")
+        answer = asyncio.create_task(person.ask(PLAIN))
+        await keyboard.sees("> ")
+        keyboard.press("n")
+        assert await answer == "no"
+
+    at(keyboard, steps)
+
+
+def test_questions_wait_for_each_other(keyboard: Keyboard) -> None:
+    async def steps(person: Terminal) -> None:
+        first = asyncio.create_task(person.ask(PLAIN))
+        await keyboard.sees("> ")
+        second = asyncio.create_task(person.ask(RULE))
+        keyboard.press("n")
+        assert await first == "no"
+        await keyboard.sees("npm install")
+        await keyboard.sees("> ")
+        keyboard.press("y")
+        assert await second == "yes"
+
+    at(keyboard, steps)
+
+
+def test_a_question_can_be_taken_back_and_the_next_is_asked(keyboard: Keyboard) -> None:
+    async def steps(person: Terminal) -> None:
+        first = asyncio.create_task(person.ask(PLAIN))
+        await keyboard.sees("> ")
+        second = asyncio.create_task(person.ask(RULE))
+        first.cancel()
+        await keyboard.sees("taken back")
+        await keyboard.sees("> ")
+        keyboard.press("y")
+        assert await second == "yes"
+
+    at(keyboard, steps)
+
+
+def test_the_rest_of_a_long_command_is_shown_on_demand(keyboard: Keyboard) -> None:
+    command = "\n".join(f"line {n}." for n in range(100))
+    question = Question(action=RunCommand(command=command, cwd="/w"))
+
+    async def steps(person: Terminal) -> None:
+        answer = asyncio.create_task(person.ask(question))
+        await keyboard.sees("60 rows are not shown")
+        await keyboard.sees("> ")
+        keyboard.press("v")
+        await keyboard.sees("line 50.")
+        await keyboard.sees("> ")
+        keyboard.press("n")
+        assert await answer == "no"
+
+    at(keyboard, steps)
+
+
+def test_a_terminal_that_is_closed_meanwhile_means_no() -> None:
+    ours, theirs = os.openpty()
+
+    async def ask() -> Answer:
+        person = Terminal(theirs)
+        answer = asyncio.create_task(person.ask(PLAIN))
+        await asyncio.sleep(0)  # the question is shown before it is waited
+        os.close(ours)
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                return await answer
+        finally:
+            person.close()
+
+    assert asyncio.run(ask()) == "no"
+
+
+def test_what_is_no_terminal_means_no() -> None:
+    out, into = os.pipe()
+
+    async def ask() -> Answer:
+        return await Terminal(out).ask(PLAIN)
+
+    try:
+        assert asyncio.run(ask()) == "no"
+    finally:
+        os.close(out)
+        os.close(into)
+
+
+def test_a_program_without_a_terminal_has_nobody_to_ask() -> None:
+    code = "from codex_oss.exec_mode.asking import open_terminal as o; print(o())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=True,
+    )
+    assert done.stdout == "None\n"

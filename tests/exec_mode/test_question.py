@@ -1,0 +1,153 @@
+"""How a question to a person looks, whatever the model has put into it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codex_oss.exec_mode.question import choices, draw, wrap
+from codex_oss.policy import Question, RunAgain, RunCommand, WriteFiles
+
+INSTALL = RunCommand(
+    command="npm install left-pad",
+    cwd="/home/me/project",
+    escalated=True,
+    justification="May I use the network?",
+)
+
+
+def test_a_command_is_asked_about_with_its_place_its_reason_and_a_rule() -> None:
+    question = Question(
+        action=INSTALL,
+        reason="May I use the network?",
+        prefix=("npm", "install"),
+        sandboxed=False,
+    )
+    assert draw(question, 80) == (
+        "Run this command?\n"
+        "\n"
+        "  │ npm install left-pad\n"
+        "\n"
+        "  in      /home/me/project\n"
+        "  runs    OUTSIDE the sandbox, with all your rights\n"
+        "  it says May I use the network?\n"
+        "  note    what (p) allows runs outside the sandbox from now on\n"
+        "\n"
+        "  1. Yes, proceed (y)\n"
+        "  2. Yes, and don't ask again for commands that start with "
+        "`npm install` (p)\n"
+        "  3. Yes, and for the same in this session too (s)\n"
+        "  4. No, go on without it (n)\n"
+        "  5. No, and stop (esc)\n"
+        "> "
+    )
+
+
+def test_our_reason_and_the_model_s_words_are_told_apart() -> None:
+    question = Question(action=INSTALL, reason="it removes files by force")
+
+    assert [line for line in draw(question, 80).split("\n") if line[2:3].isalpha()] == [
+        "Run this command?",
+        "  in      /home/me/project",
+        "  runs    in the sandbox",
+        "  why     it removes files by force",
+        "  it says May I use the network?",
+    ]
+
+
+def test_a_patch_is_asked_about_with_its_files() -> None:
+    question = Question(
+        action=WriteFiles(paths=("/etc/hosts", "/home/me/a")),
+        reason="it writes elsewhere",
+    )
+    assert draw(question, 80) == (
+        "Change these files?\n"
+        "\n"
+        "  │ /etc/hosts\n"
+        "  │ /home/me/a\n"
+        "\n"
+        "  why     it writes elsewhere\n"
+        "\n"
+        "  1. Yes, proceed (y)\n"
+        "  2. Yes, and for the same in this session too (s)\n"
+        "  3. No, go on without it (n)\n"
+        "  4. No, and stop (esc)\n"
+        "> "
+    )
+
+
+def test_a_blocked_command_is_asked_about_with_what_was_blocked() -> None:
+    question = Question(
+        action=RunAgain(command="touch /etc/x", cwd="/w", blocked="writing /etc/x"),
+        reason="writing /etc/x",
+        sandboxed=False,
+    )
+    assert draw(question, 80).startswith(
+        "The sandbox has blocked this command. Run it again, outside of it?\n"
+        "\n"
+        "  │ touch /etc/x\n"
+        "\n"
+        "  in      /w\n"
+        "  runs    OUTSIDE the sandbox, with all your rights\n"
+        "  why     writing /etc/x\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("ls\x1b[2J\x1b[H", "ls\\x1b[2J\\x1b[H"),
+        ("rm x\r\x1b[Kls", "rm x\\r\\x1b[Kls"),
+        ("echo \u202etxt.exe", "echo \\u202etxt.exe"),
+        ("a\u200bb\u00a0c\ud800", "a\\u200bb\\xa0c\\ud800"),
+        ("tab\there", "tab\\there"),
+        ("Grüße 漢字", "Grüße 漢字"),
+    ],
+)
+def test_what_does_not_print_as_itself_is_shown_by_its_code(
+    command: str, shown: str
+) -> None:
+    question = Question(action=RunCommand(command=command, cwd="/w"))
+
+    assert draw(question, 80).split("\n")[2] == f"  │ {shown}"
+
+
+def test_a_long_command_tells_how_much_of_it_is_not_shown() -> None:
+    command = "\n".join(f"line {n}" for n in range(100))
+    question = Question(action=RunCommand(command=command, cwd="/w"))
+
+    rows = draw(question, 80).split("\n")[2:]
+    assert rows[19:22] == [
+        "  │ line 19",
+        "  … 60 rows are not shown: press v to see all …",
+        "  │ line 80",
+    ]
+    whole = draw(question, 80, whole=True).split("\n")[2:102]
+    assert whole == [f"  │ line {n}" for n in range(100)]
+
+
+@given(st.text(), st.text(), st.text(), st.integers(0, 200))
+def test_no_text_of_the_model_makes_a_line_of_ours(
+    command: str, words: str, cwd: str, columns: int
+) -> None:
+    action = RunCommand(command=command, cwd=cwd, justification=words)
+    question = Question(action=action, reason=words, prefix=("x",))
+
+    plain = Question(action=RunCommand(command="", cwd=""), reason="", prefix=("x",))
+    lines = draw(question, columns).split("\n")
+    menu = draw(plain, columns).split("\n")[-len(choices(plain)) - 1 :]
+    assert all(
+        line.startswith(("  │ ", "  … ", "          ", "     ", "  in ", "  it says "))
+        or line in draw(plain, columns).split("\n")
+        for line in lines
+    )
+    assert lines[-len(menu) :] == menu
+    assert all(char.isprintable() for line in lines for char in line)
+
+
+@given(st.text(st.characters(categories=["L", "N", "So"])), st.integers(2, 40))
+def test_rows_hold_all_of_a_text_and_fit(text: str, columns: int) -> None:
+    from unicodedata import east_asian_width  # noqa: PLC0415  the oracle
+
+    rows = wrap(text, columns)
+    wide = [sum(2 if east_asian_width(c) in "WF" else 1 for c in row) for row in rows]
+    assert ("".join(rows), max(wide) <= columns) == (text, True)
