@@ -38,11 +38,30 @@ def command_env(
     thread_id: str = "",
     version: str = "",
 ) -> dict[str, str]:
+    """Return the environment of a model's commands, ``base`` being this program's.
+
+    To what ``allowed_env`` returns come variables for programs whose output a model
+    reads; what ``policy.set`` says goes before them.
+    """
+    env = allowed_env(base, policy, secrets=secrets)
+    ours = _FOR_PROGRAMS | {
+        "CODEX_VERSION": version,
+        "CODEX_THREAD_ID": thread_id,
+        "CODEX_SESSION_ID": thread_id,
+    }
+    return env | {k: v for k, v in ours.items() if k not in policy.set}
+
+
+def allowed_env(
+    base: Mapping[str, str],
+    policy: ShellEnvironmentPolicy,
+    *,
+    secrets: Iterable[str] = (),
+) -> dict[str, str]:
     """Return what commands get of ``base``, this program's environment.
 
     ``secrets`` are variables that hold keys of model servers: commands never get
-    them, unless ``policy.set`` says so. What ``policy.set`` says also goes before
-    the variables that are added for programs.
+    them, unless ``policy.set`` says so.
     """
     env = _inherited(base, policy.inherit)
     if not policy.ignore_default_excludes:
@@ -51,12 +70,7 @@ def command_env(
     env |= policy.set
     if policy.include_only:
         env = {k: v for k, v in env.items() if _matches(k, policy.include_only)}
-    ours = _FOR_PROGRAMS | {
-        "CODEX_VERSION": version,
-        "CODEX_THREAD_ID": thread_id,
-        "CODEX_SESSION_ID": thread_id,
-    }
-    return env | {k: v for k, v in ours.items() if k not in policy.set}
+    return env
 
 
 def _inherited(base: Mapping[str, str], inherit: str) -> dict[str, str]:
