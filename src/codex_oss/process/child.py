@@ -8,9 +8,7 @@ lives as long as the child because Linux binds "die with your parent" (bwrap's
 """
 
 import asyncio
-import contextlib
-import os
-import selectors
+import math
 import signal
 import subprocess
 import threading
@@ -18,20 +16,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from codex_oss.process import spawn
+from codex_oss.process import ends, guard, marks, signals, spawn
+from codex_oss.process.watch import Watch
 
-READ_SIZE = 64 * 1024
-"""Bytes of one read; the child waits until the event loop has taken them."""
-INPUT_LIMIT = 1024 * 1024
-"""Bytes of input that wait for a child that does not read."""
 GRACE_S = 2.0
 """From the polite signal to the one that cannot be refused."""
 DRAIN_QUIET_S = 0.05
 """After the child's exit: silence that counts as the end of its output."""
 DRAIN_LIMIT_S = 2.0
 """After the child's exit: the longest that a grandchild is listened to."""
-POLL_S = 0.05
-"""How often a child is looked at where the system cannot announce its end."""
 
 
 async def start(
@@ -43,20 +36,22 @@ async def start(
     tty: bool = False,
     confined: spawn.Confined = spawn.FREE,
 ) -> "Child":
-    """Start ``argv`` in a process group of its own and return it running.
+    """Start ``argv`` in a session of its own and return it running.
 
     ``on_output`` gets standard output and error, merged, in the event loop, the last
     of it before ``Child.wait`` returns. Standard input is empty, or with ``tty`` a
     terminal, which then takes the output too.
 
-    The group ends with the child, with ``Child.kill``, and when this program is
-    killed: a guard process sees to that, or bwrap itself if ``confined`` says that
-    ``argv`` is bwrap.
+    All that it starts ends with it, with ``Child.kill``, and when this program is
+    killed: bwrap sees to that if ``confined`` says that ``argv`` is bwrap, else marks
+    and a guard do (see there what they cannot find; without marks, as on macOS, those
+    that left the process group outlive it, except when this program is killed).
 
-    Raises ``OSError`` as the system gave it: what it means, the caller knows.
+    Raises ``OSError`` as the system gave it, or what ``confined.restrict`` raises.
     """
     child = Child(on_output, contained=confined.by_bwrap)
-    await child.begin(spawn.Plan(tuple(argv), cwd, dict(env), tty, confined))
+    mark = marks.NONE if confined.by_bwrap else marks.new()
+    await child.begin(spawn.Plan(tuple(argv), cwd, dict(env), tty, confined, mark))
     return child
 
 
@@ -70,11 +65,16 @@ class Child:
         self._started: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[int] = self._loop.create_future()
         self._taken = threading.Semaphore(0)
+        self._deaf = False
         # The child is reaped under this lock, so that no signal meets a stranger who
         # got its number.
         self._lock = threading.Lock()
         self._pid = 0
-        self._watch: _Watch | None = None
+        self._since = 0, 0.0
+        self._mark = marks.NONE
+        self._watch: Watch | None = None
+        self._guard: guard.Guard | None = None
+        self._patience = math.inf  # until when those who were asked to end may take
 
     @property
     def pid(self) -> int:
@@ -98,23 +98,45 @@ class Child:
         with self._lock:
             return self._watch is not None and self._watch.queue(data)
 
-    async def kill(self, grace_s: float = GRACE_S) -> int:
-        """End the child and its group: SIGTERM, ``grace_s`` seconds, SIGKILL.
+    def interrupt(self) -> bool:
+        """Do what Ctrl-C does, with a terminal or without; False if nobody hears."""
+        with self._lock:
+            if self._watch is None:
+                return False
+            if self._watch.terminal is not None:
+                return self._watch.queue(b"\x03")
+            if self._contained:
+                return signals.to_command(self._pid, signal.SIGINT)
+            return signals.to_group(self._pid, signal.SIGINT)
 
-        Returns the exit code. A cancellation meanwhile sends SIGKILL at once.
+    def resize(self, rows: int, columns: int) -> bool:
+        """Give the terminal another size; False if there is none (any more)."""
+        with self._lock:
+            return self._watch is not None and self._watch.resize(rows, columns)
+
+    async def kill(self, grace_s: float = GRACE_S) -> int:
+        """End the child and all that it started.
+
+        It is asked to end by SIGTERM, or SIGHUP at a terminal; whoever is left after
+        ``grace_s`` seconds is ended by SIGKILL. Returns the exit code. A cancellation
+        meanwhile sends SIGKILL at once.
         """
-        self._ask_to_end()
+        self._patience = min(self._patience, time.monotonic() + grace_s)
+        with self._lock:
+            if self._watch is not None:
+                terminal = self._watch.terminal
+                signals.ask_to_end(self._pid, terminal, contained=self._contained)
         try:
             async with asyncio.timeout(grace_s):
                 return await self.wait()
         except TimeoutError:
             pass
         finally:
-            self._signal_group(signal.SIGKILL)
+            self._force()
         return await self.wait()
 
     async def begin(self, plan: spawn.Plan) -> None:
-        """Start the thread and wait until the child runs. Raises ``OSError``."""
+        """Start the thread and wait until the child runs; raises as ``start``."""
         threading.Thread(
             target=self._run, args=(plan,), name=f"child {plan.argv[0]}", daemon=True
         ).start()
@@ -122,11 +144,15 @@ class Child:
             await asyncio.shield(self._started)
         except asyncio.CancelledError:
             self._started.add_done_callback(self._abandon)
+            # What was prepared for the child is let go of once this has raised.
+            await asyncio.wait((self._ended,), timeout=GRACE_S)
             raise
 
     def _abandon(self, started: asyncio.Future[None]) -> None:
         if started.exception() is None:
-            self._signal_group(signal.SIGKILL)
+            self._force()
+        else:
+            self._ended.cancel()
 
     def _take(self, data: bytes) -> None:
         try:
@@ -134,40 +160,47 @@ class Child:
         finally:
             self._taken.release()
 
-    def _signal_group(self, number: int) -> None:
-        # PermissionError: macOS has it for a group that holds only zombies.
-        with self._lock, contextlib.suppress(ProcessLookupError, PermissionError):
-            if self._pid:
-                os.killpg(self._pid, number)
-
-    def _ask_to_end(self) -> None:
-        if not self._contained:
-            self._signal_group(signal.SIGTERM)
-            return
-        # bwrap would take everything down at once, so ask what runs inside.
-        with self._lock, contextlib.suppress(ProcessLookupError):
-            inner = spawn.contained_pid(self._pid) if self._pid else None
-            if inner is None:
+    def _force(self) -> None:
+        """End by force; the thread does the rest."""
+        self._patience = -math.inf
+        with self._lock:
+            if self._watch is None:
                 return
-            group = os.getpgid(inner)
-            if group == self._pid:
-                os.kill(inner, signal.SIGTERM)
-            else:
-                os.killpg(group, signal.SIGTERM)
+            if self._guard is not None and self._mark == marks.NONE:
+                self._guard.strike()  # it looks for those that left the group
+            signals.to_group(self._pid, signal.SIGKILL)
+            self._watch.rouse()
 
     # --- in the thread ----------------------------------------------------------------
 
     def _run(self, plan: spawn.Plan) -> None:
         try:
+            # Before the child, so that we can be killed at any moment, and before the
+            # thread is restricted.
+            self._guard = None if self._contained else guard.post(plan.mark)
             if plan.confined.restrict is not None:
                 plan.confined.restrict()
+            began = time.monotonic()
             popen, fd = spawn.spawn(plan)
-        except (OSError, ValueError) as error:  # ValueError: a null byte in a path
-            told = error if isinstance(error, OSError) else OSError(str(error))
+        except BaseException as error:  # noqa: BLE001  who waits must hear of it
+            self._dismiss_guard()
+            told = OSError(str(error)) if isinstance(error, ValueError) else error
             self._post(self._started.set_exception, told)
             return
-        guard = None if self._contained else spawn.guard(popen.pid)
-        watch = _Watch(popen, fd, tty=plan.tty)
+        self._mark, self._since = plan.mark, (popen.pid, began)
+        if self._guard is not None and plan.mark == marks.NONE:
+            self._guard.tell(popen.pid)
+        try:
+            watch = Watch(popen, fd, tty=plan.tty)
+        except OSError as error:  # no descriptors left
+            self._reap(popen)
+            self._post(self._started.set_exception, error)
+            return
+        self._attend(popen, watch)
+
+    def _attend(self, popen: subprocess.Popen[bytes], watch: Watch) -> None:
+        if self._contained:
+            watch.on_interrupt = self._interrupt_inside
         try:
             with self._lock:
                 self._pid = popen.pid
@@ -175,47 +208,85 @@ class Child:
             if self._post(self._started.set_result, None):
                 self._pump(watch)
         finally:
-            code = self._reap(popen, guard)
+            code = self._reap(popen)
             watch.close()
             self._post(self._ended.set_result, code)
 
-    def _pump(self, watch: "_Watch") -> None:
+    def _pump(self, watch: Watch) -> None:
         """Move bytes until the child has ended and its output too."""
-        ended_at: float | None = None
-        while watch.reading or ended_at is None:
-            ready = watch.wait(None if ended_at is None else DRAIN_QUIET_S)
-            data = watch.read() if ready else b""
-            if data and not self._hand_on(data):
+        while not watch.has_ended():
+            self._move(watch, None)
+            if self._deaf:
                 return
-            with self._lock:
-                watch.feed()
-            if ended_at is None:
-                ended_at = time.monotonic() if watch.has_ended() else None
-            elif not ready or time.monotonic() > ended_at + DRAIN_LIMIT_S:
+        self._be_patient(watch)
+        limit = time.monotonic() + DRAIN_LIMIT_S
+        while watch.reading and not self._deaf and time.monotonic() < limit:
+            if not self._move(watch, DRAIN_QUIET_S):
                 return
 
-    def _hand_on(self, data: bytes) -> bool:
-        """Give output to the event loop and wait for it; False when it is closed."""
-        if not self._post(self._take, data):
+    def _move(self, watch: Watch, timeout_s: float | None) -> bool:
+        """Wait and move what there is; False when the time is over."""
+        ready = watch.wait(timeout_s)
+        data = watch.read() if ready else b""
+        if data:
+            self._hand_on(data)
+        with self._lock:
+            watch.feed()
+        return ready
+
+    def _be_patient(self, watch: Watch) -> None:
+        """Wait for the rest of a command that was asked to end, as long as it may."""
+        if self._contained or math.isinf(self._patience):
+            return
+        with marks.wearers(self._mark, since=self._since, but=(self._pid,)) as rest:
+            for each in rest:
+                if not signals.in_group(each.pid, self._pid):  # it heard nothing yet
+                    each.signal(signal.SIGTERM)
+            watch.expect(each.fd for each in rest)
+            held = self._mark == marks.NONE
+            while watch.expecting or (held and watch.reading):
+                left = self._patience - time.monotonic()
+                if left <= 0 or self._deaf:
+                    break
+                self._move(watch, left)
+            watch.expect_none()
+
+    def _interrupt_inside(self) -> bool:
+        """Give Ctrl-C to the command instead of bwrap's group; False if not needed.
+
+        The terminal would send SIGINT to bwrap as well, and that is the command's end
+        before it knows why. Called under the lock.
+        """
+        watch = self._watch
+        if watch is None or watch.terminal is None:
             return False
-        while not self._taken.acquire(timeout=1.0):
-            if self._loop.is_closed():
-                return False
-        return True
+        if signals.foreground(watch.terminal) != self._pid:
+            return False  # a shell inside has given the terminal to a job of its own
+        return signals.to_command(self._pid, signal.SIGINT)
 
-    def _reap(
-        self, popen: subprocess.Popen[bytes], guard: subprocess.Popen[bytes] | None
-    ) -> int:
-        """End what is left of the group, as bwrap does, and return the exit code."""
-        self._signal_group(signal.SIGKILL)
-        if guard is not None:
-            spawn.dismiss(guard)
-        spawn.await_end(popen)
+    def _hand_on(self, data: bytes) -> None:
+        """Give output to the event loop and wait for it, unless that is closed."""
+        self._deaf = not self._post(self._take, data)
+        while not self._deaf and not self._taken.acquire(timeout=1.0):
+            self._deaf = self._loop.is_closed()
+
+    def _reap(self, popen: subprocess.Popen[bytes]) -> int:
+        """End what is left, as bwrap does, and return the exit code."""
+        signals.to_group(popen.pid, signal.SIGKILL)
+        ends.await_end(popen)
+        marks.kill(self._mark, since=self._since)
+        self._dismiss_guard()
         with self._lock:
             code = popen.wait()
             self._pid = 0
             self._watch = None
         return code if code >= 0 else 128 - code
+
+    def _dismiss_guard(self) -> None:
+        with self._lock:
+            keeping, self._guard = self._guard, None
+        if keeping is not None:
+            keeping.dismiss()
 
     def _post(self, call: Callable[..., object], value: object) -> bool:
         """Run ``call(value)`` in the event loop; False when it is closed."""
@@ -224,90 +295,3 @@ class Child:
         except RuntimeError:
             return False
         return True
-
-
-class _Watch:
-    """What a child's thread waits for: output, room for input, a wake-up, the end.
-
-    ``queue`` and ``feed`` are called under the child's lock.
-    """
-
-    def __init__(self, popen: subprocess.Popen[bytes], fd: int, *, tty: bool) -> None:
-        self.reading = True
-        self._popen = popen
-        self._fd = fd
-        self._tty = tty
-        self._input = bytearray()
-        self._ended = False
-        self._end = spawn.announce_end(popen.pid)
-        self._rouse_out, self._rouse_in = os.pipe()
-        os.set_blocking(self._rouse_out, False)
-        os.set_blocking(self._rouse_in, False)
-        self._selector = selectors.DefaultSelector()
-        for each in (fd, self._rouse_out, self._end):
-            if each is not None:
-                self._selector.register(each, selectors.EVENT_READ)
-
-    def queue(self, data: bytes) -> bool:
-        """Take input for the child and wake the thread."""
-        full = len(self._input) + len(data) > INPUT_LIMIT
-        if full or not self._tty or not self.reading:
-            return False
-        self._input += data
-        with contextlib.suppress(BlockingIOError):  # it is awake
-            os.write(self._rouse_in, b"\0")
-        return True
-
-    def wait(self, timeout_s: float | None) -> bool:
-        """Wait for any of it; False when the time is over."""
-        if timeout_s is None and self._end is None:
-            timeout_s = POLL_S
-        return bool(self._selector.select(timeout_s))
-
-    def read(self) -> bytes:
-        """Return the output there is, at most 64 KiB."""
-        if not self.reading:
-            return b""
-        try:
-            data = os.read(self._fd, READ_SIZE)
-        except BlockingIOError:
-            return b""
-        except OSError:  # EIO is Linux's end of a terminal
-            data = b""
-        if not data:
-            self.reading = False
-            self._selector.unregister(self._fd)
-        return data
-
-    def feed(self) -> None:
-        """Write what input there is room for."""
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._rouse_out, READ_SIZE)
-        if not self.reading or not self._tty:
-            return
-        try:
-            written = os.write(self._fd, self._input) if self._input else 0
-        except BlockingIOError:
-            written = 0
-        except OSError:  # nobody has the terminal open any more
-            written = len(self._input)
-        del self._input[:written]
-        wanted = selectors.EVENT_READ
-        wanted |= selectors.EVENT_WRITE if self._input else 0
-        if self._selector.get_key(self._fd).events != wanted:
-            self._selector.modify(self._fd, wanted)
-
-    def has_ended(self) -> bool:
-        """Return whether the child has ended."""
-        if not self._ended and spawn.has_ended(self._popen):
-            self._ended = True
-            if self._end is not None:
-                self._selector.unregister(self._end)
-        return self._ended
-
-    def close(self) -> None:
-        """Close all descriptors."""
-        self._selector.close()
-        for each in (self._fd, self._rouse_out, self._rouse_in, self._end):
-            if each is not None:
-                os.close(each)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from codex_oss.process.spawn import announce_end
+from codex_oss.process.ends import announce_end
 
 TERM_S = 10.0
 """How long a program may take to end after SIGTERM; SIGKILL follows."""

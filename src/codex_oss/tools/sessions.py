@@ -2,13 +2,18 @@
 
 import asyncio
 import codecs
+import time
 from collections.abc import Callable
+
+import msgspec
 
 from codex_oss import events
 from codex_oss.process import Child, HeadTail
 
 SESSION_LIMIT = 64
 """How many commands may run behind a conversation; the idlest makes room."""
+WARNING_AT = 60
+"""From how many on the model is told that some may have to make room."""
 NEWEST_KEPT = 8
 """How many of the last used are never the one that makes room."""
 LIVE_LIMIT = 1024 * 1024
@@ -19,52 +24,76 @@ NOT_STARTED = -1
 """The exit code of a command that could not be started."""
 
 
+class Background(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that the model can come back to, as a list shows it."""
+
+    id: int
+    command: str
+    cwd: str
+    seconds: float
+    """Since its start."""
+    running: bool
+    """False: it has ended, and the model has not asked for it since."""
+
+
 class Running:
-    """A command: its item, its process, its output, what the model has not read."""
+    """A command: its item, its process, its output, what the model has not read.
+
+    ``now`` returns seconds of any clock.
+    """
 
     def __init__(
-        self, item_id: str, line: str, emit: Callable[[events.Event], None]
+        self,
+        item_id: str,
+        line: str,
+        emit: Callable[[events.Event], None],
+        *,
+        cwd: str = "",
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.tty = False
         self.item_id = item_id
         self.reached: bool | None = None
         self._line = line
+        self._cwd = cwd
+        self._now = now
+        self._began = now()
         self._emit: Callable[[events.Event], None] | None = emit
         self._all = HeadTail()
         self._unread = HeadTail()
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._child: Child | None = None
-        self._ending: asyncio.Task[int] | None = None
+        self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._following: asyncio.Task[None] | None = None
         self._tell(events.ItemStarted(item=self._item(None)))
 
     def hear(self, data: bytes) -> None:
         """Take output."""
         self._all.add(data)
         self._unread.add(data)
-        if self._all.total <= LIVE_LIMIT and (text := self._decoder.decode(data)):
-            self._tell(events.OutputDelta(item_id=self.item_id, text=text))
+        self._tell_live(data)
 
     def run(
         self, child: Child, *, tty: bool, at_end: Callable[[], bool | None]
     ) -> None:
         """Follow a started process to its end, and call ``at_end`` then.
 
-        ``reached`` is what that returns: whether the sandbox got to the command.
+        ``reached`` is what that returns: whether the sandbox got to the command. If
+        the attempt to start it was ended meanwhile, so is the process.
         """
         self.tty = tty
         self._child = child
-        self._ending = asyncio.create_task(self._follow(child, at_end))
+        self._following = asyncio.create_task(self._follow(child, at_end))
 
     def fail(self, why: str) -> None:
         """Tell that no process could be started."""
         self._all.add(why.encode())
-        self._tell(events.ItemCompleted(item=self._item(NOT_STARTED)))
+        self._end(NOT_STARTED)
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs."""
-        ending = self._ending
-        return ending.result() if ending is not None and ending.done() else None
+        """None while it runs; ``NOT_STARTED`` if it never did."""
+        return self._ended.result() if self._ended.done() else None
 
     @property
     def output(self) -> str:
@@ -72,13 +101,23 @@ class Running:
         return self._all.text()
 
     async def wait(self) -> None:
-        """Return when the process has ended and the front end knows it."""
-        if self._ending is not None:
-            await asyncio.shield(self._ending)
+        """Return when the process has ended and the front end knows it.
+
+        It may be waited for before it was started, and by several.
+        """
+        await asyncio.shield(self._ended)
 
     def write(self, text: str) -> bool:
         """Type ``text``; False if the process does not read fast enough."""
         return self._child is not None and self._child.write(text.encode())
+
+    def interrupt(self) -> bool:
+        """Do what Ctrl-C does, also without a terminal; False if nobody hears."""
+        return self._child is not None and self._child.interrupt()
+
+    def resize(self, rows: int, columns: int) -> bool:
+        """Give the terminal another size; False if there is none."""
+        return self._child is not None and self._child.resize(rows, columns)
 
     async def kill(self) -> None:
         """End the process, or the attempt to start one, and wait for it."""
@@ -87,6 +126,16 @@ class Running:
         else:
             await self._child.kill()
             await self.wait()
+
+    def shown(self, number: int) -> Background:
+        """Return how a list shows it."""
+        return Background(
+            id=number,
+            command=self._line,
+            cwd=self._cwd,
+            seconds=max(0.0, self._now() - self._began),
+            running=self.exit_code is None,
+        )
 
     def take_unread(self) -> tuple[str, int]:
         """Return the output that the model has not read, and its size in bytes."""
@@ -98,11 +147,26 @@ class Running:
         """Tell ``emit`` from now on; nobody if None: the turn is over."""
         self._emit = emit
 
-    async def _follow(self, child: Child, at_end: Callable[[], bool | None]) -> int:
-        code = await child.wait()
-        self.reached = at_end()
-        self._tell(events.ItemCompleted(item=self._item(code)))
-        return code
+    async def _follow(self, child: Child, at_end: Callable[[], bool | None]) -> None:
+        try:
+            called_off = self._ended.done()
+            code = await (child.kill() if called_off else child.wait())
+        finally:
+            self.reached = at_end()
+        self._end(code)
+
+    def _end(self, code: int) -> None:
+        if not self._ended.done():
+            self._tell_live(b"", final=True)
+            self._tell(events.ItemCompleted(item=self._item(code)))
+            self._ended.set_result(code)
+
+    def _tell_live(self, data: bytes, *, final: bool = False) -> None:
+        if self._all.total > LIVE_LIMIT:
+            return
+        text = self._decoder.decode(data, final)
+        if text:
+            self._tell(events.OutputDelta(item_id=self.item_id, text=text))
 
     def _item(self, code: int | None) -> events.CommandExecution:
         ended: events.Status = "completed" if code == 0 else "failed"
@@ -132,11 +196,46 @@ class Sessions:
 
     async def add(self, running: Running) -> int:
         """Keep a command and return its id; the idlest ends if there are too many."""
-        if len(self._running) >= SESSION_LIMIT:
-            await self._running.pop(self._idlest()).kill()
         number = self._new_id()
+        full = len(self._running) >= SESSION_LIMIT
+        idlest = self._running.pop(self._idlest()) if full else None
+        # Nothing is awaited before: two that come at once would be one too many.
         self._running[number] = running
+        if idlest is not None:
+            await idlest.kill()
         return number
+
+    def warning(self) -> str:
+        """Return what the model should be told of their number; empty if nothing."""
+        count = len(self._running)
+        if count < WARNING_AT:
+            return ""
+        return (
+            f"{count} commands are open in sessions, and at most {SESSION_LIMIT} can "
+            "be. Use open ones again or end some; otherwise the one that was idle for "
+            "longest is ended when another is started."
+        )
+
+    def list(self) -> list[Background]:
+        """Return all, in the order of their start."""
+        shown = (running.shown(number) for number, running in self._running.items())
+        return sorted(shown, key=lambda each: -each.seconds)
+
+    async def stop(self, number: int) -> bool:
+        """End a command; False if there is none of this id that runs.
+
+        The model can still read what it wrote, and how it ended.
+        """
+        running = self._running.get(number)
+        if running is None or running.exit_code is not None:
+            return False
+        await running.kill()
+        return True
+
+    async def stop_all(self) -> int:
+        """End all that run, at the same time; return how many these were."""
+        stopped = await asyncio.gather(*(self.stop(n) for n in tuple(self._running)))
+        return sum(stopped)
 
     def use(self, number: int) -> Running | None:
         """Return a command that was kept."""

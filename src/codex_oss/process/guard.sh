@@ -1,0 +1,50 @@
+# Ends what a command left behind when the program that started it is gone.
+#
+#   guard.sh MARK      the mark that all of it wears; empty where there is none
+#
+# Standard input ends when the program is gone: SIGKILL closes it, too. Before, it tells
+# the process group of a command without a mark, in one line. The program kills this
+# script when it ended the command itself.
+
+below() { # $1 and the processes that descend from it
+    ps -A -o pid= -o ppid= | awk -v top="$1" '
+        { parent[$1] = $2 }
+        END {
+            for (pid in parent)
+                for (up = pid; up > 1 && up in parent; up = parent[up])
+                    if (up == top) { print pid; break }
+        }'
+}
+
+wearers() { # the running processes that wear the mark
+    for file in $(grep -ls "^Max resident set  *$mark " /proc/[0-9]*/limits); do
+        pid=${file#/proc/}
+        pid=${pid%/limits}
+        stat=
+        read -r stat <"/proc/$pid/stat"
+        case $stat in
+        *') Z '* | *') X '* | '') ;;
+        *) echo "$pid" ;;
+        esac
+    done
+}
+
+main() {
+    trap '' HUP INT TERM
+    mark=$1 group=
+    while read -r line; do group=$line; done
+    strays=
+    [ -n "$mark" ] || [ -z "$group" ] || strays=$(below "$group")
+    [ -z "$group" ] || kill -s KILL -- "-$group"
+    [ -z "$strays" ] || kill -s KILL $strays
+    rounds=0
+    # What is killed may just have forked: look again until nobody is found.
+    while [ -n "$mark" ] && [ "$rounds" -lt 50 ]; do
+        strays=$(wearers)
+        [ -n "$strays" ] || break
+        kill -s KILL $strays
+        rounds=$((rounds + 1))
+    done
+}
+
+main "$@"
