@@ -100,11 +100,14 @@ class Answering:
             raise raised(outlet.response.error)
         await self._keep(asked, outlet.response)
         body = asked.frame.encode(outlet.response)
+        exchange.respond(_OK, body)
+        # It is on its way: who waits for it does not wait for the books.
         entry.wrote(body)
         end(entry, outlet.response)
-        exchange.respond(_OK, body)
 
     async def _pour(self, asked: Asked, outlet: Streamed | Whole) -> None:
+        # While the server reads the request, which is written before that.
+        asyncio.get_running_loop().call_soon(asked.frame.prepare)
         model = await self._parts.upstream.model(asked.sent.model)
         await model.pour(asked.sent, outlet)
         if outlet.response is None:

@@ -368,8 +368,10 @@ class Ledger:
             entry.forget()
 
     def _oldest_ended(self) -> Entry | None:
-        ended = (e for e in self._entries.values() if e.ended_s is not None)
-        return next(ended, None)
+        for entry in self._entries.values():
+            if entry.ended_s is not None:
+                return entry
+        return None
 
     def _is_full(self) -> bool:
         return (

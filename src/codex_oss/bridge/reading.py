@@ -7,9 +7,11 @@ from msgspec.structs import replace
 from codex_oss.bridge.checks import check, check_input
 from codex_oss.bridge.clients import Caller
 from codex_oss.bridge.full import Frame
+from codex_oss.bridge.images import SMALL_BYTES
 from codex_oss.bridge.ledger import Entry
 from codex_oss.bridge.parts import Parts
 from codex_oss.bridge.store import Kept, history
+from codex_oss.items import Unknown
 from codex_oss.translate.diet import Diet
 from codex_oss.wire import responses
 
@@ -60,17 +62,19 @@ class Reader:
         entry.model = given.model
         store = given.store is True or (given.store is not False and not caller.codex)
         check(given, extras, store=store)
-        items = await parts.references.resolve(given.input, owner)
-        check_input(items)
-        given = replace(given, input=items)
+        named = Unknown in map(type, given.input)  # hardly ever
+        if named:
+            items = await parts.references.resolve(given.input, owner)
+            given = replace(given, input=items)
+        check_input(given.input)
         sent = await self._with_history(given, owner)
         if caller.codex:
             key = given.prompt_cache_key
             sent = parts.threads.with_tools((owner, key) if key else None, sent)
-        name = parts.upstream.name_of(given.model)
-        if name != given.model:
-            sent = replace(sent, model=name)
-        sent = await parts.images.fit(await self._slim(sent, caller, entry))
+        sent = await self._slim(sent, caller, entry)
+        # A body that is no larger than a small image holds no large one.
+        if len(body) > SMALL_BYTES or given.previous_response_id or named:
+            sent = await parts.images.fit(sent)
         return Asked(
             given=given,
             sent=sent,
@@ -93,7 +97,13 @@ class Reader:
     ) -> responses.Request:
         # What is kept is kept here; and the answer is read as it comes, also for
         # clients that want it whole.
-        ours = replace(given, previous_response_id=UNSET, store=False, stream=True)
+        ours = replace(
+            given,
+            model=self._parts.upstream.name_of(given.model),
+            previous_response_id=UNSET,
+            store=False,
+            stream=True,
+        )
         if not given.previous_response_id:
             return ours
         before = await history(

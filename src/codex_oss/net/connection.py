@@ -96,8 +96,7 @@ class Connection(asyncio.BufferedProtocol):
         self.received = False
         self.status = 0
         self.headers: dict[str, str] = {}
-        self.complete = False
-        self.reusable = False
+        self.complete = self.reusable = False
         self._on_rest: Callable[[Self], None] | None = None
         self._fault: StreamCut | ServerFault | None = None
         self._held = 0
@@ -299,8 +298,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        # uvloop's do not derive from asyncio's.
+        # uvloop's do not derive from asyncio's; it would keep requests for a moment.
         self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(0)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  asyncio's
         """Lend the buffer."""

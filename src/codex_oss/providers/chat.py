@@ -6,6 +6,7 @@ as the model lives.
 
 import os
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -21,13 +22,14 @@ from codex_oss.errors import (
 )
 from codex_oss.facts import AskedAgain, Fact, Sent
 from codex_oss.net import Reply
+from codex_oss.net.meanwhile import Meanwhile
 from codex_oss.ports import Outlet
 from codex_oss.providers.dialect import ChatDialect, Decoder, Dialect, Prober
 from codex_oss.providers.endpoint import Endpoint
 from codex_oss.providers.probe import Probed
 from codex_oss.providers.tap import Tap, pour_twice
 from codex_oss.translate.again import asked_again, without_tools
-from codex_oss.translate.counts import truncated
+from codex_oss.translate.counts import is_whole, truncated
 from codex_oss.translate.quirks import Mending, Quirks, quirks_for
 from codex_oss.translate.request import to_chat
 from codex_oss.translate.stream import Translator
@@ -81,7 +83,7 @@ class ChatModel:
         """Yield the events that the answer's chunks stand for."""
         asked = await self._ask(request, ignore)
         with asked.reply as reply:
-            translator = self._translator(request, asked, ignore)
+            translator = asked.translator.get()
             kept = _Kept()
             answer = _Answer(reply, asked.decoder, translator, Tap(kept))
             while data := await reply.receive():
@@ -104,7 +106,7 @@ class ChatModel:
     async def _pour(self, request: responses.Request, tap: Tap) -> None:
         note = tap.outlet.note
         asked = await self._ask(request, note)
-        translator = self._translator(request, asked, note)
+        translator = asked.translator.get()
         await _Answer(asked.reply, asked.decoder, translator, tap).drain()
         again = False
         while rejected := translator.rejected:
@@ -115,11 +117,13 @@ class ChatModel:
                 sent = asked_again(asked.sent, translator.said, rejected)
             again = True
             translator.again()
-            reply, decoder = await self._send(request.model, sent, note)
+            reply, decoder, _ = await self._send(request.model, sent, note)
             await _Answer(reply, decoder, translator, tap).drain()
         if translator.thought_unopened is not None:
             self._thinks = translator.thought_unopened
-        if tap.usage and (cut := truncated(asked.sent, tap.usage)):
+        if tap.usage is None or is_whole(asked.size, tap.usage):
+            return
+        if cut := truncated(asked.sent, tap.usage):
             note(cut)
 
     async def window(self) -> int | None:
@@ -145,8 +149,10 @@ class ChatModel:
             if self._left_out:
                 leave = dict.fromkeys(self._left_out)
                 sent = msgspec.structs.replace(sent, **leave)
+            make = partial(self._translator, request, tools, quirks, note)
+            translator = Meanwhile(make)
             try:
-                reply, decoder = await self._send(request.model, sent, note)
+                reply, decoder, size = await self._send(request.model, sent, note)
             except (BadRequest, NotFound) as error:
                 said = str(error).lower()
                 if self._adapt(sent, quirks, said):
@@ -154,11 +160,11 @@ class ChatModel:
                 if sent.tools and _refuses_tools(said):
                     raise self._toolless(str(error)) from error
                 raise
-            return _Asked(reply, decoder, sent, quirks, tools)
+            return _Asked(reply, decoder, sent, size, translator)
 
     async def _send(
         self, model: str, sent: chat.Request, note: Note
-    ) -> tuple[Reply, Decoder]:
+    ) -> tuple[Reply, Decoder, int]:
         body = self._dialect.encode(sent)
         asked = self._endpoint.asked(model)
         note(Sent(url=asked.url, body=body))
@@ -172,7 +178,7 @@ class ChatModel:
                 raise
             raise explained from error
         try:
-            return reply, self._dialect.decoder(reply, asked)
+            return reply, self._dialect.decoder(reply, asked), len(body)
         except BaseException:
             reply.close()
             raise
@@ -186,12 +192,12 @@ class ChatModel:
         return self._mapped[1]
 
     def _translator(
-        self, request: responses.Request, asked: "_Asked", note: Note
+        self, request: responses.Request, tools: ToolMap, quirks: Quirks, note: Note
     ) -> Translator:
         return Translator(
             request,
-            asked.tools,
-            asked.quirks,
+            tools,
+            quirks,
             new_id=new_id,
             created_at=int(self._endpoint.pause.clock.now()),
             note=note,
@@ -262,8 +268,9 @@ class _Asked(msgspec.Struct, frozen=True):
     reply: Reply
     decoder: Decoder
     sent: chat.Request
-    quirks: Quirks
-    tools: ToolMap
+    size: int
+    """Of the body that was sent, in bytes."""
+    translator: Meanwhile[Translator]
 
 
 class _Answer:

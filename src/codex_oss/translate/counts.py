@@ -52,6 +52,14 @@ def truncated(sent: chat.Request, usage: responses.Usage | None) -> Truncated | 
     return Truncated(tokens_sent=least, tokens_read=read) if read < least else None
 
 
+def is_whole(size: int, usage: responses.Usage) -> bool:
+    """Return whether a body of ``size`` bytes cannot have been ``truncated``.
+
+    It is longer than its texts are, and they need not be looked at.
+    """
+    return size < MIN_CHARS or usage.input_tokens * USUAL_CHARS_PER_TOKEN >= size
+
+
 def least_tokens(text: str) -> int:
     """Return a number of tokens that no known tokenizer goes below for ``text``."""
     words = len(re.findall(_WORDS, text))

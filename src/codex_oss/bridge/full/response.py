@@ -7,6 +7,7 @@ openai-python's.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -114,9 +115,17 @@ class Frame:
         """The response before anything was said, in progress."""
         self._now = now
         self._completed_at: int | None = None
-        constant = _constant(request, extras, self.blank, store=store, lean=lean)
-        self._tail = b"," + responses.encode(constant)[1:]
+        self._constant: Callable[[], _Constant] | None = partial(
+            _constant, request, extras, self.blank, store=store, lean=lean
+        )
+        self._tail = b""
         self._opening = b""
+
+    def prepare(self) -> None:
+        """Write what all responses share, while there is time for it."""
+        if self._constant is not None:
+            self._tail = b"," + responses.encode(self._constant())[1:]
+            self._constant = None
 
     def encode(self, response: responses.Response) -> bytes:
         """Return a response as JSON. Its id, time and model are the frame's."""
@@ -130,6 +139,7 @@ class Frame:
             [whole_item(item) for item in response.output],
             _usage(response.usage),
         )
+        self.prepare()
         return responses.encode(varying)[:-1] + self._tail
 
     def life_event(self, event: LifeEvent, number: int) -> bytes:

@@ -82,6 +82,8 @@ class Connection(asyncio.BufferedProtocol):
         # uvloop's do not derive from asyncio's.
         transport = self._transport = cast("asyncio.Transport", transport)
         self.write = transport.write
+        # Else uvloop would first let everything run that is ready, and then write.
+        transport.set_write_buffer_limits(0)
         peer: tuple[str, int] | None = transport.get_extra_info("peername")
         self._parser = RequestParser(self._floor.limits, peer[0] if peer else "")
         room = self._floor.enter(self)

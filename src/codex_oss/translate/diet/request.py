@@ -155,9 +155,9 @@ class _Slimmer:
                     content.append(InputText(text=text))
             else:
                 content.append(part)
-        if message.content and not content:
-            return None
-        return msgspec.structs.replace(message, content=content)
+        if content == message.content:
+            return message
+        return msgspec.structs.replace(message, content=content) if content else None
 
 
 # --- how much it is ----------------------------------------------------------------
@@ -173,7 +173,14 @@ def tokens(request: responses.Request) -> int:
 
 def _text_bytes(request: responses.Request) -> int:
     size = _utf8_bytes(request.instructions or "")
-    return size + sum(map(_item_bytes, request.input))
+    for item in request.input:
+        if type(item) is not Message:
+            size += _item_bytes(item)
+            continue
+        for part in item.content:  # nearly all that there is to count
+            text = part.text if type(part) is InputText else ""
+            size += len(text) if text and text.isascii() else _part_bytes(part)
+    return size
 
 
 def _tool_bytes(tools: list[responses.Tool]) -> int:
