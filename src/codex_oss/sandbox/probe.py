@@ -1,0 +1,170 @@
+"""Finds out which bubblewrap works here, and remembers it until the machine restarts.
+
+A probe costs about as much as a command's whole sandbox. That it succeeded is kept in
+our state folder, for the same program under the same kernel in the same container. A
+failure is not: somebody may be repairing it.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from codex_oss import process
+from codex_oss.errors import SandboxError
+from codex_oss.sandbox import bubblewrap
+from codex_oss.sandbox.bubblewrap import Found
+
+PROBE_S = 10.0
+"""How long the first run of bubblewrap may take."""
+HEARD = 4096
+"""Bytes of what it says that are kept."""
+
+_NO_PROC = "Can't mount proc"
+_APPARMOR = ("Failed RTM_NEWADDR", "setting up uid map: Permission denied")
+_NO_NAMESPACES = ("No permissions to create", "Creating new namespace failed")
+_CONTAINERS = (Path("/.dockerenv"), Path("/run/.containerenv"))
+"""Files by which Docker and Podman tell that this is a container."""
+OUTSIDE = "Or run with --sandbox danger-full-access where that is acceptable."
+"""What always helps, at a price."""
+
+
+class Obstacle(msgspec.Struct, frozen=True):
+    """Why there is no sandbox, and what to do about it."""
+
+    what: str
+    remedy: str
+
+    def error(self) -> SandboxError:
+        """Return it as the error of a command that could not be run."""
+        return SandboxError(
+            f"Sandbox unavailable: {self.what}. Nothing was run.", hint=self.remedy
+        )
+
+
+NOT_INSTALLED = Obstacle(
+    "bubblewrap is not installed",
+    f"Install bubblewrap with your system's package manager. {OUTSIDE}",
+)
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What was found out, and where that holds."""
+
+    place: str
+    found: Found
+
+
+class Memory:
+    """The file in which a successful probe is kept."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def get(self, path: Path) -> Found | None:
+        """Return what is known of a bwrap, if it still holds."""
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            known = msgspec.json.decode(self._file.read_bytes(), type=_Known)
+            if known.found.path == str(path) and known.place == _place(path):
+                return known.found
+        return None
+
+    def keep(self, found: Found) -> None:
+        """Remember; where that is impossible the next start probes again."""
+        with contextlib.suppress(OSError):
+            known = _Known(_place(Path(found.path)), found)
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            part = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+            part.write_bytes(msgspec.json.encode(known))
+            part.replace(self._file)
+
+    def forget(self) -> None:
+        """Probe again the next time."""
+        with contextlib.suppress(OSError):
+            self._file.unlink()
+
+
+async def probe(path: Path, env: Mapping[str, str], program: bytes) -> Found | Obstacle:
+    """Return what a bwrap can do, after running it."""
+    new_proc = True
+    said = await _try(path, env, program, new_proc=True)
+    if _NO_PROC in said:
+        new_proc = False
+        said = await _try(path, env, program, new_proc=False)
+    if said:
+        return Obstacle(f"bubblewrap could not make one ({said})", _remedy(said))
+    code, version = await _run((str(path), "--version"), env, process.FREE)
+    return Found(
+        path=str(path), version="" if code else version.strip(), new_proc=new_proc
+    )
+
+
+def _remedy(said: str) -> str:
+    """Return what to do about bwrap's complaint."""
+    if any(word in said for word in _APPARMOR):
+        return (
+            "Ubuntu 24.04 forbids it by AppArmor: install apparmor-profiles and load "
+            f"its profile bwrap-userns-restrict. {OUTSIDE}"
+        )
+    if any(path.exists() for path in _CONTAINERS):
+        return (
+            "Start the container with --security-opt seccomp=unconfined, or let the "
+            "container be the boundary: --sandbox danger-full-access."
+        )
+    if any(word in said for word in _NO_NAMESPACES):
+        return (
+            "Enable user namespaces: sysctl kernel.unprivileged_userns_clone=1, or "
+            f"user.max_user_namespaces above 0. {OUTSIDE}"
+        )
+    return f"Update bubblewrap (0.5 or later) and enable user namespaces. {OUTSIDE}"
+
+
+def _place(path: Path) -> str:
+    """Return what differs when a probe may end differently.
+
+    Containers share the kernel's boot id, but not the name of their mount namespace.
+    """
+    program = path.stat()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    spaces = [os.readlink(f"/proc/self/ns/{kind}") for kind in ("mnt", "user")]  # noqa: PTH115  no path at all
+    return " ".join(
+        (boot, *spaces, str(os.geteuid()), f"{program.st_ino}/{program.st_mtime_ns}")
+    )
+
+
+async def _try(
+    path: Path, env: Mapping[str, str], program: bytes, *, new_proc: bool
+) -> str:
+    """Run nothing in a sandbox; return what bwrap complained of, empty if not."""
+    run = bubblewrap.probe(path, env, program, new_proc=new_proc)
+    try:
+        confined = process.Confined(by_bwrap=True, inherit=run.inherit)
+        code, said = await _run(run.argv, run.env, confined)
+    finally:
+        run.end()
+    if code == 0:
+        return ""
+    return said.strip() or f"{path} exited with code {code}"
+
+
+async def _run(
+    argv: tuple[str, ...], env: Mapping[str, str], confined: process.Confined
+) -> tuple[int, str]:
+    """Run a program; return its exit code and output. Failing to start is code -1."""
+    heard = process.HeadTail(HEARD)
+    try:
+        child = await process.start(
+            argv, cwd=Path("/"), env=env, on_output=heard.add, confined=confined
+        )
+    except OSError as error:
+        return -1, f"{argv[0]}: {error.strerror}"
+    try:
+        async with asyncio.timeout(PROBE_S):
+            return await child.wait(), heard.text()
+    except TimeoutError:
+        return -1, f"{argv[0]} did not answer in {PROBE_S:g} s"
+    finally:
+        await child.kill(grace_s=0)
