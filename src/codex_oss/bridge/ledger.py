@@ -19,9 +19,10 @@ from codex_oss.facts import Fact, Mended, Reading, Sent, Slimmed
 from codex_oss.wire import responses
 
 MAX_ENTRIES = 200
-MAX_BYTES = 4 * 1024 * 1024
-"""Of all that is kept, bodies and streams together."""
-BODY_BYTES = 2 * 1024 * 1024
+MAX_BYTES = 2 * 1024 * 1024
+"""Of all that is kept, bodies and streams together: twenty first turns of the Codex
+CLI. The whole bridge is to stay within 40 MB."""
+BODY_BYTES = 1024 * 1024
 """Of one body; a larger one is cut."""
 HEAD_BYTES = 64 * 1024
 TAIL_BYTES = 64 * 1024
