@@ -4,23 +4,21 @@ import argparse
 from collections.abc import Callable
 
 from codex_oss import __version__
-from codex_oss.cli.parser import Parser, add_config
+from codex_oss.cli.parser import Parser, add_config, add_settings
 
 SANDBOX_MODES = ("read-only", "workspace-write", "danger-full-access")
+APPROVALS = ("untrusted", "on-request", "on-failure", "never", "granular")
 COLORS = ("always", "never", "auto")
 
 
-def add_work(parser: argparse.ArgumentParser) -> None:
-    """Add the options on where and how freely the agent works."""
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Add the options on where commands run and what they may do there."""
     add = parser.add_argument
     add("-s", "--sandbox", choices=SANDBOX_MODES, help="what commands may do")
-    add("--full-auto", action="store_true", help="same as --sandbox workspace-write")
     add(
-        "--dangerously-bypass-approvals-and-sandbox",
-        "--yolo",
-        dest="bypass",
+        "--full-auto",
         action="store_true",
-        help="no sandbox, no questions: only where the machine is a sandbox itself",
+        help="same as --sandbox workspace-write, with approval policy on-request",
     )
     add("-C", "--cd", metavar="DIR", help="work in this folder")
     add(
@@ -29,6 +27,32 @@ def add_work(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="DIR",
         help="one more folder that may be written",
+    )
+
+
+def add_work(parser: argparse.ArgumentParser) -> None:
+    """Add the options on where and how freely the agent works."""
+    add_place(parser)
+    add = parser.add_argument
+    add(
+        "-a",
+        "--ask-for-approval",
+        dest="ask",
+        choices=APPROVALS,
+        help="ask at the terminal before some commands; without it nobody is asked, "
+        "and what would be asked is refused",
+    )
+    add(
+        "--dangerously-bypass-approvals-and-sandbox",
+        "--yolo",
+        dest="bypass",
+        action="store_true",
+        help="no sandbox, no questions: only where the machine is a sandbox itself",
+    )
+    add(
+        "--ignore-rules",
+        action="store_true",
+        help="as if there were no rules/*.rules",
     )
     add(
         "-i",
@@ -94,6 +118,42 @@ def config_parser() -> Parser:
     return parser
 
 
+def sandbox_parser() -> Parser:
+    """Return the parser of ``codex-oss sandbox``.
+
+    What begins the command ends the options; ``command`` may begin with a backend's
+    name, and then more options follow (see ``sandbox_command``).
+    """
+    parser = Parser(
+        prog="codex-oss sandbox",
+        description="Run a command as the model's commands run: in the sandbox of the\n"
+        "configuration, here and now. The exit code is the command's.",
+    )
+    add = parser.add_argument
+    add(
+        "command",
+        nargs=argparse.REMAINDER,
+        metavar="[linux|macos|windows|seatbelt|landlock] [--] COMMAND ...",
+        help="what to run; `landlock` takes that instead of bubblewrap",
+    )
+    add(
+        "--explain",
+        action="store_true",
+        help="say what a command may read, write and reach, and run nothing",
+    )
+    add("--json", action="store_true", help="with --explain: as JSON")
+    add(
+        "-P",
+        "--permissions-profile",
+        dest="permissions",
+        metavar="NAME",
+        help=":read-only, :workspace, :danger-full-access or one of [permissions]",
+    )
+    add_place(parser)
+    add_settings(parser)
+    return parser
+
+
 def bridge_parser() -> Parser:
     """Return the parser of ``codex-oss bridge``."""
     from codex_oss.cli import bridge_arguments  # noqa: PLC0415  `exec` does without
@@ -105,8 +165,26 @@ PARSERS: dict[str, Callable[[], Parser]] = {
     "exec": exec_parser,
     "config": config_parser,
     "bridge": bridge_parser,
+    "sandbox": sandbox_parser,
 }
 ALIASES = {"e": "exec"}
+WITH_VALUE = frozenset(
+    (
+        *(
+            "-c",
+            "--config",
+            "--enable",
+            "--disable",
+            "-p",
+            "--profile",
+            "-m",
+            "--model",
+        ),
+        *("--local-provider", "-s", "--sandbox", "-C", "--cd", "--add-dir", "-i"),
+        *("--image", "-a", "--ask-for-approval"),
+    )
+)
+"""Options that may stand before a command, and whose value is not its name."""
 
 HELP = f"""codex-oss {__version__}: a coding agent for models on your own machine
 
@@ -115,6 +193,7 @@ Usage: codex-oss COMMAND [OPTIONS]
 Commands:
   exec, e   do one task without a terminal UI
   bridge    serve the Responses API in front of a local model's server
+  sandbox   run a command as the model's commands run, or say what they may do
   config    show the configuration and where each value comes from
 
 Options:

@@ -32,7 +32,10 @@ def run(argv: list[str]) -> int:
 
 
 def _dispatch(argv: list[str]) -> int:
-    at = next((i for i, word in enumerate(argv) if _command(word)), None)
+    values = {i + 1 for i, word in enumerate(argv) if word in arguments.WITH_VALUE}
+    at = next(
+        (i for i, word in enumerate(argv) if _command(word) and i not in values), None
+    )
     if at is None:
         return _no_command(argv)
     command = _command(argv[at])
@@ -51,6 +54,10 @@ def _dispatch(argv: list[str]) -> int:
             from codex_oss.cli import bridge_command  # noqa: PLC0415  paid when used
 
             return bridge_command.run(options)
+        case "sandbox":
+            from codex_oss.cli import sandbox_command  # noqa: PLC0415  paid when used
+
+            return sandbox_command.run(options)
         case _:
             from codex_oss.cli import exec_command  # noqa: PLC0415  paid when used
 

@@ -5,26 +5,33 @@ import asyncio
 import gc
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from codex_oss.cli.place import folder, in_repository
 from codex_oss.cli.prompt_input import read_prompt
-from codex_oss.cli.settings import load_config
+from codex_oss.cli.settings import GRANULAR, load_config
+from codex_oss.config.load import Loaded, approval_policy
 from codex_oss.errors import CodexOssError, ConfigError
 from codex_oss.exec_mode import run as exec_run
 from codex_oss.exec_mode.human import Banner, Human
 from codex_oss.exec_mode.jsonl import JsonLines
+from codex_oss.policy import Granular
+from codex_oss.ports import Approver
 from codex_oss.wiring import session as wiring
+from codex_oss.wiring.permissions import Job
+from codex_oss.wiring.world import Nobody
 
 
 def run(options: argparse.Namespace) -> int:
     """Run ``exec`` and return the exit code."""
-    cwd = _folder(options.cd)
+    cwd = folder(options.cd)
     loaded = load_config(options, os.environ)
     schema = _schema(options.output_schema)
-    if not (options.skip_git_repo_check or options.bypass or _in_repository(cwd)):
+    if not (options.skip_git_repo_check or options.bypass or in_repository(cwd)):
         raise CodexOssError(
             "Not inside a trusted directory and --skip-git-repo-check was not "
             "specified.",
@@ -32,20 +39,26 @@ def run(options: argparse.Namespace) -> int:
             "there. Run `git init`, or add --skip-git-repo-check.",
         )
     prompt = read_prompt(options.prompt, sys.stdin)
-    job = wiring.Job(
+    approver, put_away = _approver(options, loaded)
+    job = Job(
         loaded=loaded,
         cwd=cwd,
         env=dict(os.environ),
-        extra_roots=[_folder(folder) for folder in options.add_dir],
+        extra_roots=[folder(path) for path in options.add_dir],
         ephemeral=options.ephemeral,
         output_schema=schema,
+        approver=approver,
+        ignore_rules=options.ignore_rules,
     )
     images = [path for group in options.image for path in group]
-    return asyncio.run(_exec(job, options, prompt, images))
+    try:
+        return asyncio.run(_exec(job, options, prompt, images))
+    finally:
+        put_away()
 
 
 async def _exec(
-    job: wiring.Job, options: argparse.Namespace, prompt: str, images: list[str]
+    job: Job, options: argparse.Namespace, prompt: str, images: list[str]
 ) -> int:
     opened, last = await _open(job), options.output_last_message
     # What is there now stays, and need not be looked through again.
@@ -63,7 +76,7 @@ async def _exec(
         await opened.close()
 
 
-async def _open(job: wiring.Job) -> wiring.Opened:
+async def _open(job: Job) -> wiring.Opened:
     """Open the session; Ctrl-C and SIGTERM end that too, and what it started."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
@@ -76,7 +89,7 @@ async def _open(job: wiring.Job) -> wiring.Opened:
 
 
 def _printer(
-    job: wiring.Job, options: argparse.Namespace, opened: wiring.Opened, prompt: str
+    job: Job, options: argparse.Namespace, opened: wiring.Opened, prompt: str
 ) -> exec_run.Printer:
     if options.json:
         return JsonLines(sys.stdout.buffer)
@@ -90,23 +103,36 @@ def _printer(
     return Human(sys.stdout, sys.stderr, banner, color=color, reasoning=shown)
 
 
-def _folder(given: str | None) -> Path:
-    path = Path(given or ".")
-    try:
-        resolved = path.resolve(strict=True)
-    except (OSError, RuntimeError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise CodexOssError(f"cannot use folder `{path}`: {why}") from error
-    if not resolved.is_dir():
-        raise CodexOssError(f"cannot use folder `{path}`: it is not a folder")
-    return resolved
+def _approver(
+    options: argparse.Namespace, loaded: Loaded
+) -> tuple[Approver | None, Callable[[], None]]:
+    """Return who is asked, and what to call in the end.
+
+    Nobody is asked without ``-a``. Without a terminal nobody can be: under
+    ``untrusted`` all that would be asked is refused, and the others are ``never``.
+    """
+    policy = approval_policy(loaded.config)
+    if options.ask == GRANULAR and not isinstance(policy, Granular):
+        raise ConfigError(
+            "-a granular needs a table `approval_policy.granular`",
+            hint="Such as -c approval_policy.granular.rules=false",
+        )
+    if options.ask is None or policy == "never":
+        return None, _nothing
+    from codex_oss.exec_mode import asking  # noqa: PLC0415  only where one is asked
+
+    terminal = asking.open_terminal()
+    if terminal is not None:
+        return terminal, terminal.close
+    sys.stderr.write(
+        f"warning: there is no terminal to ask at: what -a {options.ask} would ask is "
+        "refused\n"
+    )
+    return (Nobody() if policy == "untrusted" else None), _nothing
 
 
-def _in_repository(cwd: Path) -> bool:
-    """Tell whether git works here; an empty ``.git`` does not make a repository."""
-    marks = [str(folder / ".git") for folder in (cwd, *cwd.parents)]
-    isfile = os.path.isfile  # unlike Path.is_file, False for what may not be read
-    return any(isfile(mark) or isfile(f"{mark}/HEAD") for mark in marks)
+def _nothing() -> None:
+    """Put nothing away."""
 
 
 def _schema(given: str | None) -> dict[str, Any] | None:

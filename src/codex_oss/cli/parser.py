@@ -38,6 +38,12 @@ class Parser(argparse.ArgumentParser):
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Add the options that change the configuration."""
+    add_settings(parser)
+    add_model(parser)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the options that change any value of the configuration."""
     add = parser.add_argument
     add(
         "-c",
@@ -63,6 +69,16 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     )
     add("-p", "--profile", metavar="NAME", help="use a profile of the configuration")
     add(
+        "--strict-config",
+        action="store_true",
+        help="unknown configuration keys are errors",
+    )
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose the model."""
+    add = parser.add_argument
+    add(
         "-m",
         "--model",
         metavar="MODEL",
@@ -77,9 +93,4 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         "--local-provider",
         metavar="NAME",
         help="with --oss: ollama, llamacpp, lmstudio, vllm or a configured provider",
-    )
-    add(
-        "--strict-config",
-        action="store_true",
-        help="unknown configuration keys are errors",
     )

@@ -6,6 +6,8 @@ from typing import Any
 
 from codex_oss.config import load
 
+GRANULAR = "granular"
+"""The word of ``-a`` for the kinds of questions that ``config.toml`` names."""
 Flags = dict[str, tuple[str, Any]]
 """Dotted keys to the flag that set them and the value."""
 
@@ -28,21 +30,26 @@ def load_config(
         overrides=overrides,
         profile=options.profile,
         flags=_flags(options) | (flags or {}),
-        oss=options.oss,
-        local_provider=options.local_provider,
+        oss=getattr(options, "oss", False),
+        local_provider=getattr(options, "local_provider", None),
         strict=options.strict_config,
     )
 
 
 def _flags(options: argparse.Namespace) -> Flags:
+    """Return what the options that a command has say; later ones win."""
+    given = vars(options)
     flags: Flags = {}
-    if options.model:
+    if given.get("model"):
         flags["model"] = ("--model", options.model)
-    if getattr(options, "full_auto", False):
+    if given.get("full_auto"):
         flags["sandbox_mode"] = ("--full-auto", "workspace-write")
-    if getattr(options, "sandbox", None):
+        flags["approval_policy"] = ("--full-auto", "on-request")
+    if given.get("sandbox"):
         flags["sandbox_mode"] = ("--sandbox", options.sandbox)
-    if getattr(options, "bypass", False):
+    if given.get("ask") not in (None, GRANULAR):
+        flags["approval_policy"] = ("--ask-for-approval", options.ask)
+    if given.get("bypass"):
         name = "--dangerously-bypass-approvals-and-sandbox"
         flags["sandbox_mode"] = (name, "danger-full-access")
         flags["approval_policy"] = (name, "never")

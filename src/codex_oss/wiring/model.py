@@ -111,9 +111,3 @@ def models_home(config: Config, env: Mapping[str, str]) -> Path:
         return Path(named).expanduser()
     except RuntimeError as error:
         raise ConfigError(f"`engine.models_dir`: {error}") from error
-
-
-def secrets(config: Config) -> list[str]:
-    """Return the environment variables that hold keys of model servers."""
-    named = [provider.env_key for provider in config.model_providers.values()]
-    return [*filter(None, named), "CODEX_API_KEY", "HF_TOKEN"]

@@ -1,6 +1,6 @@
 """A session from a configuration: permissions, tools, prompt, journal."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,9 +15,7 @@ from codex_oss.config import load
 from codex_oss.errors import ConfigError, ToolError
 from codex_oss.items import InputText, Item, Message, user
 from codex_oss.net import Client
-from codex_oss.policy import Permissions
 from codex_oss.ports import Journal, Model, Tool
-from codex_oss.sandbox.run import Sandbox
 from codex_oss.tools import shell
 from codex_oss.tools.apply_patch import ApplyPatch
 from codex_oss.tools.environment import command_env
@@ -28,24 +26,21 @@ from codex_oss.tools.plan import UpdatePlan
 from codex_oss.tools.view_image import ViewImage, data_url
 from codex_oss.wire import responses
 from codex_oss.wiring.ending import end_all
-from codex_oss.wiring.model import open_model, secrets
+from codex_oss.wiring.model import open_model
+from codex_oss.wiring.permissions import (
+    Job,
+    approval_summary,
+    key_variables,
+    permissions,
+    sandbox,
+    sandbox_summary,
+)
 from codex_oss.wiring.world import Nobody, SystemClock, shell_path, uuid7
 
 TITLE = f"codex-oss v{__version__}"
 PROMPTS = Path(__file__).parent.parent / "prompts"
 PARTS_OF_LITE = ("lite", "patch")
 """The lite prompt; tiny models, which cannot write patches, get the first part."""
-
-
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user asked for: configuration, place and options."""
-
-    loaded: load.Loaded
-    cwd: Path
-    env: Mapping[str, str]
-    extra_roots: list[Path] = []
-    ephemeral: bool = False
-    output_schema: dict[str, Any] | None = None
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -240,7 +235,7 @@ def _tools(
         env=command_env(
             job.env,
             config.shell_environment_policy,
-            secrets=secrets(config),
+            secrets=key_variables(config),
             thread_id=thread_id,
             version=__version__,
         ),
@@ -248,10 +243,9 @@ def _tools(
         max_output_bytes=(limit and limit * BYTES_PER_TOKEN) or shell.MAX_OUTPUT_BYTES,
         max_poll_ms=config.background_terminal_max_timeout,
     )
-    sandbox = Sandbox(job.env)
-    permit = Permit(permissions(job), Nobody())
-    held = frozenset(secrets(config))
-    placement = Placement(permit, sandbox, settings.env, held)
+    permit = Permit(permissions(job), job.approver or Nobody())
+    held = frozenset(key_variables(config))
+    placement = Placement(permit, sandbox(job), settings.env, held)
     commands = shell.Shell(permit, placement, settings, clock=clock)
     # OpenAI's models are trained on the freeform patch tool, all others on functions.
     freeform = job.loaded.provider_id == "openai"
@@ -262,42 +256,3 @@ def _tools(
             tools.append(UpdatePlan())
         tools.append(ViewImage())
     return tools
-
-
-def permissions(job: Job) -> Permissions:
-    """Return what commands may do: Codex's defaults where the user said nothing."""
-    config, cwd = job.loaded.config, job.cwd
-    mode, write = load.sandbox_mode(config, str(cwd)), config.sandbox_workspace_write
-    roots = [cwd, *job.extra_roots, *map(Path, write.writable_roots)]
-    scratch: list[Path] = []
-    if not write.exclude_slash_tmp:
-        scratch.append(Path("/tmp"))  # noqa: S108  a writable root of Codex's
-    if (tmp := job.env.get("TMPDIR", "")) and not write.exclude_tmpdir_env_var:
-        scratch.append(Path(tmp))
-    return Permissions(
-        mode=mode,
-        approval="never",
-        writable_roots=_real(roots),
-        scratch=_real(scratch),
-        network=write.network_access or mode == "danger-full-access",
-    )
-
-
-def _real(paths: Iterable[Path]) -> tuple[str, ...]:
-    """Return absolute paths without links, each once; relative ones are left out."""
-    real = [str(path.resolve()) for path in paths if path.is_absolute()]
-    return tuple(dict.fromkeys(real))
-
-
-def approval_summary(allowed: Permissions) -> str:
-    """Return the approval policy in a word."""
-    return allowed.approval if isinstance(allowed.approval, str) else "granular"
-
-
-def sandbox_summary(allowed: Permissions, cwd: Path) -> str:
-    """Return the sandbox in a few words, as Codex's banner has it."""
-    if allowed.mode != "workspace-write":
-        return allowed.mode
-    roots = (*allowed.writable_roots, *allowed.scratch)
-    names = ["workdir" if root == str(cwd) else root for root in roots]
-    return f"workspace-write [{', '.join(names)}]"

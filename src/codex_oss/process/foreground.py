@@ -1,0 +1,125 @@
+"""A program in the foreground: it has our standard streams and our terminal.
+
+It stays in our process group, so that the terminal's keys reach it and a shell stops
+and continues both of us. Signals that are sent to us alone are handed on.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+
+from codex_oss.process import signals
+from codex_oss.process.spawn import FREE, Confined
+
+HANDED_ON = (
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+"""Signals that are for the program, not for us."""
+FROM_KEYS = (signal.SIGINT, signal.SIGQUIT)
+"""Signals that a terminal sends to everybody in the foreground."""
+
+HEAR_KEYS = (
+    "import _signal as s, os, sys\n"
+    "for n in (s.SIGINT, s.SIGQUIT, s.SIGPIPE, s.SIGXFSZ): s.signal(n, s.SIG_DFL)\n"
+    "os.execvp(sys.argv[1], sys.argv[1:])"
+)
+"""Python that runs its arguments, which hear the terminal's keys again."""
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    confined: Confined = FREE,
+    deaf: bool = False,
+) -> int:
+    """Run a program to its end and return its exit code, 128 + n for signal n.
+
+    ``deaf`` starts it without an ear for Ctrl-C: bwrap would take a command down that
+    itself lives on. The command can get it back by ``HEAR_KEYS``.
+
+    Must be called in the main thread. Raises ``OSError`` as the system gave it, and
+    what ``confined.restrict`` raises.
+    """
+    with _ignored(FROM_KEYS if deaf else ()):
+        popen = _start(argv, cwd, env, confined)
+    with _handed_on(popen, confined):
+        code = popen.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _start(
+    argv: Sequence[str], cwd: Path, env: Mapping[str, str], confined: Confined
+) -> subprocess.Popen[bytes]:
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            tuple(argv), cwd=cwd, env=dict(env), pass_fds=confined.inherit
+        )
+
+    restrict = confined.restrict
+    if restrict is None:
+        # bwrap dies with the thread that starts it: this one stays.
+        return start()
+    started: list[subprocess.Popen[bytes]] = []
+    failed: list[BaseException] = []
+
+    def start_restricted() -> None:
+        try:
+            restrict()
+            started.append(start())
+        except BaseException as error:  # noqa: BLE001  raised again below
+            failed.append(error)
+
+    # What is forbidden to a thread is so for good: it is one of its own, and ends.
+    thread = threading.Thread(target=start_restricted, name="restricted")
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return started[0]
+
+
+@contextlib.contextmanager
+def _ignored(numbers: Sequence[signal.Signals]) -> Generator[None]:
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _handed_on(popen: subprocess.Popen[bytes], confined: Confined) -> Generator[None]:
+    def hand_on(number: int, _: object) -> None:
+        if number in FROM_KEYS and _in_the_foreground():
+            return  # the terminal has told the program too
+        if not (confined.by_bwrap and signals.to_command(popen.pid, number)):
+            popen.send_signal(number)
+
+    # What whoever started us ignores (nohup), we and the program ignore too.
+    heard = [n for n in HANDED_ON if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, hand_on) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _in_the_foreground() -> bool:
+    """Return whether our group is the one that a terminal's keys are for."""
+    for stream in (0, 1, 2):
+        with contextlib.suppress(OSError):
+            return os.tcgetpgrp(stream) == os.getpgrp()
+    return False
