@@ -171,7 +171,8 @@ class Streamed:
     # --- inside --------------------------------------------------------------------
 
     def _put_other(self, event: responses.Event, out: list[bytes]) -> None:
-        self._begin(out)
+        if not self.begun:
+            self._begin(out)
         match event:
             case responses.Created():
                 pass
@@ -191,8 +192,6 @@ class Streamed:
                 self._number += 1
 
     def _begin(self, out: list[bytes]) -> None:
-        if self.begun:
-            return
         self.begun = True
         if self._timer is None:
             self._arm()

@@ -7,6 +7,8 @@ from codex_oss.facts import Retried
 from codex_oss.ports import Outlet
 from codex_oss.wire import responses
 
+_LIFE_SIGNS = frozenset(responses.LIFE_SIGNS)
+
 
 class BrokenError(Exception):
     """The answer failed before any of it was shown, and may be asked for again."""
@@ -46,9 +48,7 @@ class Tap:
             error = last.response.error
             if error and error.code == "server_error":
                 raise BrokenError(error.message)  # nothing of these was shown either
-        self.shown = not all(
-            isinstance(event, responses.LIFE_SIGNS) for event in events
-        )
+        self.shown = not _LIFE_SIGNS.issuperset(map(type, events))
 
 
 async def pour_twice(outlet: Outlet, pour: Callable[[Tap], Awaitable[None]]) -> None:

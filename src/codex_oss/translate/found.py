@@ -157,6 +157,8 @@ _KEYS = (
     "name", "arguments", "parameters", "function", "tool", "tool_name", "tool_call",
     "tool_calls", "function_call", "recipient_name", "id", "type", "index", "args",
 )  # fmt: skip
+_BEGINNINGS = FIRST_CHARACTERS | frozenset("`[{<")
+"""Characters one of which an answer that is a call begins with."""
 _HEAD = 64
 """Characters that decide what a text may become: longer than any tag and key."""
 
@@ -167,6 +169,8 @@ def may_be_call(text: str) -> bool:
     Once this is false for a beginning, it is false for all that begins so.
     """
     head = text.lstrip()[:_HEAD]
+    if head and head[0] not in _BEGINNINGS:  # nearly all answers
+        return False
     if not head or _agree(head, _TAGGED) or _agree(head, _THINK[:1]):
         return True
     return _may_be_fence(head) if head.startswith("`") else _may_be_bare(head)

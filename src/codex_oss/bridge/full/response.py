@@ -8,7 +8,7 @@ openai-python's.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -16,8 +16,6 @@ from msgspec import UNSET
 from codex_oss.bridge.full.frames import LifeEvent, encode_life_event
 from codex_oss.bridge.full.whole import whole_item
 from codex_oss.wire import responses
-
-T = TypeVar("T")
 
 # --- what a response repeats of its request -------------------------------------------
 
@@ -159,6 +157,8 @@ def _constant(
     store: bool,
     lean: bool,
 ) -> _Constant:
+    calls = request.parallel_tool_calls
+    top_p, heat = request.top_p, request.temperature
     return _Constant(
         id=blank.id,
         created_at=int(blank.created_at),
@@ -168,12 +168,12 @@ def _constant(
         tools=[] if lean else [_tool(tool) for tool in request.tools or ()],
         tool_choice=request.tool_choice or "auto",
         truncation=extras.truncation or "disabled",
-        parallel_tool_calls=_given(request.parallel_tool_calls, True),
+        parallel_tool_calls=True if calls is None or calls is UNSET else calls,
         text=_text(request.text),
-        top_p=_given(request.top_p, 1.0),
-        presence_penalty=_given(extras.presence_penalty, 0.0),
-        frequency_penalty=_given(extras.frequency_penalty, 0.0),
-        temperature=_given(request.temperature, 1.0),
+        top_p=1.0 if top_p is None or top_p is UNSET else top_p,
+        presence_penalty=extras.presence_penalty or 0.0,
+        frequency_penalty=extras.frequency_penalty or 0.0,
+        temperature=1.0 if heat is None or heat is UNSET else heat,
         reasoning=_reasoning(request.reasoning),
         user=extras.user,
         max_output_tokens=request.max_output_tokens or None,
@@ -184,10 +184,6 @@ def _constant(
         safety_identifier=extras.safety_identifier,
         prompt_cache_key=request.prompt_cache_key or None,
     )
-
-
-def _given(value: T | None | msgspec.UnsetType, default: T) -> T:
-    return default if value is None or value is UNSET else value
 
 
 def _text(given: responses.TextParams | None | msgspec.UnsetType) -> _Text:

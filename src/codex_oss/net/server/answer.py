@@ -27,7 +27,7 @@ class HeadWriter:
     """Makes the heads of answers; what is equal in many of them is made once."""
 
     def __init__(self) -> None:
-        self._starts: dict[tuple[int, str, bool], bytes] = {}
+        self._starts: dict[tuple[int, str, Headers, bool], bytes] = {}
         self._second = 0
         self._date = b""
 
@@ -38,18 +38,16 @@ class HeadWriter:
 
         Raises ``ValueError`` for what would break out of its header.
         """
-        key = (status, content_type, close)
+        key = (status, content_type, headers, close)
         start = self._starts.get(key)
         if start is None:
             if len(self._starts) >= _KEPT_HEADS:
                 self._starts.clear()
-            start = self._starts[key] = _start(status, content_type, close=close)
+            start = self._starts[key] = _start(*key)
         now = int(time.time())
         if now != self._second:
             self._second, self._date = now, _date(now)
-        if not headers:
-            return start + self._date
-        return b"".join((start, self._date, *(_line(n, v) for n, v in headers)))
+        return start + self._date
 
 
 def error(status: int, message: str) -> bytes:
@@ -59,13 +57,13 @@ def error(status: int, message: str) -> bytes:
     return msgspec.json.encode({"error": told})
 
 
-def _start(status: int, content_type: str, *, close: bool) -> bytes:
+def _start(status: int, content_type: str, headers: Headers, close: bool) -> bytes:  # noqa: FBT001  the parts of a key
     lines = [f"HTTP/1.1 {status} {_phrase(status)}\r\n".encode()]
     if content_type:
         lines.append(_line("content-type", content_type))
     if close:
         lines.append(b"connection: close\r\n")
-    return b"".join(lines)
+    return b"".join((*lines, *(_line(n, v) for n, v in headers)))
 
 
 def _phrase(status: int) -> str:

@@ -24,6 +24,7 @@ from codex_oss.translate.diet.known import (
 from codex_oss.translate.diet.toolset import SmallLevel
 from codex_oss.wire import responses
 
+_NAMED = (responses.FunctionTool, responses.CustomTool)
 _MARK = "---"
 _NOT = "not "
 
@@ -74,11 +75,7 @@ def is_base_item(message: Message) -> bool:
 
 def offered_names(tools: Collection[responses.Tool]) -> frozenset[str]:
     """Return the names of the tools that stand in no namespace."""
-    return frozenset(
-        tool.name
-        for tool in tools
-        if isinstance(tool, responses.FunctionTool | responses.CustomTool)
-    )
+    return frozenset(tool.name for tool in tools if isinstance(tool, _NAMED))
 
 
 # --- the texts ---------------------------------------------------------------------

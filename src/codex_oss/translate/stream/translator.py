@@ -39,6 +39,7 @@ CUTS = {
 """Finish reasons of an answer that is not whole, and the Responses API's words."""
 
 _NO_TOOLS = ToolMap()
+_CALLS = (FunctionCall, CustomToolCall, ToolSearchCall)
 
 FAULTS = ("error", "abort")  # OpenRouter; vLLM and SGLang
 """Finish reasons of an answer that broke."""
@@ -338,11 +339,7 @@ def _says_something(item: Item) -> bool:
 
 
 def _call_ids(request: responses.Request) -> set[str]:
-    return {
-        item.call_id
-        for item in request.input
-        if isinstance(item, FunctionCall | CustomToolCall | ToolSearchCall)
-    }
+    return {item.call_id for item in request.input if isinstance(item, _CALLS)}
 
 
 def _wants_json(request: responses.Request) -> bool:

@@ -102,12 +102,9 @@ _PARTS: dict[str, type[InputText | OutputText | Refusal | InputImage]] = {
 
 def part_from(obj: Any) -> Part:
     """Return one decoded part of a content list; other shapes become ``Unknown``."""
-    kind = _PARTS.get(_tag(obj))
-    if kind is None:
-        return _unknown(obj)
     try:
-        return msgspec.convert(obj, kind)
-    except msgspec.ValidationError:
+        return msgspec.convert(obj, _PARTS[obj["type"]])
+    except (msgspec.ValidationError, KeyError, TypeError):
         return _unknown(obj)
 
 
