@@ -45,7 +45,8 @@ Action = RunCommand | RunAgain | WriteFiles
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """What a decision needs to know besides the action and the permissions.
 
-    ``exists`` tells whether a path names a file that is there.
+    ``exists`` tells whether a path names a file that is there, ``real`` follows its
+    links; ``home`` is the folder that ``~`` stands for.
     """
 
     isolation: Isolation = "full"
@@ -53,6 +54,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """Why the isolation is not full."""
     rules: Rules = Rules()
     exists: Callable[[str], bool] = lambda _: True
+    real: Callable[[str], str] = str
+    home: str = ""
 
 
 FULLY_ISOLATED = Machine()

@@ -1,114 +1,105 @@
-"""Commands that destroy what cannot be had back."""
+"""Commands that destroy what cannot be had back, found in a script.
 
-from collections.abc import Callable
+It catches habits, not cunning: a program of one's own, ``python -c`` or a script that
+is written first and run later are not seen. The sandbox is the wall.
+"""
 
-import msgspec
+from collections.abc import Iterator
 
-from codex_oss.policy.script import Lexer, Script
+from codex_oss.policy.call import Call, of_git
+from codex_oss.policy.loss import FORCED_REMOVAL, Harm
+from codex_oss.policy.losses import FORCED, OVERWRITES, losses_of
+from codex_oss.policy.place import Ground, Place
+from codex_oss.policy.runners import everything, name_of
+from codex_oss.policy.script import Command, Script
+from codex_oss.policy.words import Word
 
-FORCED_REMOVAL = "rm -f style commands are not permitted. Use a safer approach"
+__all__ = ["FORCED_REMOVAL", "Ground", "Harm", "harm"]
 
-
-class Ground(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a command would run: its folder, what may be written, what is there."""
-
-    cwd: str
-    roots: tuple[str, ...]
-    exists: Callable[[str], bool]
-
-
-class Harm(msgspec.Struct, frozen=True):
-    """What a script would destroy: in words for a person, and for the model."""
-
-    asked: str
-    told: str
+BOMB = Harm(
+    "it starts itself again and again until the machine stands still (a fork bomb)",
+    "A function that starts itself twice is not permitted: the machine would stand "
+    "still. Use a loop",
+)
+UNREAD = Harm(
+    "it is too long or too tangled to look through",
+    "The command is too long or too tangled to look through. Split it into several "
+    "commands, or write a file and run that",
+)
+_REMOVING = frozenset("rRfivdI")
+_OVERWRITING = frozenset((">", ">|", "&>", ">&"))
 
 
 def harm(script: Script, ground: Ground) -> Harm | None:
-    """Return what ``script`` destroys that cannot be had back, if anything."""
-    del ground
-    if removes_by_force(script.text):
-        return Harm("it removes files by force", FORCED_REMOVAL)
-    return None
+    """Return the first thing that ``script`` destroys for good, if anything.
 
-
-_SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh"})
-_KEYWORDS = frozenset({"if", "then", "elif", "else", "while", "until", "do", "!", "{"})
-# A command that runs the rest of its words, and its options that take a value.
-_RUNNERS = {
-    "sudo": "CDRTUghprtu",
-    "doas": "Cu",
-    "env": "CSu",
-    "command": "",
-    "exec": "a",
-    "nohup": "",
-    "time": "fo",
-    "nice": "n",
-}
-_NESTED_SCRIPTS = 4
-
-
-def removes_by_force(script: str, depth: int = _NESTED_SCRIPTS) -> bool:
-    """Return whether a command of ``script`` is ``rm`` with ``-f`` or ``--force``.
-
-    Seen through ``sudo``, ``env`` and their like, absolute paths and nested
-    ``bash -c``. It catches habits, not cunning: ``xargs rm -f``, ``find -delete`` and
-    ``$(echo rm) -f`` are not seen. The sandbox is the wall.
+    ``cd`` is followed where its folder is written out. Never raises.
     """
-    for command in Lexer(script).commands():
-        words = _without_runners(command)
-        if not words:
-            continue
-        name = words[0].rpartition("/")[2]
-        if name == "rm" and _has_force(words[1:]):
-            return True
-        nested = _script_of(words) if name in _SHELLS and depth else None
-        if nested is not None and removes_by_force(nested, depth - 1):
-            return True
-    return False
-
-
-def _without_runners(words: list[str]) -> list[str]:
-    """Return the words of the program that in the end runs."""
-    at, with_value = 0, ""
-    runs = False
-    while at < len(words):
-        word = words[at]
-        name = word.rpartition("/")[2]
-        if _assigns(word) or (not runs and word in _KEYWORDS):
-            at += 1
-        elif runs and word.startswith("-") and word != "-":
-            takes_next = len(word) == len("-u") and word[1] in with_value
-            at += 2 if takes_next else 1
-        elif name in _RUNNERS:
-            with_value, runs = _RUNNERS[name], True
-            at += 1
-        else:
-            break
-    return words[at:]
-
-
-def _assigns(word: str) -> bool:
-    name, equals, _ = word.partition("=")
-    return bool(equals) and name.isidentifier()
-
-
-def _has_force(arguments: list[str]) -> bool:
-    for word in arguments:
-        if word == "--":
-            return False
-        if word.startswith("--f") and "--force".startswith(word):
-            return True
-        if word.startswith("-") and not word.startswith("--") and "f" in word:
-            return True
-    return False
-
-
-def _script_of(words: list[str]) -> str | None:
-    """Return the script in ``bash -lc SCRIPT``."""
-    for at, word in enumerate(words[1:], start=1):
-        if not word.startswith("-"):
-            return None
-        if not word.startswith("--") and word.endswith("c"):
-            return words[at + 1] if at + 1 < len(words) else None
+    if script.unread:
+        return UNREAD
+    places: dict[tuple[int, ...], Place] = {(): Place(ground, ground.cwd)}
+    for command in everything(script):
+        place = _place(command, places)
+        if found := next(_harms(command, place), None):
+            return found
+        if name_of(command) in {"cd", "pushd"}:
+            places[command.scope] = place.moved(_folder(command))
+        elif name_of(command) == "popd":
+            places[command.scope] = Place(ground, None)
     return None
+
+
+def _place(command: Command, places: dict[tuple[int, ...], Place]) -> Place:
+    """Return where a command runs: its subshell's place, or that of the one around."""
+    scope = command.scope
+    while scope not in places:
+        scope = scope[:-1]
+    return places[scope]
+
+
+def _harms(command: Command, place: Place) -> Iterator[Harm]:
+    if command.bomb:
+        yield BOMB
+    for redirect in command.redirects:
+        if redirect.operator not in _OVERWRITING or redirect.target is None:
+            continue
+        path = None if command.remote else place.overwrites(redirect.target)
+        # `>&2` is no file.
+        if path and not redirect.target.text.isdigit():
+            yield _about(OVERWRITES, path)
+    name = name_of(command)
+    if not name:
+        if _removes_by_any_name(command):
+            yield FORCED
+        return
+    call = Call(
+        name=name,
+        words=command.words[1:],
+        place=place,
+        fed=command.fed,
+        remote=command.remote,
+    )
+    if name == "git":
+        call = of_git(call)
+    for loss in losses_of(call.name):
+        lost = loss.when(call)
+        if lost is not None:
+            yield _about(loss.harm, lost)
+
+
+def _about(found: Harm, lost: str) -> Harm:
+    return Harm(found.asked.replace("{}", lost), found.told.replace("{}", lost))
+
+
+def _removes_by_any_name(command: Command) -> bool:
+    """Return whether a program of unknown name has ``rm``'s options: ``$RM -rf x``."""
+    for word in command.words[1:]:
+        letters = set(word.text[1:])
+        if word.text.startswith("-") and letters and letters <= _REMOVING:
+            return "f" in letters and not letters.isdisjoint("rR")
+    return False
+
+
+def _folder(command: Command) -> Word | None:
+    options = ("-P", "-L", "-e", "--", "-n")
+    return next((w for w in command.words[1:] if w.text not in options), None)

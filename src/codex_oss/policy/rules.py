@@ -8,7 +8,11 @@ from typing import Literal
 
 import msgspec
 
-from codex_oss.policy.script import Script
+from codex_oss.policy.harm import harm
+from codex_oss.policy.place import Ground
+from codex_oss.policy.runners import RUNNERS, SHELLS, behind, everything
+from codex_oss.policy.script import Command, Script
+from codex_oss.policy.words import Word
 
 Decision = Literal["allow", "prompt", "forbidden"]
 
@@ -20,6 +24,13 @@ class PrefixRule(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decision = "allow"
     justification: str = ""
 
+    def matches(self, words: Sequence[str]) -> bool:
+        """Return whether ``words`` begin with the pattern."""
+        return len(words) >= len(self.pattern) and all(
+            word == wanted if isinstance(wanted, str) else word in wanted
+            for wanted, word in zip(self.pattern, words, strict=False)
+        )
+
 
 class Rules(msgspec.Struct, frozen=True):
     """All rules; of those that match a command the strictest counts."""
@@ -29,29 +40,90 @@ class Rules(msgspec.Struct, frozen=True):
     def of(self, script: Script) -> PrefixRule | None:
         """Return the strictest rule that matches ``script``.
 
-        A rule that forbids or asks matches when it matches one command; one that
-        allows counts only where every command is allowed and nothing else is in it.
+        A rule that forbids or asks matches when it matches one command, also one that
+        another runs (``sudo git push``) or that is named by its path. One that allows
+        counts only in a plain script, as it is written, and if every command is
+        allowed.
         """
-        del script
-        return None
+        strict = [rule for rule in self.rules if rule.decision != "allow"]
+        if strict and (found := _strictest(strict, script)):
+            return found
+        if not script.plain:
+            return None
+        allowed = [self._allowing(command) for command in script.commands]
+        return allowed[0] if allowed and all(allowed) else None
+
+    def _allowing(self, command: Command) -> PrefixRule | None:
+        words = [word.text for word in command.words]
+        allow = (rule for rule in self.rules if rule.decision == "allow")
+        return next((rule for rule in allow if rule.matches(words)), None)
 
 
-def parse(text: str, origin: str) -> tuple[list[PrefixRule], list[str]]:
-    """Return the rules of a file, and warnings about lines that are not understood.
+def _strictest(rules: list[PrefixRule], script: Script) -> PrefixRule | None:
+    found: PrefixRule | None = None
+    for command in everything(script):
+        words = [word.text for word in command.words]
+        bare = [words[0].rpartition("/")[2], *words[1:]] if words else []
+        for rule in rules:
+            if rule.matches(words) or rule.matches(bare):
+                if rule.decision == "forbidden":
+                    return rule
+                found = found or rule
+    return found
 
-    Raises ``ConfigError`` that names ``origin`` and the line.
-    """
-    raise NotImplementedError
 
+# --- making one -----------------------------------------------------------------------
 
-def line(prefix: Sequence[str]) -> str:
-    """Return the line of a rules file that allows what begins with ``prefix``."""
-    raise NotImplementedError
+_INTERPRETERS = frozenset(
+    (
+        *("python", "pypy", "node", "nodejs", "deno", "bun", "perl", "ruby", "php"),
+        *("lua", "osascript", "pwsh", "powershell", "awk", "gawk", "mawk", "tclsh"),
+        *("ssh", "docker", "podman", "kubectl", "git", "npm", "npx", "pnpm", "yarn"),
+        *("uv", "uvx", "pip", "cargo", "go"),
+    )
+)
+"""Programs that do anything, depending on the words that follow."""
+_NEVER_OFFERED = frozenset(
+    (
+        *("find", "xargs", "parallel", "eval", "source", ".", "exec", "busybox"),
+        *("rm", "unlink", "shred", "srm", "dd"),
+    )
+)
+"""Programs that do anything, or destroy it, whatever words a rule begins with."""
+_NOWHERE = Ground(cwd="/", roots=("/",), exists=lambda _: False)
 
 
 def proposal(script: Script, wanted: Sequence[str]) -> tuple[str, ...]:
     """Return the prefix that a person is offered to allow from now on, or nothing.
 
-    ``wanted`` is the model's own proposal; it counts if it fits the script.
+    ``wanted`` is the model's own proposal; it counts if the script is one plain
+    command that begins with it, else all words of that command do. Nothing is
+    offered that would allow everything, or what the guard stops.
     """
-    raise NotImplementedError
+    if not script.plain or len(script.commands) != 1 or harm(script, _NOWHERE):
+        return ()
+    words = tuple(word.text for word in script.commands[0].words)
+    chosen = tuple(wanted)
+    if chosen and words[: len(chosen)] == chosen and not _too_wide(chosen):
+        return chosen
+    return () if _too_wide(words) else words
+
+
+def _too_wide(words: tuple[str, ...]) -> bool:
+    """Return whether what begins with ``words`` could be anything.
+
+    So could a runner without the command that it runs (``sudo -u root``), and an
+    interpreter with nothing but options (``python -c``).
+    """
+    name, rest = _program(words)
+    while name in RUNNERS and name not in _NEVER_OFFERED:
+        inner = behind(name, tuple(Word(text) for text in rest))
+        name, rest = _program(tuple(word.text for word in inner))
+    if not name or name in _NEVER_OFFERED:
+        return True
+    anything = name in SHELLS or name.rstrip("0123456789.") in _INTERPRETERS
+    return anything and all(word.startswith("-") for word in rest)
+
+
+def _program(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    return (words[0].rpartition("/")[2], words[1:]) if words else ("", ())

@@ -209,7 +209,13 @@ def _lacking(permissions: Permissions, machine: Machine) -> Situation | None:
 
 def _ground(cwd: str, permissions: Permissions, machine: Machine) -> Ground:
     roots = (*permissions.writable_roots, *permissions.scratch)
-    return Ground(cwd=cwd, roots=roots, exists=machine.exists)
+    return Ground(
+        cwd=cwd,
+        roots=roots,
+        exists=machine.exists,
+        real=machine.real,
+        home=machine.home,
+    )
 
 
 def _refusal(situation: Situation, reason: str, permissions: Permissions) -> str:

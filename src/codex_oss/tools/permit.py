@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol, assert_never
 
 from msgspec.structs import replace
@@ -57,6 +58,7 @@ class Permit:
         self._file = rules or NoRules()
         self._rules = self._file.load()
         self._exists = exists
+        self._home = str(Path("~").expanduser())
         self._for_session: set[tuple[Action, bool]] = set()
 
     async def decide(
@@ -73,7 +75,12 @@ class Permit:
         ends the turn interrupts it.
         """
         machine = policy.Machine(
-            isolation=isolation, why=why, rules=self._rules, exists=self._exists
+            isolation=isolation,
+            why=why,
+            rules=self._rules,
+            exists=self._exists,
+            real=os.path.realpath,
+            home=self._home,
         )
         verdict = policy.decide(action, self.permissions, machine)
         if not isinstance(verdict, Ask):

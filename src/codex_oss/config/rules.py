@@ -1,0 +1,166 @@
+"""Where people keep rules about commands: ``rules/*.rules`` of a Codex home."""
+
+import os
+import select
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from codex_oss.errors import ConfigError
+from codex_oss.policy.rule_text import line, parse
+from codex_oss.policy.rules import PrefixRule, Rules
+
+MAX_FILE_BYTES = 1024 * 1024
+"""A larger file does not hold rules."""
+MAX_LOCK_TRIES = 50
+LOCK_PAUSE_S = 0.02
+"""How often, and how far apart, another process's lock is tried: a second in all."""
+
+
+class RulesFile:
+    """The rules of a person and of the project they work in.
+
+    Read are, in the order of their names, ``rules/*.rules`` in ``home``, which is
+    ``$CODEX_HOME``, and in ``.codex`` of the folder ``project``. In a project that is
+    not ``trusted`` only rules that ask or forbid count. With ``ignore`` no file is
+    read, and only what is allowed from now on counts.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        project: Path | None = None,
+        trusted: bool = False,
+        ignore: bool = False,
+    ) -> None:
+        self._home = home
+        self._project = project
+        self._trusted = trusted
+        self._ignore = ignore
+        self._allowed: list[PrefixRule] = []
+        self._warnings: list[str] = []
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the last ``load`` left out, each with file and line."""
+        return tuple(self._warnings)
+
+    def load(self) -> Rules:
+        """Return all rules as they stand now.
+
+        Raises ``ConfigError`` for a file of the person or of a trusted project that
+        cannot be read; in any other project it is left out, with a warning.
+        """
+        self._warnings = []
+        if self._ignore:
+            return Rules(tuple(self._allowed))
+        rules = [rule for path in _files(self._home) for rule in self._read(path)]
+        for path in self._files_of_project():
+            rules += self._read(path) if self._trusted else self._read_untrusted(path)
+        return Rules(tuple(rules))
+
+    def allow(self, prefix: tuple[str, ...]) -> None:
+        """Add a rule that allows what begins with ``prefix``, unless it is there.
+
+        It goes to ``rules/default.rules`` of ``home``. Several processes may do so at
+        the same time; a crash leaves the old file or the new one.
+        """
+        self._allowed.append(PrefixRule(pattern=prefix))
+        path = self._home / "rules" / "default.rules"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(path.parent / ".lock"):
+                _append(path.resolve(), line(prefix).encode())
+        except OSError as error:
+            raise ConfigError(
+                f"Cannot add a rule to {path}: {error.strerror}",
+                hint=f"Make {path.parent} writable, or add this line: {line(prefix)}",
+            ) from error
+
+    def _files_of_project(self) -> list[Path]:
+        if self._project is None:
+            return []
+        folder = self._project / ".codex"
+        # Whoever works in the home folder has the same files twice.
+        return [] if folder.resolve() == self._home.resolve() else _files(folder)
+
+    def _read(self, path: Path) -> list[PrefixRule]:
+        rules, warnings = parse(_text(path), str(path))
+        self._warnings += warnings
+        return rules
+
+    def _read_untrusted(self, path: Path) -> list[PrefixRule]:
+        try:
+            rules = self._read(path)
+        except ConfigError as error:
+            self._warnings.append(str(error))
+            return []
+        strict = [rule for rule in rules if rule.decision != "allow"]
+        if len(strict) < len(rules):
+            self._warnings.append(
+                f"{path}: rules that allow count only in trusted projects; set "
+                f'projects."{self._project}".trust_level to "trusted"'
+            )
+        return strict
+
+
+def _files(home: Path) -> list[Path]:
+    return sorted((home / "rules").glob("*.rules"))
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot read {path}: {error.strerror}",
+            hint="Make it readable, or take it out of the folder.",
+        ) from error
+    if len(data) > MAX_FILE_BYTES:
+        raise ConfigError(
+            f"Cannot read {path}: larger than {MAX_FILE_BYTES} bytes",
+            hint="Split it into several files.",
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{number}: not UTF-8", hint="Save it as UTF-8") from (
+            error
+        )
+
+
+@contextmanager
+def _locked(path: Path) -> Generator[None]:
+    """Hold the lock at ``path``; ``OSError`` if another process does not let go."""
+    import fcntl  # noqa: PLC0415  only needed when a person allows something
+
+    with path.open("ab") as file:
+        for tries_left in reversed(range(MAX_LOCK_TRIES)):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not tries_left:
+                    raise
+                select.select([], [], [], LOCK_PAUSE_S)
+        yield
+
+
+def _append(path: Path, rule: bytes) -> None:
+    """Replace a file by one that has one more line; nothing if it has it already."""
+    data = path.read_bytes() if path.exists() else b""
+    if rule in data.splitlines():
+        return
+    if data and not data.endswith(b"\n"):
+        data += b"\n"
+    written = path.with_name(f"{path.name}.new")
+    with written.open("wb") as file:
+        file.write(data + rule + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    if path.exists():
+        written.chmod(path.stat().st_mode)
+    written.replace(path)

@@ -1,0 +1,243 @@
+"""The tree of a shell script, by tree-sitter's grammar of bash, as commands."""
+
+from collections.abc import Iterator
+
+import tree_sitter_bash
+from tree_sitter import Language, Node, Parser, Point
+
+from codex_oss.policy import words
+from codex_oss.policy.script import Command, Redirect
+from codex_oss.policy.words import Piece, Word
+
+# Some scripts that do not parse take time and memory that grow with the square of
+# their length. An ordinary script of 128 KiB takes 50 reads and 2000 steps; a
+# here-document takes a read for each line. At these limits it is half a second.
+CHUNK_BYTES = 4096
+MAX_READS = 20_000
+MAX_STEPS = 3000
+MAX_BOMB_NODES = 200
+"""How much of a function is searched for calls of itself."""
+
+
+def parsed(source: bytes) -> Node | None:
+    """Return the root of the tree of a script; None if it takes too much to parse."""
+    left = [MAX_READS, MAX_STEPS]
+    view = memoryview(source)
+
+    def take(at: int, _: Point) -> memoryview:
+        left[0] -= 1
+        return view[at : at + CHUNK_BYTES] if left[0] >= 0 else view[:0]
+
+    def too_long(_at: int, _error: bool) -> bool:  # noqa: FBT001  by position
+        left[1] -= 1
+        return left[1] < 0
+
+    parser = Parser(Language(tree_sitter_bash.language()))
+    try:
+        tree = parser.parse(take, progress_callback=too_long)
+    except ValueError:  # stopped by `too_long`
+        return None
+    return tree.root_node if left[0] >= 0 else None
+
+
+_PLAIN = frozenset(
+    (
+        *("program", "list", "pipeline", "command", "command_name", "comment"),
+        *("word", "number", "string", "string_content", "raw_string", "concatenation"),
+    )
+)
+_PLAIN_TOKENS = frozenset(("&&", "||", ";", "|", '"', "\n"))
+_SUBSHELLS = frozenset(("subshell", "command_substitution", "process_substitution"))
+_REDIRECTS = frozenset(("file_redirect", "heredoc_redirect", "herestring_redirect"))
+_EXPANSIONS = frozenset(
+    (
+        *("simple_expansion", "expansion", "command_substitution"),
+        *("process_substitution", "arithmetic_expansion", "brace_expression"),
+    )
+)
+_WORDS = _EXPANSIONS | {
+    *("word", "number", "string", "raw_string", "ansi_c_string", "translated_string"),
+    *("concatenation", "command_name"),
+}
+
+Scope = tuple[int, ...]
+Additions = tuple[list[Redirect], list[Word]]
+
+
+class Reader:
+    """Walks a tree, without recursion: the tree of a long list is deep."""
+
+    def __init__(self, source: bytes) -> None:
+        self.commands: list[Command] = []
+        self.plain = True
+        self.broken = False
+        self._source = source
+        self._scopes = 0
+        self._additions: dict[int, Additions] = {}
+        self._todo: list[tuple[Node, Scope]] = []
+
+    def walk(self, root: Node) -> None:
+        """Collect the commands at and below ``root``."""
+        self._todo.append((root, ()))
+        while self._todo:
+            node, scope = self._todo.pop()
+            self._visit(node, scope)
+        if not self.commands:
+            self.plain = False
+
+    def _visit(self, node: Node, scope: Scope) -> None:
+        kind = node.type
+        if kind not in _PLAIN:
+            self.plain = False
+        if kind == "command":
+            self._command(node, scope)
+        elif kind == "redirected_statement":
+            self._redirected(node, scope)
+        elif kind == "declaration_command":
+            self._emit(_taken(self._parts(node.children)), scope)
+        elif kind == "ERROR":
+            self._debris(node, scope)
+        elif kind == "function_definition" and self._starts_itself_twice(node):
+            self.commands.append(Command(words=(), scope=scope, bomb=True))
+        if kind in _SUBSHELLS or kind == "function_definition":
+            scope = self._below(scope)
+        self._later(node, scope, apart=kind == "pipeline")
+
+    def _later(self, node: Node, scope: Scope, *, apart: bool) -> None:
+        """Visit the children of ``node`` next; each in a subshell if ``apart``."""
+        children: list[tuple[Node, Scope]] = []
+        for child in node.children:
+            if child.is_missing:
+                self.broken = True
+            if not child.is_named:
+                self.plain = self.plain and child.type in _PLAIN_TOKENS
+            else:
+                children.append((child, self._below(scope) if apart else scope))
+        self._todo.extend(reversed(children))
+
+    def _below(self, scope: Scope) -> Scope:
+        self._scopes += 1
+        return (*scope, self._scopes)
+
+    def _starts_itself_twice(self, function: Node) -> bool:
+        """Return whether a function is a fork bomb, as in ``f() { f | f & }; f``."""
+        name = function.child_by_field_name("name")
+        body = function.child_by_field_name("body")
+        if name is None or body is None:
+            return False
+        todo, calls, at_once = [body], 0, False
+        for _ in range(MAX_BOMB_NODES):
+            if not todo:
+                break
+            node = todo.pop()
+            at_once |= node.type in {"|", "&", "|&"}
+            calls += node.type == "command" and self._text(node) == self._text(name)
+            todo += node.children
+        return at_once and calls > 1
+
+    # --- commands ---------------------------------------------------------------------
+
+    def _command(self, node: Node, scope: Scope) -> None:
+        more, stray = self._additions.pop(node.id, ([], []))
+        redirects, found = _taken(self._parts(node.children))
+        self._emit(([*redirects, *more], [*found, *stray]), scope)
+
+    def _redirected(self, node: Node, scope: Scope) -> None:
+        """Give redirections to the command they stand behind, or to none."""
+        additions = _taken(self._parts(node.children))
+        body = node.child_by_field_name("body")
+        while body is not None and body.type in {"list", "pipeline", "negated_command"}:
+            body = body.named_children[-1] if body.named_children else None
+        if body is not None and body.type == "command":
+            self._additions[body.id] = additions
+        else:
+            self._emit(additions, scope)
+
+    def _debris(self, node: Node, scope: Scope) -> None:
+        """Take the words that stand beside each other in an error for a command."""
+        self.broken = True
+        run: list[Node] = []
+        for child in (*node.children, None):
+            if child is not None and (child.type in _WORDS or child.type in _REDIRECTS):
+                run.append(child)
+            elif run:
+                self._emit(_taken(self._parts(run)), scope)
+                run = []
+
+    def _emit(self, taken: Additions, scope: Scope) -> None:
+        redirects, found = taken
+        command = Command(words=tuple(found), redirects=tuple(redirects), scope=scope)
+        self.plain = self.plain and all(word.literal for word in command.words)
+        self.commands.append(command)
+
+    def _parts(self, nodes: list[Node]) -> Iterator[Redirect | Word]:
+        """Yield the words and redirections among ``nodes``.
+
+        The grammar takes words after a redirection for more targets: ``rm >x -f``.
+        """
+        for node in nodes:
+            if node.type in {"file_redirect", "herestring_redirect"}:
+                yield from self._redirect(node)
+            elif node.type == "heredoc_redirect":
+                yield from self._here_document(node)
+            elif node.type in _WORDS:
+                yield self._word(node)
+
+    def _redirect(self, node: Node) -> Iterator[Redirect | Word]:
+        operator = next((c.type for c in node.children if not c.is_named), "")
+        found = [self._word(child) for child in node.children if child.type in _WORDS]
+        if node.type == "herestring_redirect":
+            yield Redirect(operator=operator, text=found[0] if found else None)
+        else:
+            yield Redirect(operator=operator, target=found[0] if found else None)
+        yield from found[1:]
+
+    def _here_document(self, node: Node) -> Iterator[Redirect | Word]:
+        bodies = [child for child in node.children if child.type == "heredoc_body"]
+        texts = [Word(self._text(b), not b.named_child_count) for b in bodies]
+        yield Redirect(operator="<<", text=texts[0] if texts else None)
+        yield from self._parts(
+            [c for c in node.children if c.type in _WORDS or c.type in _REDIRECTS]
+        )
+
+    # --- words ------------------------------------------------------------------------
+
+    def _word(self, node: Node) -> Word:
+        if node.type == "command_name" and node.children:
+            node = node.children[0]
+        parts = node.children if node.type == "concatenation" else [node]
+        return words.joined([self._piece(part) for part in parts])
+
+    def _piece(self, node: Node) -> Piece:
+        source = self._text(node)
+        match node.type:
+            case "raw_string":
+                return words.single(source)
+            case "string":
+                inside = (c.type for c in node.children if c.is_named)
+                literal = all(kind == "string_content" for kind in inside)
+                return words.double(source, literal=literal)
+            case "translated_string":
+                return words.double(source[1:], literal=False)
+            case "ansi_c_string":
+                return words.ansi(source)
+            case "word" | "number":
+                return words.bare(source)
+            case _ if not node.is_named:
+                return words.bare(source)
+            case _:
+                return words.expanded(source)
+
+    def _text(self, node: Node) -> str:
+        return self._source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+
+def _taken(parts: Iterator[Redirect | Word]) -> Additions:
+    redirects: list[Redirect] = []
+    found: list[Word] = []
+    for part in parts:
+        if isinstance(part, Redirect):
+            redirects.append(part)
+        else:
+            found.append(part)
+    return redirects, found
