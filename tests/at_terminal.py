@@ -1,0 +1,89 @@
+"""Programs at a terminal whose screen is read and whose keys are pressed by a test."""
+
+import os
+import re
+import select
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+TIMEOUT_S = 60.0
+# The first terminal that the leader of a session opens becomes the session's own.
+_TAKE = 'exec 3<>"$1"; shift; exec "$@" 3>&-'
+_TAKE_ALL = 'exec <>"$1" 1>&0 2>&0; shift; exec "$@"'
+_CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class AtTerminal:
+    """A program in a session of its own, with a terminal.
+
+    ``streams`` makes the terminal its standard streams too; else standard input is
+    empty, and output and error are kept together for ``end``.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        streams: bool = False,
+    ) -> None:
+        self._ours, theirs = os.openpty()
+        wrapped = ("/bin/sh", "-c", _TAKE_ALL if streams else _TAKE, "sh")
+        try:
+            self.popen = subprocess.Popen(
+                (*wrapped, os.ttyname(theirs), *argv),
+                cwd=cwd,
+                env=dict(env),
+                stdin=theirs if streams else subprocess.DEVNULL,
+                stdout=theirs if streams else subprocess.PIPE,
+                stderr=theirs if streams else subprocess.STDOUT,
+                start_new_session=True,
+            )
+        finally:
+            os.close(theirs)
+        self.screen = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.popen.kill()
+        self.popen.wait()
+        if self.popen.stdout is not None:
+            self.popen.stdout.close()
+        os.close(self._ours)
+
+    def sees(self, text: str) -> str:
+        """Wait until the screen shows ``text`` anew; return what it showed before."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while text not in self.screen:
+            left = deadline - time.monotonic()
+            ready = left > 0 and select.select([self._ours], [], [], left)[0]
+            assert ready, f"no {text!r} on the screen: {self.screen!r}"
+            try:
+                data = os.read(self._ours, 65536)
+            except OSError:  # EIO: everybody has left
+                data = b""
+            assert data, f"no {text!r} on the screen in the end: {self.screen!r}"
+            self.screen += _CONTROLS.sub("", data.decode("utf-8", "replace"))
+        before, _, self.screen = self.screen.partition(text)
+        return before
+
+    def press(self, keys: str) -> None:
+        """Type; ``\\x03`` is Ctrl-C."""
+        os.write(self._ours, keys.encode())
+
+    def end(self) -> tuple[int, str]:
+        """Wait for the end; return the exit code and the output that was kept."""
+        output = self.popen.stdout.read() if self.popen.stdout is not None else b""
+        return self.popen.wait(TIMEOUT_S), output.decode()
