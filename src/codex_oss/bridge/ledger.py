@@ -133,7 +133,8 @@ class Entry:
         if isinstance(fact, Sent):
             fact = Sent(url=fact.url, body=_cut(fact.body))
         self.notes.append(Note(ledger.clock() - self.opened_s, fact))
-        self._grow(weight(fact))
+        if size := weight(fact):
+            self._grow(size)
         if len(self.notes) > MAX_NOTES:
             self._grow(-weight(self.notes.pop(MAX_NOTES // 2).fact))
         ledger.changed(self)

@@ -7,7 +7,7 @@ finds a peer that has died meanwhile.
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
@@ -86,7 +86,7 @@ class Client:
         self._idle: dict[_Route, list[Connection]] = {}
         self._lingering: set[Connection] = set()
 
-    async def open(  # noqa: PLR0913  a request has this many parts
+    def open(  # noqa: PLR0913  a request has this many parts
         self,
         method: str,
         url: str,
@@ -97,7 +97,7 @@ class Client:
         first_byte_s: float | None = None,
         connect_s: float = CONNECT_S,
         follow: int = 0,
-    ) -> Reply:
+    ) -> Coroutine[None, None, Reply]:
         """Send a request; return when the head of its answer is there.
 
         ``follow`` is how many redirects to follow; another host does not get the
@@ -114,16 +114,7 @@ class Client:
             first_byte_s=first_byte_s,
             connect_s=connect_s,
         )
-        for left in range(follow, -1, -1):
-            reply = await self._exchange(ask)
-            if not follow or reply.status not in _REDIRECTS:
-                return reply
-            location = reply.headers.get("location")
-            reply.close()
-            if location is None or not left:
-                break
-            ask = _redirected(ask, reply.status, urls.join(ask.url, location))
-        raise BadRequest(f"{url} leads to too many redirects, or to none")
+        return self._follow(ask, follow) if follow else self._exchange(ask)
 
     async def get_json(
         self, url: str, *, headers: Headers = (), timeout_s: float = JSON_S
@@ -166,6 +157,19 @@ class Client:
         return sum(len(kept) for kept in self._idle.values())
 
     # --- one exchange ------------------------------------------------------------
+
+    async def _follow(self, ask: _Ask, follow: int) -> Reply:
+        asked = ask.url
+        for left in range(follow, -1, -1):
+            reply = await self._exchange(ask)
+            if reply.status not in _REDIRECTS:
+                return reply
+            location = reply.headers.get("location")
+            reply.close()
+            if location is None or not left:
+                break
+            ask = _redirected(ask, reply.status, urls.join(ask.url, location))
+        raise BadRequest(f"{asked} leads to too many redirects, or to none")
 
     async def _exchange(self, ask: _Ask) -> Reply:
         proxy = self._proxies.find(ask.url)

@@ -7,6 +7,7 @@ holds.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import Literal, NoReturn, Self, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -99,11 +100,10 @@ class Connection(asyncio.BufferedProtocol):
         self.complete = self.reusable = False
         self._on_rest: Callable[[Self], None] | None = None
         self._fault: StreamCut | ServerFault | None = None
-        self._held = 0
+        self._held = self._head_bytes = 0
         self._put: Callable[[bytes], bool] | None = None
         self._raised: BaseException | None = None
         self._paused = False
-        self._head_bytes = 0
         self._has_head = self._sized = False
 
     # --- for the client ----------------------------------------------------------
@@ -113,7 +113,7 @@ class Connection(asyncio.BufferedProtocol):
         assert self.transport is not None
         self._begin(method)
         self._idle = False
-        self._deadline.clear()
+        self._deadline.at = inf
         self.transport.write(data)
 
     async def head(self, first_byte_s: float | None) -> None:
@@ -194,7 +194,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.complete and self.reusable and not self.lost:
             self._idle = True
             self._body.clear()
-            self._deadline.clear()
+            self._deadline.at = inf
             self._resume()
             return True
         self.abort()
@@ -236,7 +236,7 @@ class Connection(asyncio.BufferedProtocol):
             # After "ended" the connection may serve somebody else already.
             if self._waiter is waiter:
                 self._waiter = None
-                self._deadline.clear()
+                self._deadline.at = inf
 
     def _expire(self) -> None:
         if self._waiter is None:

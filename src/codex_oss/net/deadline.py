@@ -11,8 +11,8 @@ class Deadline:
     Its timer is not moved along: when it fires before the time, it is set again. So
     ten thousand pieces of a stream in a minute need one timer, and not as many.
 
-    ``at`` is that time by the loop's clock. While a time is ``set``, who cannot afford
-    a call for each piece may move it further away by assignment.
+    ``at`` is that time by the loop's clock. Who cannot afford a call for each piece
+    may move it further away by assignment, also to ``inf``, while a time is ``set``.
     """
 
     __slots__ = ("_armed", "_expire", "_loop", "_timer", "at")

@@ -101,7 +101,7 @@ class ChatModel:
 
         An answer that breaks before anything of it was shown is asked for once more.
         """
-        await pour_twice(outlet, lambda tap: self._pour(request, tap))
+        await pour_twice(outlet, partial(self._pour, request))
 
     async def _pour(self, request: responses.Request, tap: Tap) -> None:
         note = tap.outlet.note
@@ -313,7 +313,11 @@ class _Answer:
                 "no end",
                 hint="Limit answers with max_output_tokens, or at the server.",
             )
-        events = self._translator.feed_all(self._decoder.feed(data))
+        pieces = self._decoder.feed(data)
+        if len(pieces) == 1 and type(pieces[0]) is str:
+            events = self._translator.feed_text(pieces[0])  # nearly every read
+        else:
+            events = self._translator.feed_all(pieces)
         if self._decoder.ended:
             events += self._translator.finish(clean=True)
             self.ended = True

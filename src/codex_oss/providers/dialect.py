@@ -153,9 +153,9 @@ class EventsDecoder:
         pieces: list[Piece] = []
         if self.ended:
             return pieces
-        text_of = self._pattern.text_of
+        pattern = self._pattern
         for data in events:
-            if text := text_of(data):
+            if pattern.known and (text := pattern.text_of(data)):
                 pieces.append(text)
                 continue
             if not data.startswith("{") and data.strip() == chat.DONE:
@@ -165,7 +165,7 @@ class EventsDecoder:
                 text = piece.only_text if isinstance(piece, chat.Chunk) else ""
                 pieces.append(text or piece)
                 if text:
-                    self._pattern.learn(data, text)
+                    pattern.learn(data, text)
         return pieces
 
 

@@ -1,6 +1,6 @@
 """A provider made ready to be asked: its URLs, its headers, its key, its retries."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from urllib.parse import urlencode
 
@@ -148,9 +148,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             verbatim=self.site.provider.wire_api == "responses",
         )
 
-    async def ask(
+    def ask(
         self, model: str, body: bytes, note: Callable[[Fact], None] = lambda _: None
-    ) -> Reply:
+    ) -> Coroutine[None, None, Reply]:
         """Return the 200 that answers ``body``; its stream has yet to be read.
 
         Retries what may be retried before an answer; raises ``ModelError`` for the
@@ -160,7 +160,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         def failed(error: ModelError) -> None:
             note(Retried(reason=str(error), delay_s=error.delay_s or 0))
 
-        return await retrying(
+        return retrying(
             partial(self._ask, model, body),
             limit=self.site.provider.request_max_retries,
             nearby=self.nearby,

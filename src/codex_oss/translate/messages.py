@@ -14,6 +14,7 @@ from codex_oss.items import (
     CallOutput,
     FunctionCall,
     InputImage,
+    InputText,
     Message,
     Part,
     Refusal,
@@ -146,6 +147,8 @@ class _Writer:
 
     def _content(self, parts: list[Part]) -> str | list[chat.Part]:
         """Return one text, as all servers read it, or parts when there are images."""
+        if len(parts) == 1 and isinstance(only := parts[0], InputText):
+            return only.text
         content = [self._part(part) for part in parts]
         texts = [part.text for part in content if isinstance(part, chat.TextPart)]
         return "\n".join(texts) if len(texts) == len(content) else content

@@ -88,6 +88,9 @@ class Content:
 
         Of a cut text no calls are taken.
         """
+        if not self._held and not self._told and self.feed != self._think:
+            self.feed = self._begin
+            return
         held, thinking = self._release(), self.feed == self._think
         told = "".join(self._told)
         self.feed = self._begin

@@ -173,35 +173,14 @@ class Translator:
 
     def feed(self, chunk: chat.Piece) -> list[responses.Event]:
         """Return the events that follow from one chunk."""
-        if self._ended:
-            return []
-        if not self._started:
-            self._start()
-        if text := chunk if type(chunk) is str else _only_text(chunk):
-            if not self._cut:
-                self._content.feed(text)
-        elif isinstance(chunk, chat.Chunk):
-            self._read(chunk)
-        elif isinstance(chunk, chat.ChunkError):
-            said = f"{chunk.code} {chunk.message}"
-            self._fail(classify(chunk.status, said), chunk.message)
-        return self._output.take()
+        return self.feed_all((chunk,))
 
     def feed_all(self, chunks: Sequence[chat.Piece]) -> list[responses.Event]:
         """Return the events that follow from chunks which came at once.
 
         Neighbouring pieces of text are one event.
         """
-        if len(chunks) == 1:
-            [chunk] = chunks
-            if type(chunk) is not str or not self._started or self._ended or self._cut:
-                return self.feed(chunk)
-            self._content.feed(chunk)  # nearly every time
-            output = self._output
-            events, output.events = output.events, []
-            return events
         self._start()
-        events: list[responses.Event] = []
         texts: list[str] = []
         for chunk in chunks:
             if text := chunk if type(chunk) is str else _only_text(chunk):
@@ -210,10 +189,19 @@ class Translator:
             if texts:
                 self._tell("".join(texts))
                 texts.clear()
-            events += self.feed(chunk)
+            self._read(chunk)
         if texts:
             self._tell("".join(texts))
-        return events + self._output.take() if events else self._output.take()
+        return self._output.take()
+
+    def feed_text(self, text: str) -> list[responses.Event]:
+        """Return what ``feed`` does for a chunk of text, as nearly all of them are."""
+        if not self._started or self._ended or self._cut:
+            return self.feed_all((text,))
+        self._content.feed(text)
+        output = self._output
+        events, output.events = output.events, []
+        return events
 
     def finish(self, *, clean: bool) -> list[responses.Event]:
         """Return the last events; the stream is over.
@@ -248,7 +236,13 @@ class Translator:
             self._output.emit(responses.Created(response=self._response))
             self._output.emit(responses.InProgress(response=self._response))
 
-    def _read(self, chunk: chat.Chunk) -> None:
+    def _read(self, chunk: chat.Piece) -> None:
+        if self._ended or isinstance(chunk, str):
+            return
+        if isinstance(chunk, chat.ChunkError):
+            said = f"{chunk.code} {chunk.message}"
+            self._fail(classify(chunk.status, said), chunk.message)
+            return
         if chunk.choices and not self._cut:  # nothing follows what was cut
             self._choose(chunk.choices[0])
         if chunk.usage:

@@ -13,9 +13,20 @@ _KEYS = ('"content":"', '"content": "')
 
 
 class TextPattern:
-    """What stands around the text of a chunk that is nothing but text."""
+    """What stands around the text of a chunk that is nothing but text.
 
-    __slots__ = ("_event_head", "_event_tail", "_head", "_size", "_tail", "_vain")
+    Nothing is like it before one is ``known``.
+    """
+
+    __slots__ = (
+        "_event_head",
+        "_event_tail",
+        "_head",
+        "_size",
+        "_tail",
+        "_vain",
+        "known",
+    )
 
     def __init__(self) -> None:
         self._head = ""
@@ -24,6 +35,7 @@ class TextPattern:
         self._event_tail = b""
         self._size = 0
         self._vain = 0
+        self.known = False
 
     def text_of(self, data: str) -> str:
         """Return the text of a chunk that is like the learned one; "" for any other."""
@@ -64,4 +76,5 @@ class TextPattern:
                 self._size = len(self._head) + len(self._tail)
                 self._event_head = f"data: {self._head}".encode()
                 self._event_tail = f"{self._tail}\n\n".encode()
+                self.known = True
                 self._vain += 1
