@@ -1,0 +1,211 @@
+"""Runs `attack` bare, in our sandbox and in the Codex CLI's; a table of all of them.
+
+CODEX_BIN=codex PYTHONPATH=src:tests .venv/bin/python -m attack_run [UID ...]
+"""
+
+# ruff: noqa: T201
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from attack.kit import Ground, Outcome
+from attack_ground import SECRET, Host, prepared, python_for, user
+from codex_oss.policy import Permissions, SandboxMode
+from confinement import LIMIT_S, obstacle, only, run, spec_file
+from confined_driver import Backend, Spec
+
+Mode = Literal["read-only", "workspace-write", "network", "danger-full-access"]
+MODES: tuple[Mode, ...] = ("read-only", "workspace-write", "network")
+BACKENDS: tuple[Backend, ...] = ("bubblewrap", "landlock")
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What an attack told, and what the host saw of it."""
+
+    outcomes: dict[str, Outcome]
+    harm: tuple[str, ...]
+
+    def possible(self) -> set[str]:
+        """Return the names of what succeeded."""
+        return self._with("possible")
+
+    def blocked(self) -> set[str]:
+        """Return the names of what was stopped."""
+        return self._with("blocked")
+
+    def errors(self) -> list[Outcome]:
+        """Return the attacks that have a bug."""
+        return [each for each in self.outcomes.values() if each.outcome == "error"]
+
+    def _with(self, outcome: str) -> set[str]:
+        return {n for n, each in self.outcomes.items() if each.outcome == outcome}
+
+
+def permissions(ground: Ground, mode: Mode) -> Permissions:
+    """Return what a user with this ground would have configured."""
+    kind: SandboxMode = "workspace-write" if mode == "network" else mode
+    return Permissions(
+        mode=kind,
+        writable_roots=(ground.workspace, ground.inner, ground.worktree),
+        scratch=(ground.scratch,),
+        deny_read=(ground.denied, ground.denied_file, ground.denied_inside),
+        network=mode == "network",
+    )
+
+
+def bare(uid: int) -> Report:
+    """Attack where nothing but the machine itself is in the way."""
+    with prepared(uid) as host:
+        leak = os.open(f"{host.ground.outside}/passed", os.O_WRONLY | os.O_APPEND)
+        try:
+            done = subprocess.run(
+                _attack(host),
+                cwd=host.ground.workspace,
+                env={**host.env, SECRET: host.ground.victim_word},
+                pass_fds=(leak,),
+                capture_output=True,
+                text=True,
+                timeout=LIMIT_S,
+                check=True,
+                **user(uid),
+            )
+        finally:
+            os.close(leak)
+        return _report(done.stdout, host)
+
+
+def ours(backend: Backend, mode: Mode, uid: int) -> Report:
+    """Attack from inside our sandbox."""
+    with prepared(uid) as host:
+        state = Path(host.ground.base) / "state"
+        spec = Spec(
+            argv=tuple(_attack(host)),
+            cwd=host.ground.workspace,
+            env=host.env,
+            permissions=permissions(host.ground, mode),
+            settings=only(backend),
+            state=str(state),
+            leak=f"{host.ground.outside}/passed",
+        )
+        ran = run(spec_file(state, spec), uid, {SECRET: host.ground.victim_word})
+        if ran.ended.code:
+            raise RuntimeError(f"the attack did not run: {ran}")
+        return _report(ran.output, host)
+
+
+def codex(mode: Mode, uid: int) -> Report:
+    """Attack from inside the Codex CLI's sandbox, named by ``CODEX_BIN``."""
+    with prepared(uid) as host:
+        ground = host.ground
+        kind = "workspace-write" if mode == "network" else mode
+        roots = json.dumps([ground.inner, ground.worktree])
+        settings = [
+            f'sandbox_mode="{kind}"',
+            f"sandbox_workspace_write.writable_roots={roots}",
+            "sandbox_workspace_write.exclude_slash_tmp=true",
+            f"sandbox_workspace_write.network_access={json.dumps(mode == 'network')}",
+        ]
+        options = [word for each in settings for word in ("-c", each)]
+        done = subprocess.run(
+            [native_codex(), "sandbox", *options, "--", *_attack(host)],
+            cwd=ground.workspace,
+            env={**host.env, "CODEX_HOME": str(Path(ground.base) / "home")},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+            **user(uid),
+        )
+        if done.returncode:
+            raise RuntimeError(f"the attack did not run: {done.stderr}")
+        return _report(done.stdout, host)
+
+
+def native_codex() -> str:
+    """Return the Codex CLI, its native binary where that is found next to an npm shim.
+
+    The shim is a Node program; what it starts is what the sandbox is in.
+    """
+    named = os.environ.get("CODEX_BIN", "")
+    scope = Path(named).resolve().parent.parent.parent
+    natives = sorted(scope.glob("codex*/**/vendor/*/**/codex"))
+    return next((str(path) for path in natives if path.is_file()), named)
+
+
+def _attack(host: Host) -> list[str]:
+    base = host.ground.base
+    return [python_for(host.uid), f"{base}/attack", f"{base}/ground.json"]
+
+
+def _report(told: str, host: Host) -> Report:
+    outcomes = [Outcome(*json.loads(line)) for line in told.splitlines()]
+    return Report({each.name: each for each in outcomes}, tuple(host.harm()))
+
+
+# --- side by side -------------------------------------------------------------------
+
+
+def side_by_side(reports: dict[str, Report]) -> str:
+    """Return a table: a row for each attack, a column for each report."""
+    names = list(dict.fromkeys(n for r in reports.values() for n in r.outcomes))
+    width = max(map(len, names))
+    lines = [" " * width + "".join(f"  {title:>13}" for title in reports)]
+    for name in names:
+        cells = [_cell(report.outcomes.get(name)) for report in reports.values()]
+        lines.append(f"{name:{width}}" + "".join(f"  {cell:>13}" for cell in cells))
+    counted = "".join(f"  {len(r.possible()):>13}" for r in reports.values())
+    return "\n".join([*lines, f"{'possible':{width}}{counted}"])
+
+
+def _cell(outcome: Outcome | None) -> str:
+    if outcome is None:
+        return "?"
+    if outcome.outcome != "blocked":
+        return outcome.outcome
+    detail = outcome.detail
+    return detail if detail.isupper() and len(detail) <= 13 else "blocked"
+
+
+def columns(uid: int) -> dict[str, Report]:
+    """Run all that there is on this machine as ``uid``."""
+    reports = {"bare": bare(uid)}
+    for backend in BACKENDS:
+        if why := obstacle(backend, uid):
+            print(f"no {backend}: {why}")
+            continue
+        for mode in MODES:
+            reports[f"{backend[:2]}-{_SHORT[mode]}"] = ours(backend, mode, uid)
+    if os.environ.get("CODEX_BIN"):
+        for mode in MODES:
+            reports[f"Codex-{_SHORT[mode]}"] = codex(mode, uid)
+    else:
+        print("CODEX_BIN is not set: no Codex CLI beside ours")
+    return reports
+
+
+_SHORT: dict[Mode, str] = {
+    "read-only": "ro",
+    "workspace-write": "ws",
+    "network": "net",
+    "danger-full-access": "free",
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print a table for each user."""
+    for uid in map(int, arguments or [str(os.getuid())]):
+        print(f"\nas user {uid}")
+        print(side_by_side(columns(uid)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
