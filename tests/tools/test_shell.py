@@ -24,7 +24,7 @@ from codex_oss.policy import (
     SandboxMode,
 )
 from codex_oss.ports import Output, Scope
-from codex_oss.sandbox import linux
+from codex_oss.sandbox import bubblewrap
 from codex_oss.sandbox.run import Sandbox
 from codex_oss.tools import sessions
 from codex_oss.tools.permit import Permit
@@ -54,6 +54,11 @@ class Clock:
         await self.over.wait()
 
 
+def isolating(cwd: Path, platform: str = sys.platform) -> Sandbox:
+    """Return a sandbox whose state lies beside ``cwd``."""
+    return Sandbox(ENV, state=cwd.with_name(f"state of {cwd.name}"), platform=platform)
+
+
 class Bench:
     """A shell in a directory, what it told, and a way to call it."""
 
@@ -80,7 +85,7 @@ class Bench:
         permit = Permit(permissions, person or Person())
         self.shell = Shell(
             permit,
-            Placement(permit, sandbox or Sandbox(ENV), ENV),
+            Placement(permit, sandbox or isolating(cwd), ENV),
             msgspec.convert({**fixed, **settings}, Settings),
             clock=self.clock,
             below=self._below,
@@ -485,8 +490,8 @@ def test_the_idlest_session_makes_room(
         await bench.write(1001)
         bench.clock.over.clear()
         await bench.in_background("echo d; sleep 1000", "d")
-        unknown = "write_stdin failed: Unknown process id 1003"
-        assert await bench.write(1003) == unknown
+        unknown = "write_stdin failed: Unknown process id 1003\nThese still run:\n"
+        assert (await bench.write(1003)).startswith(unknown)
         kept = sorted(bench.shell._sessions._running)
         assert (len(kept), 1001 in kept) == (3, True)
         await bench.exec.close()
@@ -632,7 +637,7 @@ def test_a_person_decides_about_escalation(tmp_path: Path, *, yes: bool) -> None
             mode="read-only",
             approval="on-request",
             person=person,
-            sandbox=Sandbox({}, platform="none"),
+            sandbox=isolating(tmp_path, platform="none"),
         )
         told = await bench.run(
             "touch a; echo hi",
@@ -665,11 +670,13 @@ def test_without_a_sandbox_nothing_runs_and_the_person_hears_once(
     tmp_path: Path,
 ) -> None:
     async def run() -> None:
-        bench = Bench(tmp_path, mode="read-only", sandbox=Sandbox({}, platform="none"))
+        bench = Bench(
+            tmp_path, mode="read-only", sandbox=isolating(tmp_path, platform="none")
+        )
         first, second = await bench.run("touch a"), await bench.run("touch a")
         why = (
-            "Sandbox unavailable: there is none for none yet. Nothing was run.\n"
-            "Run with --sandbox danger-full-access where that is acceptable."
+            "Sandbox unavailable, so nothing was run: there is none for none. "
+            "Or run with --sandbox danger-full-access where that is acceptable."
         )
         assert first == second == f"exec_command failed: {why}"
         item = events.ErrorItem(id="item_1", message=why)
@@ -680,10 +687,10 @@ def test_without_a_sandbox_nothing_runs_and_the_person_hears_once(
 
 
 def _obstacle() -> str:
-    bwrap = linux.find_bwrap(os.environ) if sys.platform == "linux" else None
+    bwrap = bubblewrap.find(os.environ) if sys.platform == "linux" else None
     if bwrap is None:
         return "needs bubblewrap"
-    probe = (bwrap, *linux.probe_argv(new_proc=True))
+    probe = (bwrap, "--unshare-all", "--ro-bind", "/", "/", "--", "/bin/true")
     return subprocess.run(probe, capture_output=True, check=False).stderr.decode()
 
 
@@ -716,7 +723,50 @@ def test_a_command_in_the_sandbox_writes_in_the_workspace_only(tmp_path: Path) -
         assert told.endswith("Output:\nabc\r\nabc\r\n")
 
     bounded(run)
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "repo"]
+    assert [path.name for path in cwd.iterdir()] == ["a"]
+
+
+# --- lists and ends -------------------------------------------------------------------
+
+
+def test_an_unknown_id_is_answered_with_the_ids_of_what_runs(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = Bench(tmp_path)
+        assert await bench.write(5) == "write_stdin failed: Unknown process id 5"
+        told = await bench.in_background("printf up; exec sleep 1000", "up")
+        (number,) = re.findall(r"session ID (\d+)", told)
+        assert await bench.write(5) == (
+            "write_stdin failed: Unknown process id 5\nThese still run:\n"
+            f"{number}: /bin/sh -c 'printf up; exec sleep 1000'"
+        )
+        await bench.exec.close()
+
+    bounded(run)
+
+
+def test_ctrl_c_interrupts_a_command_without_a_terminal(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = Bench(tmp_path)
+        told = await bench.in_background("printf up; exec sleep 1000", "up")
+        (number,) = re.findall(r"session ID (\d+)", told)
+        assert "Process exited with code 130" in await bench.write(int(number), "\x03")
+
+    bounded(run)
+
+
+def test_the_second_ctrl_c_ends_what_does_not_listen_to_the_first(
+    tmp_path: Path,
+) -> None:
+    async def run() -> None:
+        bench = Bench(tmp_path)
+        script = "trap '' INT; printf up; while :; do sleep 1000; done"
+        told = await bench.in_background(script, "up")
+        (number,) = re.findall(r"session ID (\d+)", told)
+        bench.clock.over.set()
+        assert "Process running" in await bench.write(int(number), "\x03")
+        assert "Process exited with code" in await bench.write(int(number), "\x03")
+
+    bounded(run)
 
 
 # --- blocked, and what then -----------------------------------------------------------

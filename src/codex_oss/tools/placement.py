@@ -13,7 +13,7 @@ import msgspec
 
 from codex_oss import events, policy
 from codex_oss.errors import SandboxError, ToolError
-from codex_oss.policy import RunAgain, RunCommand
+from codex_oss.policy import Isolation, RunAgain, RunCommand
 from codex_oss.ports import Scope
 from codex_oss.sandbox import denial
 from codex_oss.sandbox.prepared import Guarantee, Prepared
@@ -21,6 +21,11 @@ from codex_oss.sandbox.run import Sandbox
 from codex_oss.tools.login import LOGIN, PLAIN, LoginEnvironments
 from codex_oss.tools.output import rejected
 from codex_oss.tools.permit import BY_USER, Permit
+
+_NOTHING_RUN: dict[Isolation, str] = {
+    "none": "Sandbox unavailable, so nothing was run: {}",
+    "reduced": "Only a reduced sandbox is available, so nothing was run: {}",
+}
 
 Argv = tuple[str, str, str]
 """A shell, how it starts, and the script."""
@@ -66,8 +71,9 @@ class Placement:
             case policy.Deny(policy.NO_ESCALATION):
                 raise ToolError(verdict.reason)
             case policy.Deny(why) if why == guarantee.why:
-                self._warn(why, scope)
-                raise ToolError(f"exec_command failed: {why}")
+                what = _NOTHING_RUN[guarantee.isolation].format(why)
+                self._warn(what, scope)
+                raise ToolError(f"exec_command failed: {what}")
             case policy.Deny(why) if why == BY_USER:
                 raise ToolError(rejected(why))
             case policy.Deny():
@@ -108,6 +114,8 @@ class Placement:
 
         The person is told, or asked whether it may run again without the sandbox.
         """
+        for change in self._sandbox.noticed():
+            self._say(change, scope)
         permissions = self._permit.permissions
         found = denial.blocked(ended, permissions)
         if found is None:
@@ -130,8 +138,11 @@ class Placement:
         """Tell the person once what the model is told each time."""
         if not self._warned:
             self._warned = True
-            item = events.ErrorItem(id=scope.new_item_id(), message=why)
-            scope.emit(events.ItemCompleted(item=item))
+            self._say(why, scope)
+
+    def _say(self, what: str, scope: Scope) -> None:
+        item = events.ErrorItem(id=scope.new_item_id(), message=what)
+        scope.emit(events.ItemCompleted(item=item))
 
 
 class Hindsight(msgspec.Struct, frozen=True):

@@ -19,8 +19,18 @@ from codex_oss.ports import Clock, Output, Scope
 from codex_oss.sandbox import denial
 from codex_oss.sandbox.prepared import Prepared
 from codex_oss.tools.apply_patch import apply_text
+from codex_oss.tools.asked import (
+    MAX_POLL_MS,
+    MAX_YIELD_MS,
+    MIN_POLL_MS,
+    MIN_YIELD_MS,
+    between,
+    budget,
+    joined,
+    program,
+)
 from codex_oss.tools.login import LOGIN, PLAIN
-from codex_oss.tools.output import BYTES_PER_TOKEN, Budget, line, rejected, report
+from codex_oss.tools.output import line, rejected, report
 from codex_oss.tools.parameters import (
     ASK_PROPERTIES,
     RUN_PROPERTIES,
@@ -34,12 +44,6 @@ from codex_oss.tools.sessions import Running, Sessions
 from codex_oss.tools.spec import arguments, function_tool
 from codex_oss.wire.responses import FunctionTool
 
-MIN_YIELD_MS, MAX_YIELD_MS = 250, 30_000
-"""The shortest and the longest wait for a command before the model gets a word."""
-RUN_YIELD_MS = 10_000
-"""The wait when the model names none."""
-MIN_POLL_MS, MAX_POLL_MS = 5000, 300_000
-"""The same for a call of write_stdin that only waits."""
 MAX_OUTPUT_BYTES = 10_000
 """Bytes of output that a model of unknown window reads at once."""
 
@@ -48,6 +52,9 @@ _BARE_PATCH = (
     "apply_patch. Send it as: apply_patch <<'EOF'\n<patch>\nEOF"
 )
 _NO_LOGIN = "login shell is disabled by config; omit `login` or set it to false."
+CTRL_C = "\x03"
+"""What can be typed without a terminal too: it becomes a signal."""
+
 _ALLOWED_AGAIN = (
     "\n[The sandbox blocked the first run; the user allowed this one without it.]"
 )
@@ -111,6 +118,7 @@ class Shell:
         self._below = below
         self._sessions = Sessions(below)
         self._places: dict[int, tuple[_Command, Place]] = {}
+        self._interrupted: set[int] = set()
 
     def tools(self) -> "tuple[ExecCommand, WriteStdin]":
         """Return the tools; closing the first ends what still runs."""
@@ -124,7 +132,7 @@ class Shell:
     async def run(self, wanted: RunArguments, call_id: str, scope: Scope) -> Output:
         """Run a command; answer when it ends or its time is over."""
         began = self._clock.now()
-        cwd = _joined(scope.cwd, wanted.workdir)
+        cwd = joined(scope.cwd, wanted.workdir)
         if heredoc.is_bare_patch(wanted.cmd):
             return Output(_BARE_PATCH, success=False)
         patch = heredoc.recognise(wanted.cmd)
@@ -144,6 +152,8 @@ class Shell:
             kept = self._places.items()
             self._places = {n: its for n, its in kept if n in self._sessions}
             self._places[number] = command, place
+            if many := self._sessions.warning():
+                note += f"\n[{many}]"
         told = self._report(running, number, began, wanted.max_output_tokens)
         return Output(told + note)
 
@@ -188,14 +198,14 @@ class Shell:
         began = self._clock.now()
         running = self._sessions.use(wanted.session_id)
         if running is None:
-            text = f"write_stdin failed: Unknown process id {wanted.session_id}"
-            raise ToolError(text)
+            raise ToolError(self._unknown(wanted.session_id))
         running.attach(scope.emit)
-        wait_ms = self._type(running, wanted)
+        wait_ms = await self._type(running, wanted)
         await self._wait(running, wait_ms)
         number, note = wanted.session_id, ""
         if running.exit_code is not None:
             self._sessions.forget(number)
+            self._interrupted.discard(number)
             command, place = self._places.pop(number)
             hindsight = await self._look_back(running, command, place, scope)
             note = "" if hindsight is None else hindsight.note
@@ -215,7 +225,7 @@ class Shell:
     async def _apply(
         self, patch: heredoc.Invocation, cwd: Path, scope: Scope
     ) -> Output:
-        where = _joined(cwd, patch.workdir)
+        where = joined(cwd, patch.workdir)
         done = await apply_text(patch.patch, where, scope, self._permit)
         if not done.success or not isinstance(done.content, str):
             return done
@@ -227,7 +237,7 @@ class Shell:
             raise ToolError(_NO_LOGIN)
         login = allowed if wanted.login is None else wanted.login
         path = self._settings.env.get("PATH", "")
-        shell = _program(wanted.shell or self._settings.shell, path)
+        shell = program(wanted.shell or self._settings.shell, path)
         return shell, LOGIN if login else PLAIN, wanted.cmd
 
     def _command(self, wanted: RunArguments, call_id: str, cwd: Path) -> _Command:
@@ -244,22 +254,40 @@ class Shell:
             cwd=cwd,
             call_id=call_id,
             tty=bool(wanted.tty),
-            wait_ms=_between(MIN_YIELD_MS, wanted.yield_time_ms, MAX_YIELD_MS),
+            wait_ms=between(MIN_YIELD_MS, wanted.yield_time_ms, MAX_YIELD_MS),
         )
 
     # --- meanwhile and after ----------------------------------------------------------
 
-    def _type(self, running: Running, wanted: WriteArguments) -> int:
+    def _unknown(self, number: int) -> str:
+        """Return the refusal of an id that nothing has, with those that there are."""
+        open_now = [each for each in self._sessions.list() if each.running]
+        listed = "".join(f"\n{each.id}: {each.command}" for each in open_now)
+        known = f"\nThese still run:{listed}" if listed else ""
+        return f"write_stdin failed: Unknown process id {number}{known}"
+
+    async def _type(self, running: Running, wanted: WriteArguments) -> int:
         """Write the characters and return how long to wait, in milliseconds."""
         if not wanted.chars:
             longest = max(self._settings.max_poll_ms, MIN_POLL_MS)
-            return _between(MIN_POLL_MS, wanted.yield_time_ms or 0, longest)
+            return between(MIN_POLL_MS, wanted.yield_time_ms or 0, longest)
         if running.exit_code is None:
-            if not running.tty:
+            if running.tty:
+                if not running.write(wanted.chars):
+                    raise ToolError("write_stdin failed: the process does not read")
+            elif wanted.chars == CTRL_C:
+                await self._interrupt(running, wanted.session_id)
+            else:
                 raise ToolError(_NO_INPUT)
-            if not running.write(wanted.chars):
-                raise ToolError("write_stdin failed: the process does not read")
-        return _between(MIN_YIELD_MS, wanted.yield_time_ms or 0, MAX_YIELD_MS)
+        return between(MIN_YIELD_MS, wanted.yield_time_ms or 0, MAX_YIELD_MS)
+
+    async def _interrupt(self, running: Running, number: int) -> None:
+        """Do what Ctrl-C does; the second time, end the command for sure."""
+        if number in self._interrupted:
+            await running.kill()
+        else:
+            self._interrupted.add(number)
+            running.interrupt()
 
     async def _wait(self, running: Running, wait_ms: int) -> None:
         """Return when the command has ended or the time is over."""
@@ -292,7 +320,7 @@ class Shell:
             wall_s=max(0.0, self._clock.now() - began),
             state=state,
             size=size,
-            budget=_budget(self._settings.max_output_bytes, max_tokens),
+            budget=budget(self._settings.max_output_bytes, max_tokens),
         )
 
 
@@ -314,33 +342,6 @@ async def _start(running: Running, prepared: Prepared, cwd: Path, *, tty: bool) 
         running.fail(told)
         raise ToolError(rejected(told)) from error
     running.run(child, tty=tty, at_end=prepared.end)
-
-
-def _joined(cwd: Path, workdir: str | None) -> Path:
-    if workdir and "\0" in workdir:
-        raise ToolError("failed to parse function arguments: null byte in `workdir`")
-    return Path(os.path.normpath(cwd / (workdir or "")))
-
-
-def _between(least: int, wanted: float | None, most: int) -> int:
-    """Return the wait that was asked for, within its limits."""
-    return int(min(max(RUN_YIELD_MS if wanted is None else wanted, least), most))
-
-
-def _budget(limit: int, max_tokens: float | None) -> Budget:
-    """Return what the model asked for if that is less than ``limit`` bytes."""
-    if max_tokens is None or max_tokens * BYTES_PER_TOKEN >= limit:
-        return Budget(limit)
-    return Budget(max(0, int(max_tokens)) * BYTES_PER_TOKEN, "tokens")
-
-
-def _program(shell: str, path: str) -> str:
-    """Return a shell by its path; by its name on ``PATH`` if it is not there."""
-    directories = [Path(entry) for entry in path.split(os.pathsep) if entry]
-    found = [directory / Path(shell).name for directory in directories]
-    candidates = [Path(shell), *found] if "/" in shell else found
-    usable = (c for c in candidates if c.is_file() and os.access(c, os.X_OK))
-    return str(next(usable, shell))
 
 
 # --- the tools ----------------------------------------------------------------------
