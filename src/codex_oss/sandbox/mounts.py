@@ -81,10 +81,14 @@ class _Denied(msgspec.Struct, frozen=True):
 
 
 class _OwnFolder(msgspec.Struct, frozen=True):
-    """One of ``Own.folders``: as it was named, and where that leads."""
+    """One of ``Own.folders``: as it was named, and where that leads.
+
+    ``place`` is what must not be written to: the folder, or what is missing above it.
+    """
 
     named: str
     real: str
+    place: str
 
 
 def lay_out(
@@ -105,7 +109,7 @@ def lay_out(
     if permissions.mode != "workspace-write":
         return _layout({}, denied), Held()
     roots = _roots(permissions, denied)
-    folders = [_OwnFolder(path, os.path.realpath(path)) for path in own.folders]
+    folders = [_own_folder(path) for path in own.folders]
     held = places.hold(_must_exist(roots, folders, denied))
     try:
         made = _look(path for path in denied.missing if roots.guards(path))
@@ -209,7 +213,7 @@ def _unfit(root: str) -> str:
 def _must_exist(roots: _Roots, folders: list[_OwnFolder], denied: _Denied) -> list[str]:
     """Return what needs a placeholder if it is missing."""
     names = [name for root in roots.guarded for name in protected.names(root)]
-    names += (_first_missing(own.real) for own in folders if roots.around(own.real))
+    names += (own.place for own in folders if roots.around(own.real))
     # What is denied and not there could be made, in a root. In scratch nothing is
     # protected; and below a missing directory there is nothing to hide.
     names += (
@@ -220,10 +224,11 @@ def _must_exist(roots: _Roots, folders: list[_OwnFolder], denied: _Denied) -> li
     return names
 
 
-def _first_missing(path: str) -> str:
-    while not os.path.lexists(parent := os.path.dirname(path)):
-        path = parent
-    return path
+def _own_folder(named: str) -> _OwnFolder:
+    place = real = os.path.realpath(named)
+    while not os.path.lexists(parent := os.path.dirname(place)):
+        place = parent
+    return _OwnFolder(named, real, place)
 
 
 def _kept(roots: _Roots, folders: list[_OwnFolder]) -> set[str]:
@@ -232,7 +237,7 @@ def _kept(roots: _Roots, folders: list[_OwnFolder]) -> set[str]:
     for own in folders:
         if own.named != own.real:
             protected.refuse_links(own.named, roots.all)
-        kept.add(_first_missing(own.real))
+        kept.add(own.place)
     # A worktree's file could name any place; only what is writable needs a cover.
     return {path for path in kept if roots.around(path) and os.path.lexists(path)}
 

@@ -95,8 +95,8 @@ async def probe(path: Path, env: Mapping[str, str], program: bytes) -> Found | O
         new_proc = False
         said = await _try(path, env, program, new_proc=False)
     if said:
-        return Obstacle(f"bubblewrap could not make one ({said})", _remedy(said))
-    code, version = await _run((str(path), "--version"), env, process.FREE)
+        return Obstacle(f"bubblewrap could not make a sandbox ({said})", _remedy(said))
+    code, version = await _run((str(path), "--version"), env, ())
     return Found(
         path=str(path), version="" if code else version.strip(), new_proc=new_proc
     )
@@ -128,7 +128,7 @@ def _place(path: Path) -> str:
     Containers share the kernel's boot id, but not the name of their mount namespace.
     """
     program = path.stat()
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text("utf-8").strip()
     spaces = [os.readlink(f"/proc/self/ns/{kind}") for kind in ("mnt", "user")]  # noqa: PTH115  no path at all
     return " ".join(
         (boot, *spaces, str(os.geteuid()), f"{program.st_ino}/{program.st_mtime_ns}")
@@ -141,8 +141,7 @@ async def _try(
     """Run nothing in a sandbox; return what bwrap complained of, empty if not."""
     run = bubblewrap.probe(path, env, program, new_proc=new_proc)
     try:
-        confined = process.Confined(by_bwrap=True, inherit=run.inherit)
-        code, said = await _run(run.argv, run.env, confined)
+        code, said = await _run(run.argv, run.env, run.inherit)
     finally:
         run.end()
     if code == 0:
@@ -151,10 +150,11 @@ async def _try(
 
 
 async def _run(
-    argv: tuple[str, ...], env: Mapping[str, str], confined: process.Confined
+    argv: tuple[str, ...], env: Mapping[str, str], inherit: tuple[int, ...]
 ) -> tuple[int, str]:
-    """Run a program; return its exit code and output. Failing to start is code -1."""
+    """Run bwrap; return its exit code and output. Failing to start is code -1."""
     heard = process.HeadTail(HEARD)
+    confined = process.Confined(by_bwrap=True, inherit=inherit)
     try:
         child = await process.start(
             argv, cwd=Path("/"), env=env, on_output=heard.add, confined=confined

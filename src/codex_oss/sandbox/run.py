@@ -15,7 +15,8 @@ from codex_oss.errors import SandboxError
 from codex_oss.policy import Permissions
 from codex_oss.sandbox import bubblewrap, kernel, mounts, probe, seccomp, secrets
 from codex_oss.sandbox.bubblewrap import Command, Found
-from codex_oss.sandbox.placeholders import Placeholders
+from codex_oss.sandbox.mounts import Layout
+from codex_oss.sandbox.placeholders import Held, Placeholders
 from codex_oss.sandbox.prepared import Guarantee, Prepared
 from codex_oss.sandbox.probe import OUTSIDE, Obstacle
 
@@ -141,6 +142,19 @@ class Sandbox:
             case _:
                 assert_never(backend)
 
+    async def layout(self, permissions: Permissions, cwd: Path) -> Layout | None:
+        """Return what commands would see of the disk now, if bubblewrap shows it.
+
+        Raises ``SandboxError`` as ``prepare`` does.
+        """
+        found = await self._working(permissions, cwd)
+        if not isinstance(found, Found) or permissions.mode == "danger-full-access":
+            return None
+        where = os.path.realpath(cwd)  # noqa: ASYNC240  a few system calls
+        layout, held = self._lay_out(found, permissions, where)
+        held.release()
+        return layout
+
     def remarks(self, permissions: Permissions) -> list[str]:
         """Return what people should know of their writable roots, if anything."""
         return mounts.remarks(permissions, self._own)
@@ -155,12 +169,8 @@ class Sandbox:
     def _in_bubblewrap(
         self, found: Found, command: Command, permissions: Permissions
     ) -> Prepared:
-        own = replace(self._own, folders=(*self._own.folders, found.path))
-        if command.network:
-            hidden = (*own.secrets, *secrets.doors(os.getuid()))
-            own = replace(own, secrets=hidden)
         program = self._filter(permissions)
-        layout, held = mounts.lay_out(permissions, own, command.cwd, self._places)
+        layout, held = self._lay_out(found, permissions, command.cwd)
         run = bubblewrap.Run(found, command, layout, program, held)
 
         def let_go() -> bool:
@@ -172,6 +182,15 @@ class Sandbox:
 
         confined = process.Confined(by_bwrap=True, inherit=run.inherit)
         return Prepared(run.argv, run.env, confined=confined, let_go=let_go)
+
+    def _lay_out(
+        self, found: Found, permissions: Permissions, cwd: str
+    ) -> tuple[Layout, Held]:
+        own = replace(self._own, folders=(*self._own.folders, found.path))
+        if permissions.network:
+            hidden = (*own.secrets, *secrets.doors(os.getuid()))
+            own = replace(own, secrets=hidden)
+        return mounts.lay_out(permissions, own, cwd, self._places)
 
     def _under_landlock(self, command: Command, permissions: Permissions) -> Prepared:
         from codex_oss.sandbox import landlock  # noqa: PLC0415  only without bubblewrap
