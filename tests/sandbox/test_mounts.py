@@ -172,6 +172,18 @@ def test_a_link_to_our_own_folder_is_refused_where_it_could_be_replaced(
     assert layout(writing(repo), repo, outside).mounts == table(write(repo), kept(repo))
 
 
+def test_where_the_disk_ignores_case_every_spelling_is_kept(repo: Path) -> None:
+    # Links to one file stand in for the spellings of one name.
+    (repo / ".git").rmdir()
+    (repo / ".git").write_text("gitdir: /nowhere")
+    for name in (".GIT", ".Git"):
+        (repo / name).hardlink_to(repo / ".git")
+    (repo / ".CODEX").mkdir()
+    spelled: list[Mount] = [(str(repo / name), "keep") for name in (".GIT", ".Git")]
+    found = layout(writing(repo), repo).mounts
+    assert found == table(write(repo), kept(repo), spelled)
+
+
 # --- worktrees ------------------------------------------------------------------------
 
 

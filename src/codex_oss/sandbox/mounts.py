@@ -233,7 +233,12 @@ def _own_folder(named: str) -> _OwnFolder:
 
 def _kept(roots: _Roots, folders: list[_OwnFolder]) -> set[str]:
     """Return what must be read-only though a root holds it."""
-    kept = {path for root in roots.guarded for path in protected.existing(root)}
+    kept = {
+        spelled
+        for root in roots.guarded
+        for path in protected.existing(root)
+        for spelled in protected.spellings(path)
+    }
     for own in folders:
         if own.named != own.real:
             protected.refuse_links(own.named, roots.all)

@@ -9,6 +9,7 @@ in its place, and no mount hinders that.
 import os
 import stat
 from collections.abc import Collection, Iterator
+from itertools import product
 
 from codex_oss.errors import SandboxError
 from codex_oss.policy import PROTECTED_NAMES
@@ -39,6 +40,21 @@ def existing(root: str) -> Iterator[str]:
             yield from _repository_of_worktree(path)
 
 
+def spellings(path: str) -> list[str]:
+    """Return all names of what exists at ``path`` where the disk ignores case.
+
+    Linux does not know that of disks which a server keeps, such as a drive of Windows
+    below WSL or a folder of macOS in a container: a mount on ``.git`` does not cover
+    ``.GIT`` there, which is the same directory. Elsewhere it is ``path`` alone.
+    """
+    folder, name = os.path.split(path)
+    if not _same(path, os.path.join(folder, name.upper())):
+        return [path]
+    letters = [sorted({letter, letter.upper()}) for letter in name]
+    spelled = (os.path.join(folder, "".join(each)) for each in product(*letters))
+    return [each for each in spelled if each == path or _same(path, each)]
+
+
 def refuse_links(path: str, roots: Collection[str]) -> None:
     """Raise ``SandboxError`` if ``path`` leads through a link inside of ``roots``."""
     parent, name = os.path.split(path)
@@ -54,6 +70,13 @@ def refuse_links(path: str, roots: Collection[str]) -> None:
 def is_below(path: str, root: str) -> bool:
     """Return whether a path is ``root`` or below it; both absolute and normal."""
     return root in {"/", path} or path.startswith(f"{root}/")
+
+
+def _same(path: str, other: str) -> bool:
+    try:
+        return path != other and os.path.samestat(os.lstat(path), os.lstat(other))
+    except OSError:
+        return False
 
 
 def _mode(path: str) -> int:
