@@ -4,6 +4,7 @@ import os
 import re
 import select
 import subprocess
+import termios
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,8 +12,11 @@ from types import TracebackType
 from typing import Self
 
 TIMEOUT_S = 60.0
+LOOK_S = 0.5
+"""How often to look whether the program still runs."""
+ROWS, COLUMNS = 60, 200
 # The first terminal that the leader of a session opens becomes the session's own.
-_TAKE = 'exec 3<>"$1"; shift; exec "$@" 3>&-'
+_TAKE = 'exec 3<>"$1"; shift; exec "$@"'
 _TAKE_ALL = 'exec <>"$1" 1>&0 2>&0; shift; exec "$@"'
 _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -33,6 +37,7 @@ class AtTerminal:
         streams: bool = False,
     ) -> None:
         self._ours, theirs = os.openpty()
+        termios.tcsetwinsize(theirs, (ROWS, COLUMNS))
         wrapped = ("/bin/sh", "-c", _TAKE_ALL if streams else _TAKE, "sh")
         try:
             self.popen = subprocess.Popen(
@@ -44,8 +49,12 @@ class AtTerminal:
                 stderr=theirs if streams else subprocess.STDOUT,
                 start_new_session=True,
             )
-        finally:
+        except BaseException:
+            os.close(self._ours)
             os.close(theirs)
+            raise
+        # Without anybody at it, a terminal ends: the program opens its own later.
+        self._theirs = theirs
         self.screen = ""
 
     def __enter__(self) -> Self:
@@ -62,20 +71,18 @@ class AtTerminal:
         if self.popen.stdout is not None:
             self.popen.stdout.close()
         os.close(self._ours)
+        os.close(self._theirs)
 
     def sees(self, text: str) -> str:
         """Wait until the screen shows ``text`` anew; return what it showed before."""
         deadline = time.monotonic() + TIMEOUT_S
         while text not in self.screen:
-            left = deadline - time.monotonic()
-            ready = left > 0 and select.select([self._ours], [], [], left)[0]
-            assert ready, f"no {text!r} on the screen: {self.screen!r}"
-            try:
-                data = os.read(self._ours, 65536)
-            except OSError:  # EIO: everybody has left
-                data = b""
-            assert data, f"no {text!r} on the screen in the end: {self.screen!r}"
-            self.screen += _CONTROLS.sub("", data.decode("utf-8", "replace"))
+            ready = select.select([self._ours], [], [], LOOK_S)[0]
+            if ready:
+                data = os.read(self._ours, 65536).decode("utf-8", "replace")
+                self.screen += _CONTROLS.sub("", data)
+            elif self.popen.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"no {text!r} on the screen: {self.screen!r}")
         before, _, self.screen = self.screen.partition(text)
         return before
 

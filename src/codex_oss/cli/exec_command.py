@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
             hint=f"{cwd} is in no git repository, so changes could not be undone "
             "there. Run `git init`, or add --skip-git-repo-check.",
         )
+    _check_asking(options, loaded)
     prompt = read_prompt(options.prompt, sys.stdin)
     approver, put_away = _approver(options, loaded)
     job = Job(
@@ -103,6 +104,15 @@ def _printer(
     return Human(sys.stdout, sys.stderr, banner, color=color, reasoning=shown)
 
 
+def _check_asking(options: argparse.Namespace, loaded: Loaded) -> None:
+    table = isinstance(approval_policy(loaded.config), Granular)
+    if options.ask == GRANULAR and not table:
+        raise ConfigError(
+            "-a granular needs a table `approval_policy.granular`",
+            hint="Such as -c approval_policy.granular.rules=false",
+        )
+
+
 def _approver(
     options: argparse.Namespace, loaded: Loaded
 ) -> tuple[Approver | None, Callable[[], None]]:
@@ -112,11 +122,6 @@ def _approver(
     ``untrusted`` all that would be asked is refused, and the others are ``never``.
     """
     policy = approval_policy(loaded.config)
-    if options.ask == GRANULAR and not isinstance(policy, Granular):
-        raise ConfigError(
-            "-a granular needs a table `approval_policy.granular`",
-            hint="Such as -c approval_policy.granular.rules=false",
-        )
     if options.ask is None or policy == "never":
         return None, _nothing
     from codex_oss.exec_mode import asking  # noqa: PLC0415  only where one is asked

@@ -15,6 +15,8 @@ from typing import Any
 from codex_oss.exec_mode.question import Choice, choices, draw
 from codex_oss.policy import Answer, Question
 
+COLUMNS = 80
+"""The width of a terminal that does not tell its own."""
 READ_SIZE = 1024
 """Bytes that are read at once; a key is one, or a few."""
 
@@ -117,6 +119,6 @@ class Terminal:
 
     def _columns(self) -> int:
         try:
-            return os.get_terminal_size(self._fd).columns
+            return os.get_terminal_size(self._fd).columns or COLUMNS
         except OSError:
-            return 80
+            return COLUMNS

@@ -8,6 +8,7 @@ import msgspec
 
 from codex_oss.config import load
 from codex_oss.config.home import user_home
+from codex_oss.config.rules import RulesFile
 from codex_oss.config.schema import Config
 from codex_oss.policy import ApprovalPolicy, Granular, Permissions
 from codex_oss.ports import Approver
@@ -69,6 +70,17 @@ def sandbox_settings(job: Job, backend: Backend) -> run.Settings:
         fallback=chosen.fallback,
         filter=chosen.filter,
         ptrace=chosen.allow_ptrace,
+    )
+
+
+def rules_file(job: Job) -> RulesFile:
+    """Return the rules on commands of the person and of the project they work in."""
+    trust = load.trust_level(job.loaded.config, str(job.cwd))
+    return RulesFile(
+        job.loaded.home,
+        project=job.cwd,
+        trusted=trust == "trusted",
+        ignore=job.ignore_rules,
     )
 
 

@@ -12,6 +12,7 @@ from codex_oss.agent import context, rollout
 from codex_oss.agent.project_docs import ProjectDocs, read_project_docs
 from codex_oss.agent.session import Parts, Session
 from codex_oss.config import load
+from codex_oss.config.rules import RulesFile
 from codex_oss.errors import ConfigError, ToolError
 from codex_oss.items import InputText, Item, Message, user
 from codex_oss.net import Client
@@ -32,6 +33,7 @@ from codex_oss.wiring.permissions import (
     approval_summary,
     key_variables,
     permissions,
+    rules_file,
     sandbox,
     sandbox_summary,
 )
@@ -102,7 +104,8 @@ async def _session(
     profile = config.prompt_profile
     if profile == "auto":
         profile = context.choose_profile(name, window)
-    tools = _tools(job, profile, thread_id, clock)
+    rules = rules_file(job)
+    tools = _tools(job, profile, thread_id, rules)
     journal: Journal = rollout.Ephemeral()
     if not job.ephemeral:
         journal = file = rollout.Rollout(job.loaded.home, thread_id, clock)
@@ -122,7 +125,7 @@ async def _session(
     )
     session = Session(parts)
     end.append(session.close)
-    return session, docs.warnings
+    return session, [*docs.warnings, *rules.warnings]
 
 
 # --- what the model is told ----------------------------------------------------------
@@ -226,7 +229,7 @@ def _meta(job: Job, thread_id: str, clock: SystemClock) -> dict[str, object]:
 
 
 def _tools(
-    job: Job, profile: context.PromptProfile, thread_id: str, clock: SystemClock
+    job: Job, profile: context.PromptProfile, thread_id: str, rules: RulesFile
 ) -> list[Tool]:
     config = job.loaded.config
     limit = config.tool_output_token_limit
@@ -243,10 +246,12 @@ def _tools(
         max_output_bytes=(limit and limit * BYTES_PER_TOKEN) or shell.MAX_OUTPUT_BYTES,
         max_poll_ms=config.background_terminal_max_timeout,
     )
-    permit = Permit(permissions(job), job.approver or Nobody())
-    held = frozenset(key_variables(config))
+    permit = Permit(permissions(job), job.approver or Nobody(), rules=rules)
+    # What the person sets for commands they get, keys or not.
+    given = config.shell_environment_policy.set
+    held = frozenset(key_variables(config)) - given.keys()
     placement = Placement(permit, sandbox(job), settings.env, held)
-    commands = shell.Shell(permit, placement, settings, clock=clock)
+    commands = shell.Shell(permit, placement, settings, clock=SystemClock())
     # OpenAI's models are trained on the freeform patch tool, all others on functions.
     freeform = job.loaded.provider_id == "openai"
     patches = ApplyPatch(permit, freeform=freeform)
