@@ -164,22 +164,21 @@ class Child:
         """End by force; the thread does the rest."""
         self._patience = -math.inf
         with self._lock:
-            if self._watch is None:
-                return
-            if self._guard is not None and self._mark == marks.NONE:
-                self._guard.strike()  # it looks for those that left the group
+            if self._watch is not None:
+                self._watch.rouse()
+            if self._guard is None or self._mark != marks.NONE:
+                self._kill_group()
+
+    def _kill_group(self) -> None:
+        if self._pid:
             signals.to_group(self._pid, signal.SIGKILL)
-            self._watch.rouse()
 
     # --- in the thread ----------------------------------------------------------------
 
     def _run(self, plan: spawn.Plan) -> None:
         try:
-            # Before the child, so that we can be killed at any moment, and before the
-            # thread is restricted.
+            # Before the child, so that we can be killed at any moment.
             self._guard = None if self._contained else guard.post(plan.mark)
-            if plan.confined.restrict is not None:
-                plan.confined.restrict()
             began = time.monotonic()
             popen, fd = spawn.spawn(plan)
         except BaseException as error:  # noqa: BLE001  who waits must hear of it
@@ -208,9 +207,13 @@ class Child:
             if self._post(self._started.set_result, None):
                 self._pump(watch)
         finally:
-            code = self._reap(popen)
-            watch.close()
-            self._post(self._ended.set_result, code)
+            try:
+                self._post(self._ended.set_result, self._reap(popen))
+            except BaseException as error:
+                self._post(self._ended.set_exception, error)
+                raise
+            finally:
+                watch.close()
 
     def _pump(self, watch: Watch) -> None:
         """Move bytes until the child has ended and its output too."""
@@ -218,11 +221,24 @@ class Child:
             self._move(watch, None)
             if self._deaf:
                 return
-        self._be_patient(watch)
+            if self._patience == -math.inf and self._mark == marks.NONE:
+                self._strike()
+        if self._patience < math.inf:  # it was to end, and so is the rest
+            self._be_patient(watch)
+            self._end_rest(self._pid)
         limit = time.monotonic() + DRAIN_LIMIT_S
         while watch.reading and not self._deaf and time.monotonic() < limit:
             if not self._move(watch, DRAIN_QUIET_S):
                 return
+
+    def _strike(self) -> None:
+        """Have the guard end a command without a mark.
+
+        It finds those that left the group as long as their parents run.
+        """
+        if self._guard is not None:
+            self._guard.strike()
+        self._kill_group()
 
     def _move(self, watch: Watch, timeout_s: float | None) -> bool:
         """Wait and move what there is; False when the time is over."""
@@ -236,7 +252,7 @@ class Child:
 
     def _be_patient(self, watch: Watch) -> None:
         """Wait for the rest of a command that was asked to end, as long as it may."""
-        if self._contained or math.isinf(self._patience):
+        if self._contained:
             return
         with marks.wearers(self._mark, since=self._since, but=(self._pid,)) as rest:
             for each in rest:
@@ -274,13 +290,17 @@ class Child:
         """End what is left, as bwrap does, and return the exit code."""
         signals.to_group(popen.pid, signal.SIGKILL)
         ends.await_end(popen)
-        marks.kill(self._mark, since=self._since)
+        self._end_rest(popen.pid)
         self._dismiss_guard()
         with self._lock:
             code = popen.wait()
             self._pid = 0
             self._watch = None
         return code if code >= 0 else 128 - code
+
+    def _end_rest(self, group: int) -> None:
+        signals.to_group(group, signal.SIGKILL)
+        marks.kill(self._mark, since=self._since)
 
     def _dismiss_guard(self) -> None:
         with self._lock:

@@ -34,18 +34,19 @@ class Guard:
 
     def strike(self) -> None:
         """Have the command ended now."""
-        if self._popen.stdin is not None:
-            self._popen.stdin.close()
+        self._close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(STRIKE_S)
 
     def dismiss(self) -> None:
-        """End the guard; what it guards is left alone if it was not told to strike."""
-        stdin = self._popen.stdin
-        if stdin is not None and stdin.closed:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._popen.wait(STRIKE_S)
+        """End the guard; what it guards is left alone if it did not strike."""
         self._popen.kill()
         self._popen.wait()
-        self.strike()
+        self._close()
+
+    def _close(self) -> None:
+        if self._popen.stdin is not None:
+            self._popen.stdin.close()
 
 
 def post(mark: int) -> Guard | None:

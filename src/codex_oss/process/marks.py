@@ -18,7 +18,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -102,10 +102,7 @@ def wearers(
     """
     found: list[Wearer] = []
     try:
-        for pid in _candidates(*since) if mark else ():
-            wearer = None if pid in but else _wearer(pid, mark)
-            if wearer is not None:
-                found.append(wearer)
+        found.extend(_find(mark, since, but))
         yield found
     finally:
         for wearer in found:
@@ -117,14 +114,32 @@ def kill(mark: int, *, since: tuple[int, float]) -> bool:
     deadline = time.monotonic() + KILL_S
     others: set[int] = set()
     for _ in range(ROUNDS):
-        with wearers(mark, since=since, but=others) as found:
-            if not found:
+        killed: list[int] = []
+        try:
+            for each in _find(mark, since, others):
+                # At once: the next look may be too late for who forks and ends.
+                killed.append(each.fd)
+                if not each.signal(signal.SIGKILL):
+                    others.add(each.pid)
+                    os.close(killed.pop())
+            if not killed:
                 return True
-            others |= {each.pid for each in found if not each.signal(signal.SIGKILL)}
-            ours = [each.fd for each in found if each.pid not in others]
-            if not _all_end(ours, deadline):
+            if not _all_end(killed, deadline):
                 return False
+        finally:
+            for fd in killed:
+                os.close(fd)
     return False
+
+
+def _find(
+    mark: int, since: tuple[int, float], but: Collection[int]
+) -> Iterator[Wearer]:
+    """Yield those who wear ``mark``, the newest first; who takes one closes it."""
+    for pid in _candidates(*since) if mark else ():
+        wearer = None if pid in but else _wearer(pid, mark)
+        if wearer is not None:
+            yield wearer
 
 
 def _all_end(fds: Iterable[int], deadline: float) -> bool:
@@ -140,7 +155,8 @@ def _all_end(fds: Iterable[int], deadline: float) -> bool:
 def _candidates(first: int, started: float) -> list[int]:
     """Return the processes that may have been started since."""
     with os.scandir("/proc") as entries:
-        everyone = [int(each.name) for each in entries if each.name.isdigit()]
+        numbers = (int(each.name) for each in entries if each.name.isdigit())
+        everyone = sorted(numbers, reverse=True)
     if _came_round(time.monotonic() - started):
         return everyone
     return [pid for pid in everyone if pid > first]

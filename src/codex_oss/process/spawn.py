@@ -3,6 +3,7 @@
 import contextlib
 import os
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from codex_oss.process import marks, signals
 TERMINAL_ROWS, TERMINAL_COLUMNS = 24, 80
 """The size of a child's terminal."""
 
-# Makes the terminal that argument 1 names the controlling terminal: the first that a
-# session's leader opens becomes it. Python would need a fork to do the same.
-_TAKE_TERMINAL = 'exec <>"$1" 1>&0 2>&0; shift; exec "$@"'
+TAKE_TERMINAL = 'exec <>"$1" 1>&0 2>&0; shift; exec "$@"'
+"""A shell script: make the terminal that argument 1 names the controlling one.
+
+The first terminal that a session's leader opens becomes it; Python would need a fork
+to do the same.
+"""
 
 
 class Confined(msgspec.Struct, frozen=True):
@@ -23,8 +27,9 @@ class Confined(msgspec.Struct, frozen=True):
 
     ``by_bwrap`` says that it is bwrap with ``--die-with-parent``. ``inherit`` are
     descriptors that it gets, by the same numbers; they stay the caller's to close.
-    ``restrict`` is called in the child's thread before the start: what it forbids that
-    thread, Linux forbids the child.
+    ``restrict`` is called before the start, in a thread that lives no longer than that:
+    what it forbids the thread, Linux forbids the child. (Not for bwrap: the end of the
+    thread would be bwrap's.)
     """
 
     by_bwrap: bool = False
@@ -51,14 +56,14 @@ def spawn(plan: Plan) -> tuple[subprocess.Popen[bytes], int]:
     """Start a program in its own session; return it and our end of its output.
 
     The end does not block; for a terminal it is written to as well. Raises
-    ``OSError``.
+    ``OSError``, or what ``Confined.restrict`` raises.
     """
     if any("\0" in word for word in plan.argv):
         raise OSError("a word of the command holds a null byte")
     ours, theirs = os.openpty() if plan.tty else os.pipe()
     try:
-        with marks.worn(plan.mark) if plan.mark else contextlib.nullcontext():
-            popen = _on_terminal(plan, theirs) if plan.tty else _on_pipe(plan, theirs)
+        restrict = plan.confined.restrict
+        popen = _restricted(restrict, plan, theirs) if restrict else _open(plan, theirs)
     except BaseException:
         os.close(ours)
         raise
@@ -66,6 +71,37 @@ def spawn(plan: Plan) -> tuple[subprocess.Popen[bytes], int]:
         os.close(theirs)
     os.set_blocking(ours, False)
     return popen, ours
+
+
+def _restricted(
+    restrict: Callable[[], None], plan: Plan, theirs: int
+) -> subprocess.Popen[bytes]:
+    """Start in a thread that gives up rights first, and ends with that.
+
+    A thread never gets them back, could not signal all of its child's family, and is
+    as little protected from the child as the child's own processes are.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            restrict()
+            started.append(_open(plan, theirs))
+        except BaseException as error:  # noqa: BLE001  raised again below
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name=f"restricted {plan.argv[0]}")
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return started[0]
+
+
+def _open(plan: Plan, theirs: int) -> subprocess.Popen[bytes]:
+    with marks.worn(plan.mark) if plan.mark else contextlib.nullcontext():
+        return _on_terminal(plan, theirs) if plan.tty else _on_pipe(plan, theirs)
 
 
 def _on_pipe(plan: Plan, output: int) -> subprocess.Popen[bytes]:
@@ -85,7 +121,7 @@ def _on_terminal(plan: Plan, terminal: int) -> subprocess.Popen[bytes]:
     signals.set_size(terminal, TERMINAL_ROWS, TERMINAL_COLUMNS)
     name = os.ttyname(terminal)
     return subprocess.Popen(
-        ("/bin/sh", "-c", _TAKE_TERMINAL, "sh", name, *plan.argv),
+        ("/bin/sh", "-c", TAKE_TERMINAL, "sh", name, *plan.argv),
         cwd=plan.cwd,
         env=plan.env,
         stdin=terminal,
