@@ -20,14 +20,16 @@ from codex_oss.wire import responses
 
 MAX_ENTRIES = 200
 MAX_BYTES = 2 * 1024 * 1024
-"""Of all that is kept, bodies and streams together: twenty first turns of the Codex
-CLI. The whole bridge is to stay within 40 MB."""
+"""Of bodies and streams together: twenty first turns of the Codex CLI."""
 BODY_BYTES = 1024 * 1024
 """Of one body; a larger one is cut."""
 HEAD_BYTES = 64 * 1024
 TAIL_BYTES = 64 * 1024
 """Of the stream to the client, the first and the last bytes are kept; while it runs,
 up to twice as many of the last ones."""
+PIECE_BYTES = 8 * 1024
+"""What was written becomes pieces of this size: little ones, 200 bytes each, leave
+holes that nothing larger fits into, 2 to 4 MB under load."""
 MAX_NOTES = 64
 """Facts of one request. Beyond them those in the middle are forgotten."""
 
@@ -73,10 +75,12 @@ class Entry:
     __slots__ = (
         "_head",
         "_head_bytes",
+        "_joined",
         "_ledger",
         "_limit",
         "_tail",
         "_tail_at",
+        "_trim_at",
         "begun_s",
         "bytes_out",
         "came",
@@ -123,7 +127,8 @@ class Entry:
         self._head_bytes = 0
         self._tail: list[bytes] = []
         self._tail_at = 0
-        self._limit = HEAD_BYTES
+        self._joined = 0
+        self._limit, self._trim_at = PIECE_BYTES, HEAD_BYTES
 
     # --- what the request calls ----------------------------------------------------
 
@@ -157,7 +162,7 @@ class Entry:
         self.bytes_out += len(data)
         self._tail.append(data)
         if self.bytes_out >= self._limit:
-            self._trim()
+            self._settle()
 
     def end(
         self,
@@ -173,8 +178,6 @@ class Entry:
         self.ended_s = self._ledger.clock()
         self.status, self.outcome = status, outcome
         self.usage, self.error = usage, error
-        # One piece: hundreds of little ones leave holes that nothing larger fits into,
-        # 4 MB of them after some load. A join costs 5 us.
         self._tail = [b"".join(self._tail)]
         self._grow(self._head_bytes + self.bytes_out - self._tail_at)
         self._ledger.close(self)
@@ -274,21 +277,29 @@ class Entry:
         self.notes = [Note(n.at, without_body(n.fact)) for n in self.notes]
         self._grow(_bodies(self) - before)
 
+    def _settle(self) -> None:
+        """Make one piece of the little ones, and forget what is too much."""
+        self._tail[self._joined :] = [b"".join(self._tail[self._joined :])]
+        if self.bytes_out >= self._trim_at:
+            self._trim()
+        self._joined = len(self._tail)
+        self._limit = min(self.bytes_out + PIECE_BYTES, self._trim_at)
+
     def _trim(self) -> None:
         """Make the tail the head, if there is none yet, or else shorter."""
         tail = self._tail
         if not self._head:
             self._head, self._head_bytes = b"".join(tail), self.bytes_out
             self._tail, self._tail_at = [], self.bytes_out
-            self._limit = self.bytes_out + 2 * TAIL_BYTES
+            self._trim_at = self.bytes_out + 2 * TAIL_BYTES
             return
-        # The last write is kept whole, whatever its size: the server bounds it.
+        # The last piece is kept whole, whatever its size: the server bounds it.
         first, kept = len(tail) - 1, len(tail[-1])
         while first and kept + len(tail[first - 1]) <= TAIL_BYTES:
             first -= 1
             kept += len(tail[first])
         self._tail, self._tail_at = tail[first:], self.bytes_out - kept
-        self._limit = self.bytes_out + max(TAIL_BYTES, 2 * TAIL_BYTES - kept)
+        self._trim_at = self.bytes_out + max(TAIL_BYTES, 2 * TAIL_BYTES - kept)
 
     def _grow(self, size: int) -> None:
         self.kept_bytes += size
