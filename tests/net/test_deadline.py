@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from codex_oss.net.deadline import Deadline
@@ -48,6 +49,14 @@ def test_a_deadline_that_was_moved_away_does_not_come_before() -> None:
     def set_up(one: Deadline) -> None:
         one.set(0.001)
         one.set(100)
+
+    assert not asyncio.run(expired(set_up, 0.02))
+
+
+def test_a_deadline_may_be_moved_away_without_a_call() -> None:
+    def set_up(one: Deadline) -> None:
+        one.set(0.001)
+        one.at = inf
 
     assert not asyncio.run(expired(set_up, 0.02))
 

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codex_oss.facts import Truncated
-from codex_oss.translate.counts import MIN_CHARS, least_tokens, truncated
+from codex_oss.translate.counts import (
+    MIN_CHARS,
+    is_whole,
+    least_tokens,
+    truncated,
+)
 from codex_oss.wire import chat, responses
 
 REPOSITORY = Path(__file__).parents[2]
@@ -129,3 +134,13 @@ def test_what_templates_may_leave_out_is_not_missed() -> None:
 @given(st.text(max_size=MIN_CHARS - 1), st.integers(1, 100))
 def test_small_prompts_are_not_looked_at(text: str, read: int) -> None:
     assert truncated(_sent(chat.User(content=text)), _usage(read)) is None
+
+
+@given(st.text(max_size=6000), st.integers(0, 3000))
+def test_a_body_that_is_whole_by_its_size_is_whole_by_its_texts(
+    text: str, read: int
+) -> None:
+    sent = chat.Request(model="m", messages=[chat.User(content=text)])
+    usage = responses.Usage(input_tokens=read)
+    if is_whole(len(chat.encode(sent)), usage):
+        assert truncated(sent, usage) is None

@@ -58,12 +58,12 @@ class TextPattern:
         head, tail = self._event_head, self._event_tail
         if not head or not event.startswith(head) or not event.endswith(tail):
             return ""
-        text = event[len(head) : -len(tail)]
+        text = event[len(head) : -len(tail)].decode("utf-8", "replace")
         # A line break would end the event earlier, or begin another one.
-        if b'"' in text or b"\\" in text or b"\n" in text or b"\r" in text:
+        if '"' in text or "\\" in text or "\n" in text or "\r" in text:
             return ""
         self._vain = 0
-        return text.decode("utf-8", "replace")
+        return text
 
     def learn(self, data: str, text: str) -> None:
         """Take the pattern of ``data``, which says ``text`` and nothing else."""
