@@ -12,11 +12,12 @@ from codex_oss.agent import context, rollout
 from codex_oss.agent.project_docs import ProjectDocs, read_project_docs
 from codex_oss.agent.session import Parts, Session
 from codex_oss.config import load
-from codex_oss.config.rules import RulesFile
 from codex_oss.errors import ConfigError, ToolError
 from codex_oss.items import InputText, Item, Message, user
 from codex_oss.net import Client
+from codex_oss.policy import Permissions
 from codex_oss.ports import Journal, Model, Tool
+from codex_oss.sandbox.run import Sandbox
 from codex_oss.tools import shell
 from codex_oss.tools.apply_patch import ApplyPatch
 from codex_oss.tools.environment import command_env
@@ -76,15 +77,14 @@ async def open_session(job: Job, err: TextIO) -> Opened:
     Starts an engine when the provider leaves that to us; its progress goes to
     ``err``. Raises ``CodexOssError``; nothing is left running then.
     """
-    client = Client()
+    client, allowed = Client(), permissions(job)
     end: list[Callable[[], Any]] = [client.close]
     try:
         model, name = await open_model(job.loaded, job.env, client, err, end)
-        session, notes = await _session(job, model, name, end)
+        session, notes = await _session(job, allowed, model, name, end)
     except BaseException:
         await end_all(end)
         raise
-    allowed = permissions(job)
     description = [
         ("workdir", str(job.cwd)),
         ("model", name),
@@ -96,7 +96,11 @@ async def open_session(job: Job, err: TextIO) -> Opened:
 
 
 async def _session(
-    job: Job, model: Model, name: str, end: list[Callable[[], Any]]
+    job: Job,
+    allowed: Permissions,
+    model: Model,
+    name: str,
+    end: list[Callable[[], Any]],
 ) -> tuple[Session, list[str]]:
     config, clock = job.loaded.config, SystemClock()
     thread_id = uuid7(clock.now())
@@ -104,8 +108,9 @@ async def _session(
     profile = config.prompt_profile
     if profile == "auto":
         profile = context.choose_profile(name, window)
-    rules = rules_file(job)
-    tools = _tools(job, profile, thread_id, rules)
+    confining, rules = sandbox(job), rules_file(job)
+    permit = Permit(allowed, job.approver or Nobody(), rules=rules)
+    tools = _tools(job, profile, thread_id, permit, confining)
     journal: Journal = rollout.Ephemeral()
     if not job.ephemeral:
         journal = file = rollout.Rollout(job.loaded.home, thread_id, clock)
@@ -116,7 +121,7 @@ async def _session(
         model=model,
         tools={tool.spec.name: tool for tool in tools},
         frame=_frame(job, name, profile, tools, thread_id),
-        surroundings=_surroundings(job, name, docs),
+        surroundings=_surroundings(job, allowed, name, docs),
         cwd=job.cwd,
         journal=journal,
         clock=clock,
@@ -125,7 +130,8 @@ async def _session(
     )
     session = Session(parts)
     end.append(session.close)
-    return session, [*docs.warnings, *rules.warnings]
+    notes = [*docs.warnings, *rules.warnings, *confining.remarks(allowed)]
+    return session, notes
 
 
 # --- what the model is told ----------------------------------------------------------
@@ -181,7 +187,9 @@ def _instructions(job: Job, model: str, profile: context.PromptProfile) -> str:
         ) from error
 
 
-def _surroundings(job: Job, model: str, docs: ProjectDocs) -> list[Item]:
+def _surroundings(
+    job: Job, allowed: Permissions, model: str, docs: ProjectDocs
+) -> list[Item]:
     config = job.loaded.config
     items: list[Item] = []
     if config.developer_instructions:
@@ -191,7 +199,7 @@ def _surroundings(job: Job, model: str, docs: ProjectDocs) -> list[Item]:
         items.append(user(docs.text))
     if config.include_environment_context and not context.tiny(model):
         name = Path(shell_path(job.env)).name
-        items.append(context.environment(str(job.cwd), name, permissions(job)))
+        items.append(context.environment(str(job.cwd), name, allowed))
     return items
 
 
@@ -229,7 +237,11 @@ def _meta(job: Job, thread_id: str, clock: SystemClock) -> dict[str, object]:
 
 
 def _tools(
-    job: Job, profile: context.PromptProfile, thread_id: str, rules: RulesFile
+    job: Job,
+    profile: context.PromptProfile,
+    thread_id: str,
+    permit: Permit,
+    confining: Sandbox,
 ) -> list[Tool]:
     config = job.loaded.config
     limit = config.tool_output_token_limit
@@ -246,11 +258,10 @@ def _tools(
         max_output_bytes=(limit and limit * BYTES_PER_TOKEN) or shell.MAX_OUTPUT_BYTES,
         max_poll_ms=config.background_terminal_max_timeout,
     )
-    permit = Permit(permissions(job), job.approver or Nobody(), rules=rules)
     # What the person sets for commands they get, keys or not.
     given = config.shell_environment_policy.set
     held = frozenset(key_variables(config)) - given.keys()
-    placement = Placement(permit, sandbox(job), settings.env, held)
+    placement = Placement(permit, confining, settings.env, held)
     commands = shell.Shell(permit, placement, settings, clock=SystemClock())
     # OpenAI's models are trained on the freeform patch tool, all others on functions.
     freeform = job.loaded.provider_id == "openai"
