@@ -1,0 +1,147 @@
+"""Seatbelt: the profile and the options of ``sandbox-exec``, which confine on macOS.
+
+The profile's fixed part stands in ``seatbelt.sbpl``. What is added names folders, and
+names them through parameters (``-D``), so that no path is ever read as a rule. Of
+several rules that match a path the last one counts: what is allowed comes first.
+"""
+# Paths are strings here, as in `Permissions`.
+# ruff: noqa: PTH112, PTH120
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from codex_oss.errors import SandboxError
+from codex_oss.policy import PROTECTED_NAMES, Permissions
+from codex_oss.sandbox import protected
+
+SANDBOX_EXEC = "/usr/bin/sandbox-exec"
+"""The system's own; ``PATH`` is not asked, as a command may have written there."""
+REFUSED = 71
+"""Exit code of ``sandbox-exec`` when it cannot confine, such as inside of another."""
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_- ")
+_NOT_IN_BRACKETS = frozenset('^]["\\')
+
+
+def argv(permissions: Permissions, *, user_cache: str | None) -> list[str]:
+    """Return the options of ``SANDBOX_EXEC`` up to and with ``--``.
+
+    ``user_cache`` is what ``getconf DARWIN_USER_CACHE_DIR`` says; with the network,
+    the system's libraries keep certificates there.
+
+    Raises ``SandboxError`` when something cannot be protected.
+    """
+    if permissions.mode == "danger-full-access":
+        raise SandboxError("cannot confine a command that may do everything")
+    here = Path(__file__)
+    text = here.with_name("seatbelt.sbpl").read_text(encoding="utf-8")
+    rules = _Rules()
+    if permissions.network:
+        text += here.with_name("seatbelt_network.sbpl").read_text(encoding="utf-8")
+        if user_cache:
+            rules.add("allow file-write*", "subpath", "CACHE", [_real(user_cache)])
+    _add_folders(rules, permissions)
+    profile = text + "\n" + "\n".join(rules.lines) + "\n"
+    return ["-p", profile, *rules.options, "--"]
+
+
+class _Rules:
+    """Rules about paths, and the parameters that they speak of."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.options: list[str] = []
+
+    def add(self, action: str, filters: str, key: str, paths: Iterable[str]) -> None:
+        """Add one rule for each path, with every one of the ``filters``."""
+        for number, path in enumerate(paths):
+            name = f"{key}_{number}"
+            self.options.append(f"-D{name}={_checked(path)}")
+            tests = " ".join(f'({each} (param "{name}"))' for each in filters.split())
+            self.lines.append(f"({action} {tests})")
+
+
+def _add_folders(rules: _Rules, permissions: Permissions) -> None:
+    denied = sorted(_reals(permissions.deny_read))
+    roots = _folders(permissions.writable_roots)
+    places = sorted({*roots, *_folders(permissions.scratch)})
+    if permissions.mode == "read-only":
+        roots = places = []
+    kept = sorted(
+        {
+            path
+            for root in roots
+            for path in (*protected.names(root), *protected.existing(root))
+        }
+    )
+    rules.add("allow file-write*", "subpath", "WRITABLE_ROOT", places)
+    # A name is denied itself too, so that it cannot be made where it is missing.
+    rules.add("deny file-write*", "literal subpath", "PROTECTED", kept)
+    rules.lines += [_any_case(root, name) for root in roots for name in PROTECTED_NAMES]
+    rules.add("deny file-read* file-write*", "literal subpath", "DENIED", denied)
+    # What is moved away with the folder around it would have another path.
+    around = {
+        parent
+        for path in (*kept, *denied)
+        for parent in _parents(path)
+        if any(protected.is_below(parent, place) for place in places)
+    }
+    rules.add("deny file-write-unlink", "literal", "AROUND", sorted(around))
+
+
+def _folders(paths: Iterable[str]) -> list[str]:
+    folders = sorted(path for path in _reals(paths) if os.path.isdir(path))
+    if "/" in folders:
+        raise SandboxError(
+            "cannot confine a command whose writable root is /. Nothing was run.",
+            hint="Name the folders in sandbox_workspace_write.writable_roots.",
+        )
+    return folders
+
+
+def _reals(paths: Iterable[str]) -> set[str]:
+    return {_real(path) for path in paths}
+
+
+def _real(path: str) -> str:
+    """Return what macOS compares with: ``/tmp`` is ``/private/tmp`` there."""
+    return os.path.realpath(path)
+
+
+def _parents(path: str) -> Iterable[str]:
+    while (path := os.path.dirname(path)) != "/":
+        yield path
+
+
+def _checked(path: str) -> str:
+    if not path.isprintable() and any(ord(char) < ord(" ") for char in path):
+        raise SandboxError(
+            f"cannot enforce a sandbox for {path!r}: its name has control characters. "
+            "Nothing was run.",
+            hint="Rename it, or leave it out of the configuration.",
+        )
+    return path
+
+
+def _any_case(root: str, name: str) -> str:
+    """Return a rule for the spellings of a name that most disks take for the same."""
+    spelled = "".join(
+        f"[{char}{char.upper()}]" if char.isalpha() else f"[{char}]" for char in name
+    )
+    return f'(deny file-write* (regex #"^{_pattern(_checked(root))}/{spelled}(/.*)?$"))'
+
+
+def _pattern(path: str) -> str:
+    """Return a regular expression for a path, at least; it may match more.
+
+    What could end the quoted text, or is not one byte, matches anything.
+    """
+    return "".join(
+        char
+        if char in _PLAIN
+        else f"[{char}]"
+        if char.isascii() and char not in _NOT_IN_BRACKETS
+        else ".+"
+        for char in path
+    )
