@@ -16,6 +16,7 @@ ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 I386, ARM = 0x40000003, 0x40000028
 UNIX, INET, INET6, NETLINK, PACKET, VSOCK = 1, 2, 10, 16, 17, 40
 STREAM, DGRAM, RAW, SEQPACKET = 1, 2, 3, 5
+RSS = 5
 CLOEXEC_NONBLOCK = 0o2004000
 HIGH = 1 << 32
 KINDS: tuple[seccomp.Kind, ...] = ("loopback", "strict", "open")
@@ -224,6 +225,12 @@ def test_among_others_a_command_changes_only_itself(machine: str) -> None:
         ("prlimit64", 77, 7, 0x1000): EPERM,
         ("prlimit64", 77, 7, HIGH): EPERM,
         ("prlimit64", HIGH, 7, 0x1000): ALLOWED,  # a number of 32 bits: itself
+        ("prlimit64", 0, RSS, 0): ALLOWED,
+        ("prlimit64", 0, RSS, 0x1000): EPERM,
+        ("prlimit64", 0, HIGH | RSS, HIGH): EPERM,
+        ("setrlimit", RSS, 0x1000): EPERM,
+        ("setrlimit", HIGH | RSS, 0x1000): EPERM,
+        ("setrlimit", 7, 0x1000): ALLOWED,
         ("setpriority", 0, 0, 5): ALLOWED,
         ("setpriority", 0, 77, 5): EPERM,
         ("setpriority", 2, 0, 5): EPERM,  # all processes of the user

@@ -17,7 +17,7 @@ to, cannot be looked at. That is why whole calls are closed here.
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -119,6 +119,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "sendmmsg": (307, 269),
     "sendto": (44, 206),
     "setpriority": (141, 140),
+    "setrlimit": (160, 164),
     "setxattr": (188, 5),
     "setxattrat": (463, 463),
     "socket": (41, 198),
@@ -173,7 +174,8 @@ def among_others(*, machine: str) -> bytes:
     """Return a filter, beside the other, for a command that shares our processes.
 
     Of processes but itself it cannot change limits and priorities, which Landlock
-    leaves open. Raises ``SandboxError`` as ``program`` does.
+    leaves open; and not its own RLIMIT_RSS, by which ``process.marks`` finds what it
+    leaves behind. Raises ``SandboxError`` as ``program`` does.
     """
     return _whole(_known(machine), _OTHERS)
 
@@ -212,7 +214,9 @@ def _known(machine: str) -> Machine:
 
 
 def _whole(
-    on: Machine, looked_at: dict[str, list[Instruction]], closed: Iterable[str] = ()
+    on: Machine,
+    looked_at: Mapping[str, Sequence[Instruction | str]],
+    closed: Iterable[str] = (),
 ) -> bytes:
     """Return the program that refuses ``closed`` and follows rules for ``looked_at``.
 
@@ -304,18 +308,21 @@ _IP = [
     equal(_NETLINK_ROUTE, yes="allow", no="forbid"),
 ]
 _NO_VSOCK = [_low(0), equal(AF_VSOCK, yes="forbid", no="allow")]
-_PRIO_PROCESS, _IOPRIO_PROCESS = 0, 1
+_PRIO_PROCESS, _IOPRIO_PROCESS, _RLIMIT_RSS = 0, 1, 5
 # Process 0 is the caller, here and for the other two.
 _ITSELF = [_low(1), equal(0, yes="allow", no="forbid")]
-_OTHERS = {
-    # To read another's limits is harmless: no new ones are given.
+_NO_OTHER_RSS = [equal(_RLIMIT_RSS, yes="forbid", no="allow")]
+_OTHERS: dict[str, list[Instruction | str]] = {
+    "setrlimit": [_low(0), *_NO_OTHER_RSS],
+    # To ask for limits is harmless: no new ones are given.
     "prlimit64": [
-        _low(0),
-        equal(0, yes="allow"),
         _low(2),
-        equal(0, no="forbid"),
+        equal(0, no="new limits"),
         _high(2),
-        equal(0, yes="allow", no="forbid"),
+        equal(0, yes="allow"),
+        *("new limits", _low(0)),
+        equal(0, no="forbid"),
+        *(_low(1), *_NO_OTHER_RSS),
     ],
     "setpriority": [_low(0), equal(_PRIO_PROCESS, no="forbid"), *_ITSELF],
     "ioprio_set": [_low(0), equal(_IOPRIO_PROCESS, no="forbid"), *_ITSELF],
