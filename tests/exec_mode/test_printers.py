@@ -154,3 +154,22 @@ def test_long_output_is_shown_by_its_head_and_tail() -> None:
 def test_colours_are_there_only_when_asked_for() -> None:
     assert "\x1b[" not in printed(events.ItemStarted(item=COMMAND))[1]
     assert "\x1b[" in printed(events.ItemStarted(item=COMMAND), color=True)[1]
+
+
+def test_what_a_terminal_would_obey_is_shown_by_its_code() -> None:
+    command = events.CommandExecution(
+        id="item_0",
+        command="printf '\x1b[2J'",
+        aggregated_output="\x1b[31mred\x1b[0m\r\n 10%\r100%\nsafe\x1b[8m\x07\tend",
+        exit_code=0,
+        status="completed",
+    )
+    _, err = printed(
+        events.ItemStarted(item=command),
+        events.ItemCompleted(item=command),
+        events.ItemCompleted(item=events.AgentMessage(id="item_1", text="a\x1b]0;b")),
+        color=True,
+    )
+    assert "\x1b[1mprintf '\\x1b[2J'\x1b[0m\n" in err
+    assert "\x1b[2mred\n100%\nsafe\\x07\tend\x1b[0m\n" in err
+    assert "\na\\x1b]0;b\n" in err

@@ -7,6 +7,7 @@ from typing import TextIO, assert_never
 import msgspec
 
 from codex_oss import events
+from codex_oss.exec_mode.visible import shown
 
 OUTPUT_LINES = 20
 """Lines of a command's output that are shown; the model gets more."""
@@ -61,7 +62,7 @@ class Human:
             case events.TurnCompleted(usage=usage):
                 self._usage = usage
             case events.Blocked(what=what, remedy=remedy):
-                self._say(f"{self._style('sandbox:', 33)} {what}\n{remedy}")
+                self._say(f"{what}\n{remedy}", label="sandbox:", color=33)
             case (
                 events.TurnStarted()
                 | events.TextDelta()
@@ -77,31 +78,36 @@ class Human:
         used = self._usage
         total = used.input_tokens + used.output_tokens - used.cached_input_tokens
         if total:
-            self._say(f"{self._style('tokens used', 35)}\n{total:,}")
+            self._head("tokens used", 35)
+            self._say(f"{total:,}")
         # On one terminal the message has just been read.
         seen = self._out.isatty() and self._err.isatty()
         if last_message is not None and not seen:
-            print(last_message, file=self._out, flush=True)
+            text = shown(last_message) if self._out.isatty() else last_message
+            print(text, file=self._out, flush=True)
 
     def _fault(self, message: str) -> None:
         """Print an error; a failed turn repeats the one that ended it."""
         if message != self._last_fault:
-            self._say(f"{self._style('ERROR:', 31)} {message}")
+            self._say(message, label="ERROR:", color=31)
         self._last_fault = message
 
     def _greet(self, thread_id: str) -> None:
         self._say(f"{self._banner.title}\n--------")
         for name, value in (*self._banner.rows, ("session id", thread_id)):
-            self._say(f"{self._style(name + ':', 1)} {value}")
-        self._say(f"--------\n{self._style('user', 36)}\n{self._banner.prompt}")
+            self._say(value, label=f"{name}:", color=1)
+        self._say("--------")
+        self._head("user", 36)
+        self._say(self._banner.prompt)
 
     def _started(self, item: events.ThreadItem) -> None:
         self._began[item.id] = self._clock()
         match item:
             case events.CommandExecution(command=command):
-                self._say(f"{self._style('exec', 35)}\n{self._style(command, 1)}")
+                self._head("exec", 35)
+                self._say(command, style=1)
             case events.FileChange():
-                self._say(self._style("apply patch", 35))
+                self._head("apply patch", 35)
             case events.TodoList():
                 self._plan(item)
             case events.McpToolCall(server=server, tool=tool):
@@ -116,10 +122,11 @@ class Human:
     def _completed(self, item: events.ThreadItem) -> None:
         match item:
             case events.AgentMessage(text=text):
-                self._say(f"{self._style('codex', 35)}\n{text}")
+                self._head("codex", 35)
+                self._say(text)
             case events.ReasoningItem(text=text):
                 if self._reasoning:
-                    self._say(self._style(f"thinking\n{text}", 2))
+                    self._say(f"thinking\n{text}", style=2)
             case events.CommandExecution():
                 self._ran(item)
             case events.FileChange(changes=changes, status=status):
@@ -130,7 +137,7 @@ class Human:
             case events.WebSearch(query=query):
                 self._say(f"web search: {query}")
             case events.ErrorItem(message=message):
-                self._say(f"{self._style('warning:', 33)} {message}")
+                self._say(message, label="warning:", color=33)
             case events.TodoList():
                 pass
             case _:
@@ -140,23 +147,30 @@ class Human:
         took = self._clock() - self._began.pop(item.id, self._clock())
         how = "succeeded" if item.exit_code == 0 else f"exited {item.exit_code}"
         self._say(f" {how} in {took * 1000:.0f}ms:")
-        lines = item.aggregated_output.rstrip("\n").split("\n")
+        lines = shown(item.aggregated_output).rstrip("\n").split("\n")
         if len(lines) > OUTPUT_LINES:
             half = OUTPUT_LINES // 2
             gap = f"… {len(lines) - OUTPUT_LINES} lines …"
             lines = [*lines[:half], gap, *lines[-half:]]
-        self._say(self._style("\n".join(lines), 2))
+        self._say("\n".join(lines), style=2)
 
     def _plan(self, item: events.TodoList) -> None:
-        self._say(self._style("plan", 35))
+        self._head("plan", 35)
         for step in item.items:
             self._say(f"  {'✓' if step.completed else '•'} {step.text}")
 
-    def _say(self, text: str) -> None:
-        print(text, file=self._err, flush=True)
+    def _head(self, text: str, color: int) -> None:
+        print(self._styled(text, color), file=self._err, flush=True)
 
-    def _style(self, text: str, code: int) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self._color else text
+    def _say(
+        self, text: str, *, label: str = "", color: int = 0, style: int = 0
+    ) -> None:
+        """Print text that others wrote, after a label of ours if there is one."""
+        before = f"{self._styled(label, color)} " if label else ""
+        print(before + self._styled(shown(text), style), file=self._err, flush=True)
+
+    def _styled(self, text: str, code: int) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._color and code else text
 
 
 _LETTER = {"add": "A", "delete": "D", "update": "M"}

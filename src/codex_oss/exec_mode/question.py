@@ -10,6 +10,7 @@ from typing import assert_never
 
 import msgspec
 
+from codex_oss.exec_mode.visible import visible
 from codex_oss.policy import Action, Answer, Question, RunAgain, RunCommand, WriteFiles
 
 SHOWN_ROWS = 40
@@ -67,18 +68,6 @@ def draw(question: Question, columns: int, *, whole: bool = False) -> str:
         lines.append(f"  {number}. {rows[0]}")
         lines += [f"     {row}" for row in rows[1:]]
     return "\n".join([*lines, "> "])
-
-
-def visible(text: str) -> str:
-    """Return ``text`` with all that does not print as itself shown by its code.
-
-    That is what moves the cursor, turns the direction of writing, takes no room, or
-    looks like a blank and is none (``str.isprintable``).
-    """
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in text
-    )
 
 
 def wrap(text: str, columns: int) -> list[str]:
