@@ -114,21 +114,24 @@ def kill(mark: int, *, since: tuple[int, float]) -> bool:
     deadline = time.monotonic() + KILL_S
     others: set[int] = set()
     for _ in range(ROUNDS):
-        killed: list[int] = []
+        found: list[Wearer] = []
         try:
             for each in _find(mark, since, others):
-                # At once: the next look may be too late for who forks and ends.
-                killed.append(each.fd)
-                if not each.signal(signal.SIGKILL):
+                found.append(each)
+                # At once, since who forks and ends is gone at a second look; and not
+                # yet ended, since its parent would learn of it and have a last word.
+                if not each.signal(signal.SIGSTOP):
                     others.add(each.pid)
-                    os.close(killed.pop())
-            if not killed:
+            ours = [each for each in found if each.pid not in others]
+            for each in ours:
+                each.signal(signal.SIGKILL)
+            if not ours:
                 return True
-            if not _all_end(killed, deadline):
+            if not _all_end((each.fd for each in ours), deadline):
                 return False
         finally:
-            for fd in killed:
-                os.close(fd)
+            for each in found:
+                os.close(each.fd)
     return False
 
 

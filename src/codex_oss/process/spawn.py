@@ -62,8 +62,10 @@ def spawn(plan: Plan) -> tuple[subprocess.Popen[bytes], int]:
         raise OSError("a word of the command holds a null byte")
     ours, theirs = os.openpty() if plan.tty else os.pipe()
     try:
-        restrict = plan.confined.restrict
-        popen = _restricted(restrict, plan, theirs) if restrict else _open(plan, theirs)
+        # Here, since a restricted thread may not be allowed to put marks on and off.
+        with marks.worn(plan.mark) if plan.mark else contextlib.nullcontext():
+            by = _open if plan.confined.restrict is None else _restricted
+            popen = by(plan, theirs)
     except BaseException:
         os.close(ours)
         raise
@@ -73,9 +75,7 @@ def spawn(plan: Plan) -> tuple[subprocess.Popen[bytes], int]:
     return popen, ours
 
 
-def _restricted(
-    restrict: Callable[[], None], plan: Plan, theirs: int
-) -> subprocess.Popen[bytes]:
+def _restricted(plan: Plan, theirs: int) -> subprocess.Popen[bytes]:
     """Start in a thread that gives up rights first, and ends with that.
 
     A thread never gets them back, could not signal all of its child's family, and is
@@ -86,7 +86,8 @@ def _restricted(
 
     def run() -> None:
         try:
-            restrict()
+            if plan.confined.restrict is not None:
+                plan.confined.restrict()
             started.append(_open(plan, theirs))
         except BaseException as error:  # noqa: BLE001  raised again below
             failed.append(error)
@@ -100,8 +101,7 @@ def _restricted(
 
 
 def _open(plan: Plan, theirs: int) -> subprocess.Popen[bytes]:
-    with marks.worn(plan.mark) if plan.mark else contextlib.nullcontext():
-        return _on_terminal(plan, theirs) if plan.tty else _on_pipe(plan, theirs)
+    return _on_terminal(plan, theirs) if plan.tty else _on_pipe(plan, theirs)
 
 
 def _on_pipe(plan: Plan, output: int) -> subprocess.Popen[bytes]:
