@@ -214,6 +214,18 @@ def test_landlock_stands_in_and_says_what_it_lacks(
     )
 
 
+def test_landlock_says_that_our_own_folder_is_not_safe(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landlock, "abi", lambda: 7)
+    sandbox = box(repo, env={"PATH": "", "CODEX_HOME": str(repo / "home")})
+    told = f" Commands can change {repo / 'home'}, which rules codex-oss."
+    home = Permissions(mode="workspace-write", writable_roots=(str(repo),))
+    assert guarantee(sandbox, repo, home).why.endswith(told)
+    reading = Permissions(writable_roots=(str(repo),))
+    assert not guarantee(sandbox, repo, reading).why.endswith(told)
+
+
 Restrict = Callable[[], None]
 
 

@@ -123,14 +123,16 @@ class _Lock:
 
     def share(self) -> bool:
         """Wait for a share; False, and closed, if the file was removed meanwhile."""
-        # Who has it alone only removes a few empty directories: the wait is short.
-        fcntl.flock(self._fd, fcntl.LOCK_SH)
-        with contextlib.suppress(FileNotFoundError):
-            now, ours = os.stat(self._path), os.fstat(self._fd)
-            if (now.st_dev, now.st_ino) == (ours.st_dev, ours.st_ino):
-                return True
-        os.close(self._fd)
-        return False
+        kept = False
+        try:
+            # Who has it alone only removes a few empty directories: the wait is short.
+            fcntl.flock(self._fd, fcntl.LOCK_SH)
+            with contextlib.suppress(FileNotFoundError):
+                kept = os.path.samestat(os.stat(self._path), os.fstat(self._fd))
+        finally:
+            if not kept:
+                os.close(self._fd)
+        return kept
 
     def note(self, path: str) -> None:
         """Say that ``path`` is about to be made. A full disk does not matter here."""

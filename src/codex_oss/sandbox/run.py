@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from codex_oss import process
 from codex_oss.errors import SandboxError
-from codex_oss.policy import Permissions
+from codex_oss.policy import Permissions, within
 from codex_oss.sandbox import bubblewrap, kernel, mounts, probe, seccomp, secrets
 from codex_oss.sandbox.bubblewrap import Command, Found
 from codex_oss.sandbox.mounts import Layout
@@ -98,7 +98,7 @@ class Sandbox:
                 return Guarantee(isolation="full", backend="Seatbelt")
             case _Landlock():
                 name = f"Landlock ABI {backend.abi}"
-                why = _reduced(backend, permissions)
+                why = self._reduced(backend, permissions)
                 return Guarantee(isolation="reduced", backend=name, why=why)
             case Obstacle():
                 why = f"{backend.what}. {backend.remedy}"
@@ -215,6 +215,24 @@ class Sandbox:
         confined = process.Confined(restrict=restrict)
         return Prepared(command.argv, command.env, confined=confined, let_go=let_go)
 
+    def _reduced(self, backend: _Landlock, permissions: Permissions) -> str:
+        """Return what is weaker under Landlock, and why it is used."""
+        from codex_oss.sandbox import landlock  # noqa: PLC0415  only without bubblewrap
+
+        told = [
+            f"{backend.obstacle.what}. In its place",
+            landlock.weak(backend.abi, network=permissions.network),
+            backend.obstacle.remedy,
+        ]
+        writable = (*permissions.writable_roots, *permissions.scratch)
+        if permissions.mode == "workspace-write":
+            told += (
+                f"Commands can change {folder}, which rules codex-oss."
+                for folder in self._own.folders
+                if within(os.path.realpath(folder), writable)
+            )
+        return " ".join(told)
+
     def _in_seatbelt(self, command: Command, permissions: Permissions) -> Prepared:
         from codex_oss.sandbox import seatbelt  # noqa: PLC0415  only on macOS
 
@@ -316,14 +334,6 @@ def _inside(env: Mapping[str, str], permissions: Permissions) -> dict[str, str]:
     """Return a command's environment."""
     inside = {name: value for name, value in env.items() if name != _INTEROP}
     return inside if permissions.network else {**inside, NETWORK_OFF: "1"}
-
-
-def _reduced(backend: _Landlock, permissions: Permissions) -> str:
-    """Return what is weaker under Landlock, and why it is used."""
-    from codex_oss.sandbox import landlock  # noqa: PLC0415  only without bubblewrap
-
-    weak = landlock.weak(backend.abi, network=permissions.network)
-    return f"{backend.obstacle.what}. In its place {weak} {backend.obstacle.remedy}"
 
 
 def _has_seatbelt() -> bool:
