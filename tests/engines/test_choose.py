@@ -39,7 +39,7 @@ def test_names_of_gguf_models_choose_the_embedded_engine(model: str) -> None:
     with server("gpt-oss:20b") as ollama:
         choice = chosen(model, ollama.url)
 
-    assert choice == Choice("llamacpp", model, f"{model} names a GGUF model")
+    assert choice == Choice("embedded", model, f"{model} names a GGUF model")
     assert ollama.requests == []
 
 
@@ -65,7 +65,7 @@ def test_without_a_name_and_without_that_the_embedded_default_is_used() -> None:
     absent = chosen(None, ollama.url)
 
     for choice, start in ((lacking, "Ollama at"), (absent, "no Ollama server at")):
-        assert (choice.engine, choice.model) == ("llamacpp", "smollm2-135m")
+        assert (choice.engine, choice.model) == ("embedded", "smollm2-135m")
         assert choice.why.startswith(start)
         assert choice.why.endswith(sources.DEFAULT_IS_A_TOY)
 

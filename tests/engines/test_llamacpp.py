@@ -304,7 +304,7 @@ async def main():
     models = Path(sys.argv[1])
     options = Options(models=models, logs=models / "logs", env=dict(os.environ))
     client = Client()
-    async for event in ENGINES["llamacpp"](options, client).ensure(sys.argv[2]):
+    async for event in ENGINES["embedded"](options, client).ensure(sys.argv[2]):
         pass
     headers = [("authorization", f"Bearer {event.api_key}")]
     url = event.base_url.removesuffix("/v1") + "/props"

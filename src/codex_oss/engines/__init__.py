@@ -5,12 +5,12 @@
 
 from collections.abc import Callable
 
-from codex_oss.engines.base import Engine, Options, Server
+from codex_oss.engines.base import Engine, EngineName, Options
 from codex_oss.engines.llamacpp import LlamaCpp
 from codex_oss.engines.ollama import Ollama
 from codex_oss.net import Client
 
-ENGINES: dict[Server, Callable[[Options, Client], Engine]] = {
-    "llamacpp": LlamaCpp,
+ENGINES: dict[EngineName, Callable[[Options, Client], Engine]] = {
+    "embedded": LlamaCpp,
     "ollama": Ollama,
 }

@@ -1,4 +1,4 @@
-"""What every engine has in common: its events, its settings and its two methods."""
+"""What every engine has in common: what was found, its events, settings and methods."""
 
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
@@ -6,8 +6,81 @@ from typing import Literal, Protocol
 
 import msgspec
 
-Server = Literal["llamacpp", "ollama"]
-"""Which program answers; the keys of ``ENGINES``."""
+Server = Literal["ollama", "lmstudio", "llamacpp", "vllm", "sglang", "openai"]
+"""Which program answers a URL; ``openai``: compatible, and nothing more is known."""
+
+EngineName = Literal["ollama", "embedded", "lmstudio", "vllm", "sglang"]
+"""What people and the configuration call an engine; the keys of ``ENGINES``.
+
+``embedded`` is llama.cpp inside this program's own package.
+"""
+
+
+class Installed(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that a server has. None: the server does not say."""
+
+    name: str
+    """The name to send as ``model``."""
+    size: int | None = None
+    """Bytes on disk."""
+    context: int | None = None
+    """Tokens of context the model was trained on."""
+    loaded: int | None = None
+    """Tokens of context really allocated; None also when it is not in memory."""
+    on_gpu: float | None = None
+    """Share of the loaded model in graphics memory, 0 to 1."""
+    tools: bool | None = None
+    """Whether it was made to call tools."""
+    remote: bool = False
+    """It runs in a cloud: what is sent to it leaves this machine."""
+    quantization: str = ""
+    parameters: str = ""
+    """How many, in the server's words, such as ``20.9B``."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A server that answered. ``url`` is its root, without ``/v1``."""
+
+    server: Server
+    url: str
+    version: str = ""
+    models: tuple[Installed, ...] = ()
+    said_by: str
+    """Why it was asked: ``CODEX_OSS_BASE_URL``, ``OLLAMA_HOST``, ``port 11434``."""
+    note: str = ""
+    """What people should know of it, such as that it wants a key."""
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a server may be; ``url`` without ``/v1``. ``expected``: None: any."""
+
+    url: str
+    said_by: str
+    expected: Server | None = None
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person is asked before something is installed, started or pulled."""
+
+    kind: Literal["install", "start", "pull"]
+    what: str
+    """What it is about, such as ``Ollama`` or ``gpt-oss:20b``."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """Name and value: size, free disk, memory needed, URL, root, how to remove."""
+    command: str
+    """Exactly what will be run; what to type instead where nobody can be asked."""
+
+
+class Consent(Protocol):
+    """Somebody who may say yes to a question."""
+
+    async def ask(self, question: Question) -> bool:
+        """Return whether it may be done.
+
+        Raises ``errors.EngineError`` with the command to type where nobody can be
+        asked.
+        """
+        ...
 
 
 class Looking(msgspec.Struct, frozen=True):
