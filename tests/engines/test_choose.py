@@ -72,4 +72,4 @@ def test_without_a_name_and_without_that_the_embedded_default_is_used() -> None:
 
 def test_a_server_that_does_not_answer_in_time_is_not_waited_for() -> None:
     with FakeServer(get={"/api/tags": Reply(silent=True)}) as silent:
-        assert chosen(None, silent.url).engine == "llamacpp"
+        assert chosen(None, silent.url).engine == "embedded"
