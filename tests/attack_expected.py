@@ -1,7 +1,8 @@
 """What each attack may achieve: the promise of each sandbox, as one table.
 
-``.`` blocked; ``P`` possible, by design or because the backend cannot do better; ``r``
-possible for root alone. Without a sandbox, and with ``danger-full-access``, everything
+``.`` blocked; ``P`` possible, by design or because the backend cannot do better; ``u``
+possible for an ordinary user alone: root's victim has capabilities that the command has
+lost. Without a sandbox, and with ``danger-full-access``, everything
 is possible that the machine itself allows.
 """
 
@@ -88,7 +89,7 @@ bind the disk elsewhere in a user namespace          .   .   .      .   .   .
 read outside                                         P   P   P      P   P   P
 read a denied file                                   .   .   .      .   .   .
 read in a denied directory                           .   .   .      .   .   .
-list a denied directory                              .   .   .      .   .   .
+list a denied directory                              .   .   .      P   P   P
 write in a denied directory                          .   .   .      .   .   .
 write a denied file                                  .   .   .      .   .   .
 read denied through proc root                        .   .   .      .   .   .
@@ -98,18 +99,18 @@ read denied through a symlink                        .   .   .      .   .   .
 read denied through a descriptor                     .   .   .      .   .   .
 read denied through a handle                         .   .   .      .   .   .
 hardlink denied and read                             .   .   .      .   .   .
-rename denied and read                               .   .   .      .   .   .
-read denied in the workspace                         .   .   .      .   .   .
-rename the parent of denied                          .   .   .      .   .   .
+rename denied and read                               .   .   .      .   P   P
+read denied in the workspace                         .   .   .      .   P   P
+rename the parent of denied                          .   .   .      .   P   P
 open up the denied directory                         .   .   .      .   .   .
 unmount the denial                                   .   .   .      .   .   .
 unmount the denial in a user namespace               .   .   .      .   .   .
 bind the folder around the denial                    .   .   .      .   .   .
 read the environment of the starting program         .   .   .      .   .   .
 read the environment of the first process            .   .   .      .   .   .
-read the hosts shared memory                         .   .   .      P   P   P
+read the hosts shared memory                         .   .   .      .   P   P
 attach the hosts shared segment                      .   .   .      P   P   P
-open the hosts message queue                         .   .   .      P   P   P
+open the hosts message queue                         .   .   .      .   .   .
 read kernel memory addresses                         .   .   .      .   .   .
 
 connect by tcp                                       .   .   P      .   .   P
@@ -125,8 +126,8 @@ open a crypto socket                                 .   .   P      .   .   P
 open a netfilter socket                              .   .   P      .   .   P
 connect to a unix socket                             .   .   P      .   .   P
 connect to a unix packet socket                      .   .   P      .   .   P
-connect to an abstract socket                        .   .   P      .   .   P
-send to an abstract socket                           .   .   P      .   .   P
+connect to an abstract socket                        .   .   P      .   .   .
+send to an abstract socket                           .   .   P      .   .   .
 send to a unix socket                                .   .   P      .   .   P
 send a message to a unix socket                      .   .   P      .   .   P
 send from a pair to a unix socket                    .   .   P      .   .   P
@@ -147,9 +148,11 @@ enter the victims folder                             .   .   .      .   .   .
 take a descriptor of the victim                      .   .   .      .   .   .
 reopen a descriptor of the victim                    .   .   .      .   .   .
 join the victims mounts                              .   .   .      .   .   .
-limit the victim                                     .   .   .      P   P   P
-slow the victim down                                 .   .   .      P   P   P
-pin the victim                                       .   .   .      P   P   P
+limit the victim                                     .   .   .      .   .   .
+slow the victim down                                 .   .   .      .   .   .
+pin the victim                                       .   .   .      u   u   u
+signal a thread of the starting program              .   .   .      .   .   .
+read through a thread of the starting program        .   .   .      .   .   .
 have the sandboxs first process do more              .   .   .      .   .   .
 have capabilities                                    .   .   .      .   .   .
 become root by a setuid program                      .   .   .      .   .   .
@@ -200,7 +203,7 @@ class Promise(NamedTuple):
     def allows(self, backend: str, mode: str, uid: int) -> bool:
         """Return whether the attack is expected to succeed if the machine lets it."""
         mark = self.marks[backend, mode]
-        return mark == "P" or (mark == "r" and uid == 0)
+        return mark == "P" or (mark == "u" and uid != 0)
 
 
 def promises() -> list[Promise]:

@@ -5,6 +5,7 @@ CODEX_BIN=codex PYTHONPATH=src:tests .venv/bin/python -m attack_run [UID ...]
 
 # ruff: noqa: T201
 
+import functools
 import json
 import os
 import subprocess
@@ -18,8 +19,8 @@ import msgspec
 from attack.kit import Ground, Outcome
 from attack_ground import SECRET, Host, prepared, python_for, user
 from codex_oss.policy import Permissions, SandboxMode
-from confinement import LIMIT_S, obstacle, only, run, spec_file
 from confined_driver import Backend, Spec
+from confinement import LIMIT_S, environment, obstacle, only, run, spec_file
 
 Mode = Literal["read-only", "workspace-write", "network", "danger-full-access"]
 MODES: tuple[Mode, ...] = ("read-only", "workspace-write", "network")
@@ -48,14 +49,20 @@ class Report(msgspec.Struct, frozen=True):
         return {n for n, each in self.outcomes.items() if each.outcome == outcome}
 
 
-def permissions(ground: Ground, mode: Mode) -> Permissions:
-    """Return what a user with this ground would have configured."""
+def permissions(ground: Ground, mode: Mode, backend: Backend) -> Permissions:
+    """Return what a user with this ground would have configured.
+
+    Landlock refuses to deny reading inside of what is writable.
+    """
     kind: SandboxMode = "workspace-write" if mode == "network" else mode
+    denied = (ground.denied, ground.denied_file)
+    if backend == "bubblewrap" or mode == "read-only":
+        denied = (*denied, ground.denied_inside)
     return Permissions(
         mode=kind,
         writable_roots=(ground.workspace, ground.inner, ground.worktree),
         scratch=(ground.scratch,),
-        deny_read=(ground.denied, ground.denied_file, ground.denied_inside),
+        deny_read=denied,
         network=mode == "network",
     )
 
@@ -89,7 +96,7 @@ def ours(backend: Backend, mode: Mode, uid: int) -> Report:
             argv=tuple(_attack(host)),
             cwd=host.ground.workspace,
             env=host.env,
-            permissions=permissions(host.ground, mode),
+            permissions=permissions(host.ground, mode, backend),
             settings=only(backend),
             state=str(state),
             leak=f"{host.ground.outside}/passed",
@@ -98,6 +105,41 @@ def ours(backend: Backend, mode: Mode, uid: int) -> Report:
         if ran.ended.code:
             raise RuntimeError(f"the attack did not run: {ran}")
         return _report(ran.output, host)
+
+
+def by_command(backend: Backend, mode: Mode) -> Report:
+    """Attack from inside ``codex-oss sandbox``, as this user."""
+    with prepared(os.getuid()) as host:
+        ground = host.ground
+        allowed = permissions(ground, mode, backend)
+        network = json.dumps(allowed.network)
+        settings = [
+            f"sandbox_deny_read={json.dumps(allowed.deny_read)}",
+            "sandbox_workspace_write.exclude_slash_tmp=true",
+            f"sandbox_workspace_write.network_access={network}",
+        ]
+        options = [word for each in settings for word in ("-c", each)]
+        roots = [
+            word for each in allowed.writable_roots[1:] for word in ("--add-dir", each)
+        ]
+        name = ["landlock"] if backend == "landlock" else ["linux"]
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "codex_oss", "sandbox", *name),
+                *("-s", allowed.mode, *options, *roots, "-C", ground.workspace),
+                *("--", *_attack(host)),
+            ],
+            cwd="/",
+            env={**host.env, "PYTHONPATH": environment()["PYTHONPATH"]},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"the attack did not run: {done.stderr}")
+        return _report(done.stdout, host)
 
 
 def codex(mode: Mode, uid: int) -> Report:
@@ -116,7 +158,7 @@ def codex(mode: Mode, uid: int) -> Report:
         done = subprocess.run(
             [native_codex(), "sandbox", *options, "--", *_attack(host)],
             cwd=ground.workspace,
-            env={**host.env, "CODEX_HOME": str(Path(ground.base) / "home")},
+            env={**host.env, "CODEX_HOME": host.env["HOME"]},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -127,6 +169,30 @@ def codex(mode: Mode, uid: int) -> Report:
         if done.returncode:
             raise RuntimeError(f"the attack did not run: {done.stderr}")
         return _report(done.stdout, host)
+
+
+@functools.cache
+def no_codex(uid: int) -> str:
+    """Return why there is no Codex CLI whose sandbox works for ``uid``, if so."""
+    if not os.environ.get("CODEX_BIN"):
+        return "CODEX_BIN names no Codex CLI"
+    with prepared(uid) as host:
+        try:
+            subprocess.run(
+                [native_codex(), "sandbox", "--", "true"],
+                cwd=host.ground.workspace,
+                env={**host.env, "CODEX_HOME": host.env["HOME"]},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=LIMIT_S,
+                check=True,
+                **user(uid),
+            )
+        except OSError as error:
+            return f"user {uid} cannot start the Codex CLI: {error.strerror}"
+        except subprocess.CalledProcessError as failed:
+            return f"the Codex CLI's sandbox does not work here: {failed.stderr!r}"
+    return ""
 
 
 def native_codex() -> str:
@@ -183,11 +249,11 @@ def columns(uid: int) -> dict[str, Report]:
             continue
         for mode in MODES:
             reports[f"{backend[:2]}-{_SHORT[mode]}"] = ours(backend, mode, uid)
-    if os.environ.get("CODEX_BIN"):
+    if why := no_codex(uid):
+        print(f"no Codex CLI beside ours: {why}")
+    else:
         for mode in MODES:
             reports[f"Codex-{_SHORT[mode]}"] = codex(mode, uid)
-    else:
-        print("CODEX_BIN is not set: no Codex CLI beside ours")
     return reports
 
 

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -14,9 +15,10 @@ import codex_oss
 from attack_ground import PLACE, python_for, user
 from codex_oss.policy import Permissions
 from codex_oss.sandbox.run import Settings
-from confined_driver import Backend, Ended, Spec
+from confined_driver import Ended, Spec
 
-LIMIT_S = 40
+LIMIT_S = 100
+Choice = Literal["auto", "bubblewrap", "landlock"]
 HERE = Path(__file__).parent
 
 
@@ -97,7 +99,7 @@ def script_spec(
 
 
 @functools.cache
-def obstacle(backend: Backend, uid: int) -> str:
+def obstacle(backend: Choice, uid: int) -> str:
     """Return why a backend cannot be tested here as ``uid``; empty if it can."""
     if sys.platform != "linux":
         return "needs Linux"
@@ -119,6 +121,6 @@ def obstacle(backend: Backend, uid: int) -> str:
     return ran.ended.refused
 
 
-def only(backend: Backend) -> Settings:
+def only(backend: Choice) -> Settings:
     """Return the settings for one backend and no other."""
     return Settings(backend=backend)

@@ -33,7 +33,7 @@ def main() -> int:
     """Run all attacks, in order."""
     open_before = _open_descriptors()
     known = json.loads(Path(sys.argv[1]).read_text())
-    ground = kit.Ground(**known)._replace(ours=open_before)
+    ground = kit.Ground(**known)._replace(ours=open_before, starter=os.getppid())
     os.chdir(ground.workspace)
     for name, attack in kit.attacks(MODULES).items():
         print(json.dumps(kit.attempt(name, attack, ground)), flush=True)

@@ -64,6 +64,8 @@ class Ground(NamedTuple):
     """A copy of ``id`` with the setuid bit that root owns; empty if there is none."""
     ours: tuple[int, ...] = ()
     """Descriptors above 2 that were open when the attacker started."""
+    starter: int = 0
+    """The attacker's parent: who starts the sandbox, if that can be seen."""
 
 
 class Absent(Exception):

@@ -104,6 +104,30 @@ def pin_the_victim(g: Ground) -> None:
     os.sched_setaffinity(g.victim, os.sched_getaffinity(g.victim))
 
 
+def signal_a_thread_of_the_starting_program(g: Ground) -> str:
+    # What one thread takes on, the others may lack: each is asked. Signal 0 asks only.
+    refused = OSError(3, "it has no threads")
+    for thread in _threads_of_the_starting_program(g):
+        try:
+            os.kill(int(thread.name), 0)
+        except OSError as error:
+            refused = error
+        else:
+            return f"thread {thread.name}"
+    raise refused
+
+
+def read_through_a_thread_of_the_starting_program(g: Ground) -> str:
+    for thread in _threads_of_the_starting_program(g):
+        for name in ("environ", "mem"):
+            try:
+                os.close(os.open(thread / name, os.O_RDONLY))
+            except OSError:
+                continue
+            return f"{thread}/{name}"
+    raise Held("no thread shows anything")
+
+
 def have_the_sandboxs_first_process_do_more(_: Ground) -> str:
     # Its memory may be open to us; what counts is whether it may do more than we.
     first, own = _status("1"), _status("self")
@@ -155,6 +179,12 @@ def _recognize_if_visible(g: Ground) -> None:
     # Numbers are given anew in a namespace: a stranger is not the victim.
     if Path(f"/proc/{g.victim}").exists():
         _recognize(g)
+
+
+def _threads_of_the_starting_program(g: Ground) -> list[Path]:
+    if g.starter <= 1 or b"bwrap" in Path(f"/proc/{g.starter}/cmdline").read_bytes():
+        raise Held("it is not to be seen")
+    return list(Path(f"/proc/{g.starter}/task").iterdir())
 
 
 def _first_mapping(pid: int) -> int:
