@@ -141,6 +141,39 @@ def test_one_that_could_not_even_begin_is_tried_again(repo: Path) -> None:
     assert log.read_text() == "x\nx\n"
 
 
+def test_a_system_with_an_old_one_gets_ours(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = repo.parent / "new/bwrap"
+    new.parent.mkdir()
+    fake_bwrap(repo, "exit 0")
+    (repo.parent / "bin/bwrap").rename(new)
+    old = fake_bwrap(repo, "echo bwrap: Unknown option --perms; exit 1")
+    monkeypatch.setattr(bubblewrap, "SYSTEM_BWRAP", repo.parent / "bin/bwrap")
+    env = {**old, "PATH": str(new.parent)}
+    assert prepare(box(repo, env), repo).argv[0] == str(new)
+    both = {**old, "PATH": ""}
+    why = guarantee(box(repo, both, Settings(fallback="deny")), repo).why
+    assert "Unknown option --perms" in why
+
+
+def test_a_command_in_a_folder_that_is_gone_says_nothing_about_bubblewrap(
+    repo: Path,
+) -> None:
+    log = repo.parent / "log"
+    sandbox = box(repo, fake_bwrap(repo, f"echo x >> {log}"))
+
+    async def go() -> None:
+        for _ in range(2):
+            ready = await sandbox.prepare(
+                ("true",), repo / "gone", WRITING, {}, sandboxed=True, tty=False
+            )
+            ready.end()
+
+    asyncio.run(go())
+    assert log.read_text() == "x\n"
+
+
 # --- none -----------------------------------------------------------------------------
 
 NOT_INSTALLED = (

@@ -8,7 +8,7 @@ file system. Works with bubblewrap 0.5 and later.
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -162,20 +162,30 @@ def _file_of(program: bytes) -> int:
 
 
 def find(env: Mapping[str, str], untrusted: Iterable[str] = ()) -> Path | None:
-    """Return a bwrap: the system's, one on ``PATH``, or the one in our wheel.
+    """Return the first of ``candidates``."""
+    return next(candidates(env, untrusted), None)
+
+
+def candidates(env: Mapping[str, str], untrusted: Iterable[str] = ()) -> Iterator[Path]:
+    """Yield each bwrap: the system's, those on ``PATH``, and the one in our wheel.
 
     What others may write to is passed over, and what lies below one of ``untrusted``,
     such as a workspace: a command could have put it there.
     """
     if _is_program(SYSTEM_BWRAP):
-        return SYSTEM_BWRAP
+        yield SYSTEM_BWRAP
+    seen = {Path(os.path.realpath(SYSTEM_BWRAP))}
     avoid = [Path(os.path.realpath(path)) for path in untrusted]
     for entry in env.get("PATH", "").split(os.pathsep):
         found = Path(os.path.realpath(Path(entry) / "bwrap"))
         inside = any(found.is_relative_to(path) for path in avoid)
-        if Path(entry).is_absolute() and not inside and _is_program(found):
-            return found
-    return _bundled()
+        if Path(entry).is_absolute() and not inside and found not in seen:
+            seen.add(found)
+            if _is_program(found):
+                yield found
+    bundled = _bundled()
+    if bundled is not None and bundled not in seen:
+        yield bundled
 
 
 def _bundled() -> Path | None:

@@ -175,7 +175,8 @@ class Sandbox:
 
         def let_go() -> bool:
             reached = run.end()
-            if not run.began:  # what was found out holds no longer
+            # bwrap could not even begin: what was found out holds no longer.
+            if not run.began and os.path.isdir(command.cwd):  # noqa: PTH112  a string
                 self._backend = None
                 self._memory.forget()
             return reached
@@ -287,16 +288,18 @@ class Sandbox:
         if self._settings.backend == "landlock":
             return Obstacle("bubblewrap is not to be used", OUTSIDE)
         roots = (*permissions.writable_roots, *permissions.scratch)
-        path = bubblewrap.find(self._env, (str(cwd), *roots))
-        if path is None:
-            return probe.NOT_INSTALLED
-        known = self._memory.get(path)
-        if known is not None:
-            return known
-        found = await probe.probe(path, self._env, self._filter(Permissions()))
-        if isinstance(found, Found):
-            self._memory.keep(found)
-        return found
+        first: Obstacle | None = None
+        # The system's may be too old, and our own new enough.
+        for path in bubblewrap.candidates(self._env, (str(cwd), *roots)):
+            known = self._memory.get(path)
+            if known is not None:
+                return known
+            found = await probe.probe(path, self._env, self._filter(Permissions()))
+            if isinstance(found, Found):
+                self._memory.keep(found)
+                return found
+            first = first or found
+        return first or probe.NOT_INSTALLED
 
     def _landlock(self, obstacle: Obstacle) -> _Landlock | Obstacle:
         settings = self._settings
