@@ -21,6 +21,7 @@ REFUSED = 71
 """Exit code of ``sandbox-exec`` when it cannot confine, such as inside of another."""
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_- ")
+_SOME = "[^/]+"
 _NOT_IN_BRACKETS = frozenset('^]["\\')
 
 
@@ -64,10 +65,9 @@ class _Rules:
 
 def _add_folders(rules: _Rules, permissions: Permissions) -> None:
     denied = sorted(_reals(permissions.deny_read))
-    roots = _folders(permissions.writable_roots)
-    places = sorted({*roots, *_folders(permissions.scratch)})
-    if permissions.mode == "read-only":
-        roots = places = []
+    writable = permissions.mode == "workspace-write"
+    roots = _folders(permissions.writable_roots if writable else ())
+    places = sorted({*roots, *_folders(permissions.scratch if writable else ())})
     kept = sorted(
         {
             path
@@ -115,7 +115,7 @@ def _parents(path: str) -> Iterable[str]:
 
 
 def _checked(path: str) -> str:
-    if not path.isprintable() and any(ord(char) < ord(" ") for char in path):
+    if any(char < " " or char == "\x7f" for char in path):
         raise SandboxError(
             f"cannot enforce a sandbox for {path!r}: its name has control characters. "
             "Nothing was run.",
@@ -133,15 +133,16 @@ def _any_case(root: str, name: str) -> str:
 
 
 def _pattern(path: str) -> str:
-    """Return a regular expression for a path, at least; it may match more.
+    """Return a regular expression for a path, at least; it may match a few more.
 
-    What could end the quoted text, or is not one byte, matches anything.
+    What could end the quoted text, or has several bytes, matches anything but ``/``.
     """
-    return "".join(
-        char
-        if char in _PLAIN
-        else f"[{char}]"
-        if char.isascii() and char not in _NOT_IN_BRACKETS
-        else ".+"
-        for char in path
-    )
+    parts: list[str] = []
+    for char in path:
+        if char in _PLAIN:
+            parts.append(char)
+        elif char.isascii() and char not in _NOT_IN_BRACKETS:
+            parts.append(f"[{char}]")
+        elif parts[-1:] != [_SOME]:  # once, or a long name would be slow to match
+            parts.append(_SOME)
+    return "".join(parts)
