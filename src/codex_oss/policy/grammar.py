@@ -15,14 +15,23 @@ from codex_oss.policy.words import Piece, Word
 CHUNK_BYTES = 4096
 MAX_READS = 20_000
 MAX_STEPS = 3000
+MAX_PIPES = 2000
+"""Commands in one pipeline; of more, one that does not end takes a gigabyte."""
 MAX_BOMB_NODES = 200
 """How much of a function is searched for calls of itself."""
 
 
+# The grammar's scanner looks characters up in C's table of 256, whatever they are. To a
+# shell they are letters, blanks of Unicode too.
+_ASCII = bytes(range(128)) + b"_" * 128
+
+
 def parsed(source: bytes) -> Node | None:
     """Return the root of the tree of a script; None if it takes too much to parse."""
+    if _has_endless_pipeline(source):
+        return None
     left = [MAX_READS, MAX_STEPS]
-    view = memoryview(source)
+    view = memoryview(source.translate(_ASCII))
 
     def take(at: int, _: Point) -> memoryview:
         left[0] -= 1
@@ -38,6 +47,17 @@ def parsed(source: bytes) -> Node | None:
     except ValueError:  # stopped by `too_long`
         return None
     return tree.root_node if left[0] >= 0 else None
+
+
+def _has_endless_pipeline(source: bytes) -> bool:
+    pipes = 0
+    for line in source.splitlines():
+        pipes += line.count(b"|")
+        if pipes > MAX_PIPES:
+            return True
+        if not line.rstrip().endswith(b"|"):
+            pipes = 0
+    return False
 
 
 _PLAIN = frozenset(
@@ -82,8 +102,27 @@ class Reader:
         while self._todo:
             node, scope = self._todo.pop()
             self._visit(node, scope)
-        if not self.commands:
-            self.plain = False
+        self.plain = self.plain and bool(self.commands) and self._covers_all(root)
+
+    def _covers_all(self, root: Node) -> bool:
+        """Return whether there are only blanks between the parts of a plain tree."""
+        at, todo = 0, [root]
+        while todo:
+            node = todo.pop()
+            if node.child_count and node.type not in {"string", "raw_string"}:
+                todo.extend(reversed(node.children))
+                continue
+            left_out = self._source[at : node.start_byte].replace(b"\\\n", b"")
+            if left_out.strip(b" \t\n"):
+                return False
+            if node.type == "comment" and not left_out and at and self._glued(at):
+                return False
+            at = node.end_byte
+        return not self._source[at:].strip(b" \t\n")
+
+    def _glued(self, at: int) -> bool:
+        """Return whether a ``#`` behind ``at`` goes on with a word: no comment."""
+        return self._source[at - 1 : at] not in {b";", b"|", b"&", b"\n"}
 
     def _visit(self, node: Node, scope: Scope) -> None:
         kind = node.type
@@ -175,17 +214,36 @@ class Reader:
 
         The grammar takes words after a redirection for more targets: ``rm >x -f``.
         """
-        for node in nodes:
-            if node.type in {"file_redirect", "herestring_redirect"}:
-                yield from self._redirect(node)
+        before: Node | None = None
+        pieces: list[Piece] = []
+        for node in _opened(nodes):
+            if node.type not in _REDIRECTS:
+                gap = self._between(before, node)
+                if pieces and gap[:1] in {" ", "\t"}:
+                    yield words.joined(pieces)
+                    pieces = []
+                pieces += [words.bare(gap.lstrip(" \t")), self._piece(node)]
             elif node.type == "heredoc_redirect":
                 yield from self._here_document(node)
-            elif node.type in _WORDS:
-                yield self._word(node)
+            else:
+                yield from self._redirect(node)
+            before = node
+        if pieces:
+            yield words.joined(pieces)
+
+    def _between(self, before: Node | None, node: Node) -> str:
+        """Return the source between two nodes, without line breaks that are escaped.
+
+        The grammar leaves out blanks, and an escaped blank before a word.
+        """
+        if before is None:
+            return ""
+        left_out = self._source[before.end_byte : node.start_byte]
+        return left_out.decode("utf-8", "replace").replace("\\\n", "")
 
     def _redirect(self, node: Node) -> Iterator[Redirect | Word]:
         operator = next((c.type for c in node.children if not c.is_named), "")
-        found = [self._word(child) for child in node.children if child.type in _WORDS]
+        found = _taken(self._parts(node.children))[1]
         if node.type == "herestring_redirect":
             yield Redirect(operator=operator, text=found[0] if found else None)
         else:
@@ -196,17 +254,9 @@ class Reader:
         bodies = [child for child in node.children if child.type == "heredoc_body"]
         texts = [Word(self._text(b), not b.named_child_count) for b in bodies]
         yield Redirect(operator="<<", text=texts[0] if texts else None)
-        yield from self._parts(
-            [c for c in node.children if c.type in _WORDS or c.type in _REDIRECTS]
-        )
+        yield from self._parts(node.children)
 
     # --- words ------------------------------------------------------------------------
-
-    def _word(self, node: Node) -> Word:
-        if node.type == "command_name" and node.children:
-            node = node.children[0]
-        parts = node.children if node.type == "concatenation" else [node]
-        return words.joined([self._piece(part) for part in parts])
 
     def _piece(self, node: Node) -> Piece:
         source = self._text(node)
@@ -223,6 +273,8 @@ class Reader:
                 return words.ansi(source)
             case "word" | "number":
                 return words.bare(source)
+            case "$":  # of `$"…"`
+                return words.expanded("")
             case _ if not node.is_named:
                 return words.bare(source)
             case _:
@@ -230,6 +282,20 @@ class Reader:
 
     def _text(self, node: Node) -> str:
         return self._source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+
+def _opened(nodes: list[Node]) -> Iterator[Node]:
+    """Yield the redirections and the parts of words among ``nodes``.
+
+    A concatenation holds them; it may also hold words with blanks between.
+    """
+    for node in nodes:
+        if node.type == "concatenation":
+            yield from node.children
+        elif node.type == "command_name":
+            yield from _opened(node.children)
+        elif node.type in _WORDS or node.type in _REDIRECTS or node.type == "$":
+            yield node
 
 
 def _taken(parts: Iterator[Redirect | Word]) -> Additions:

@@ -10,7 +10,7 @@ import msgspec
 
 from codex_oss.policy.harm import harm
 from codex_oss.policy.place import Ground
-from codex_oss.policy.runners import RUNNERS, SHELLS, behind, everything
+from codex_oss.policy.runners import MAX_DEPTH, RUNNERS, SHELLS, behind, everything
 from codex_oss.policy.script import Command, Script
 from codex_oss.policy.words import Word
 
@@ -116,10 +116,12 @@ def _too_wide(words: tuple[str, ...]) -> bool:
     interpreter with nothing but options (``python -c``).
     """
     name, rest = _program(words)
-    while name in RUNNERS and name not in _NEVER_OFFERED:
+    for _ in range(MAX_DEPTH):
+        if name not in RUNNERS or name in _NEVER_OFFERED:
+            break
         inner = behind(name, tuple(Word(text) for text in rest))
         name, rest = _program(tuple(word.text for word in inner))
-    if not name or name in _NEVER_OFFERED:
+    if not name or name in RUNNERS or name in _NEVER_OFFERED:
         return True
     anything = name in SHELLS or name.rstrip("0123456789.") in _INTERPRETERS
     return anything and all(word.startswith("-") for word in rest)

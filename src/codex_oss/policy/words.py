@@ -28,6 +28,12 @@ _QUOTED = "\0"
 """Stands in ``bare`` for what was quoted: no wildcard, and no ``~``."""
 _ESCAPED = r"\\((?s:.)|$)"
 _WILDCARDS = frozenset("*?[")
+_BLANKS = frozenset(" \t\n")
+"""The grammar takes ``{ {`` for one word."""
+
+
+_REPLACED = r"(^|[=:])~|\{[^}]*(,|\.\.)"
+"""Home folders, also in ``--prefix=~/x``, and braces."""
 
 
 def joined(pieces: list[Piece]) -> Word:
@@ -35,9 +41,8 @@ def joined(pieces: list[Piece]) -> Word:
     bare = "".join(piece.bare for piece in pieces)
     literal = (
         all(piece.literal for piece in pieces)
-        and _WILDCARDS.isdisjoint(bare)
-        and not bare.startswith("~")
-        and re.search(r"\{[^}]*(,|\.\.)", bare) is None
+        and (_WILDCARDS | _BLANKS).isdisjoint(bare)
+        and re.search(_REPLACED, bare) is None
     )
     return Word("".join(piece.text for piece in pieces), literal)
 
