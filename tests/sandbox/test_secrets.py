@@ -74,6 +74,29 @@ def test_the_preset_leaves_ordinary_tools_what_they_need(home: Path, name: str) 
     assert not any(path.is_relative_to(each) for each in denied(home, "secrets"))
 
 
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ('model = "x"\n[model_providers.a]\nenv_key = "A_KEY"', False),
+        ('[model_providers.a]\nexperimental_bearer_token = "k"', True),
+        ('[model_providers.a]\nhttp_headers = { Authorization = "Bearer k" }', True),
+        ('[model_providers.a.env_http_headers]\nAuthorization = "A_KEY"', False),
+        ('[mcp_servers.a.env]\nGITHUB_TOKEN = "k"', True),
+        ('[[x]]\nn = 1\n[[x]]\napi_key = "k"', True),
+        ('[mcp_servers.a.env]\nGITHUB_TOKEN = ""', False),
+        ("model = ", True),
+    ],
+)
+def test_settings_are_hidden_only_if_they_hold_a_key(
+    home: Path, text: str, *, hidden: bool
+) -> None:
+    settings = home / ".codex/config.toml"
+    settings.parent.mkdir()
+    settings.write_text(text)
+    (settings.parent / "notes.md").write_text('api_key = "k"')
+    assert denied(home) == ([str(settings)] if hidden else [])
+
+
 def test_doors_have_the_users_number() -> None:
     assert "/tmp/tmux-1000" in secrets.doors(1000)
     assert "/run/docker.sock" in secrets.doors(1000)

@@ -7,11 +7,13 @@ Whoever has a key in there can name it in ``sandbox_deny_read``.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
+from codex_oss.config.masking import is_secret
 from codex_oss.errors import SandboxError
 
 PRESET = "secrets"
@@ -155,7 +157,7 @@ def denied(
     ``names`` are paths, ``~`` allowed, or the word ``secrets``. Raises
     ``SandboxError`` for a relative path.
     """
-    paths = list(own(codex_home, state))
+    paths = [*own(codex_home, state), *_settings_with_keys(codex_home)]
     for name in names:
         paths += _preset(home) if name == PRESET else [_absolute(name, home)]
     return tuple(dict.fromkeys(os.path.realpath(path) for path in paths))
@@ -172,6 +174,42 @@ def own(codex_home: Path, state: Path) -> tuple[str, ...]:
 def doors(user: int) -> tuple[str, ...]:
     """Return ``DOORS`` for a user of that number."""
     return tuple(path.format(user) for path in DOORS)
+
+
+def _settings_with_keys(codex_home: Path) -> list[str]:
+    """Return the files of settings that hold a key themselves.
+
+    The others may be read: a person may want the model to look at them.
+    """
+    try:
+        files = [path for path in codex_home.iterdir() if path.suffix == ".toml"]
+    except OSError:
+        return []
+    return [str(path) for path in files if _holds_key(path)]
+
+
+def _holds_key(file: Path) -> bool:
+    import tomllib  # noqa: PLC0415  3 ms that a run without a file does not pay
+
+    try:
+        tree: object = tomllib.loads(file.read_text("utf-8"))
+    except OSError:
+        return False
+    except ValueError:  # no TOML: nobody can tell
+        return True
+    return any(is_secret(key) for key in _texts(tree, ""))
+
+
+def _texts(value: object, key: str) -> Iterator[str]:
+    """Yield the dotted keys of all texts that are not empty."""
+    if isinstance(value, str) and value:
+        yield key
+    elif isinstance(value, dict):
+        for name, inner in cast("dict[str, object]", value).items():
+            yield from _texts(inner, f"{key}.{name}" if key else name)
+    elif isinstance(value, list):
+        for inner in cast("list[object]", value):
+            yield from _texts(inner, key)
 
 
 def _preset(home: Path) -> list[str]:
