@@ -143,6 +143,21 @@ def test_what_is_denied_is_not_read_written_or_moved_into_sight(
     assert alone.allows("file-read-data", f"{secret}-public")
 
 
+def test_folders_of_our_own_are_kept_even_in_a_root(tmp_path: Path) -> None:
+    own = tmp_path / "home/.codex-oss"
+    own.mkdir(parents=True)
+    permissions = Permissions(mode="workspace-write", writable_roots=(str(tmp_path),))
+    options = seatbelt.argv(permissions, user_cache=None, kept=(str(own),))
+    mac = Seatbelt(options)
+    for path in (str(own), f"{own}/config.toml"):
+        assert not mac.allows("file-write-data", path)
+        assert not mac.allows("file-write-create", path)
+        assert mac.allows("file-read-data", path)
+    assert not mac.allows_move(str(own), f"{tmp_path}/moved")
+    assert not mac.allows_move(str(own.parent), f"{tmp_path}/moved")
+    assert mac.allows("file-write-create", f"{tmp_path}/home/file")
+
+
 def test_links_to_folders_are_named_by_what_they_are(tmp_path: Path) -> None:
     (tmp_path / "private/tmp").mkdir(parents=True)
     (tmp_path / "tmp").symlink_to("private/tmp")

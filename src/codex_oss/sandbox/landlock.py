@@ -124,6 +124,7 @@ def weak(version: int, *, network: bool = False) -> str:
     """Return, for people, what a sandbox of this ABI does not promise."""
     lacks = [
         "settings in writable folders (.git, .codex, .agents) are not protected",
+        "nor are codex-oss's own folders, if one of them lies in a writable one",
         "in workspace-write, modes, owners and times of files elsewhere can be changed",
         "names and sizes of files below deny_read can be seen, their contents not",
         "terminals, shared memory and message queues of the same user are shared",

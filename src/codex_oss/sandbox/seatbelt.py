@@ -25,11 +25,14 @@ _SOME = "[^/]+"
 _NOT_IN_BRACKETS = frozenset('^]["\\')
 
 
-def argv(permissions: Permissions, *, user_cache: str | None) -> list[str]:
+def argv(
+    permissions: Permissions, *, user_cache: str | None, kept: Iterable[str] = ()
+) -> list[str]:
     """Return the options of ``SANDBOX_EXEC`` up to and with ``--``.
 
     ``user_cache`` is what ``getconf DARWIN_USER_CACHE_DIR`` says; with the network,
-    the system's libraries keep certificates there.
+    the system's libraries keep certificates there. Nothing at or below ``kept`` is
+    written to, even in a writable root.
 
     Raises ``SandboxError`` when something cannot be protected.
     """
@@ -42,7 +45,7 @@ def argv(permissions: Permissions, *, user_cache: str | None) -> list[str]:
         text += here.with_name("seatbelt_network.sbpl").read_text(encoding="utf-8")
         if user_cache:
             rules.add("allow file-write*", "subpath", "CACHE", [_real(user_cache)])
-    _add_folders(rules, permissions)
+    _add_folders(rules, permissions, _reals(kept))
     profile = text + "\n" + "\n".join(rules.lines) + "\n"
     return ["-p", profile, *rules.options, "--"]
 
@@ -63,21 +66,16 @@ class _Rules:
             self.lines.append(f"({action} {tests})")
 
 
-def _add_folders(rules: _Rules, permissions: Permissions) -> None:
+def _add_folders(rules: _Rules, permissions: Permissions, kept: set[str]) -> None:
     denied = sorted(_reals(permissions.deny_read))
     writable = permissions.mode == "workspace-write"
     roots = _folders(permissions.writable_roots if writable else ())
     places = sorted({*roots, *_folders(permissions.scratch if writable else ())})
-    kept = sorted(
-        {
-            path
-            for root in roots
-            for path in (*protected.names(root), *protected.existing(root))
-        }
-    )
+    for root in roots:
+        kept.update(protected.names(root), protected.existing(root))
     rules.add("allow file-write*", "subpath", "WRITABLE_ROOT", places)
     # A name is denied itself too, so that it cannot be made where it is missing.
-    rules.add("deny file-write*", "literal subpath", "PROTECTED", kept)
+    rules.add("deny file-write*", "literal subpath", "PROTECTED", sorted(kept))
     rules.lines += [_any_case(root, name) for root in roots for name in PROTECTED_NAMES]
     rules.add("deny file-read* file-write*", "literal subpath", "DENIED", denied)
     # What is moved away with the folder around it would have another path.
