@@ -9,10 +9,13 @@ import msgspec
 Server = Literal["ollama", "lmstudio", "llamacpp", "vllm", "sglang", "openai"]
 """Which program answers a URL; ``openai``: compatible, and nothing more is known."""
 
-EngineName = Literal["ollama", "embedded", "lmstudio", "vllm", "sglang"]
+EngineName = Literal[
+    "ollama", "embedded", "lmstudio", "llamacpp", "vllm", "sglang", "openai"
+]
 """What people and the configuration call an engine; the keys of ``ENGINES``.
 
-``embedded`` is llama.cpp inside this program's own package.
+``embedded`` is llama.cpp inside this program's own package, ``llamacpp`` a
+llama-server that somebody started.
 """
 
 
@@ -38,8 +41,20 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
     """How many, in the server's words, such as ``20.9B``."""
 
 
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """What this machine has for models, in bytes. None: not known."""
+
+    memory: int | None = None
+    """Main memory that can be had without swapping."""
+    graphics: int | None = None
+    """Memory of the graphics cards, together; 0: there is none of their own."""
+
+
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """A server that answered. ``url`` is its root, without ``/v1``."""
+    """A server that answered. ``url`` is its root, without ``/v1``.
+
+    Empty: an Ollama that is installed and stands still; ``said_by`` is its program.
+    """
 
     server: Server
     url: str
@@ -150,6 +165,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """CPU threads to compute with. None: one per physical core."""
     offline: bool = False
     """Never download."""
+    url: str = ""
+    """Root of the server that the configuration names, without ``/v1``."""
+    found: Found | None = None
+    """That server, where it answers, or an Ollama that is installed and stands still
+    (its ``url`` is empty). None: nothing was found of this engine."""
+    consent: Consent | None = None
+    """Who is asked before something is installed, started or pulled; None: nobody."""
 
 
 class Engine(Protocol):
