@@ -93,11 +93,9 @@ def _about(found: Harm, lost: str) -> Harm:
 
 def _removes_by_any_name(command: Command) -> bool:
     """Return whether a program of unknown name has ``rm``'s options: ``$RM -rf x``."""
-    for word in command.words[1:]:
-        letters = set(word.text[1:])
-        if word.text.startswith("-") and letters and letters <= _REMOVING:
-            return "f" in letters and not letters.isdisjoint("rR")
-    return False
+    options = (w.text[1:] for w in command.words[1:] if w.text.startswith("-"))
+    letters = set("".join(options))
+    return letters <= _REMOVING and "f" in letters and not letters.isdisjoint("rR")
 
 
 def _folder(command: Command) -> Word | None:
