@@ -391,7 +391,7 @@ def test_ctrl_c_is_for_the_command_and_not_for_the_sandbox(
 
 def test_ctrl_c_ends_what_does_not_listen(full: None, tmp_path: Path) -> None:
     del full
-    with at_terminal(tmp_path, "--", "sh", "-c", "echo up; sleep 60") as terminal:
+    with at_terminal(tmp_path, "--", "sh", "-c", "echo up; exec sleep 60") as terminal:
         terminal.sees("up")
         terminal.press("\x03")
         assert terminal.end()[0] == 128 + signal.SIGINT

@@ -4,14 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from codex_oss.policy import Permissions
-from codex_oss.sandbox.explain import (
-    Mounted,
-    Picture,
-    Write,
-    explain,
-    read_mounts,
-    words,
-)
+from codex_oss.sandbox.explain import Picture, Write, explain, words
+from codex_oss.sandbox.mounts import Layout
 from codex_oss.sandbox.prepared import Guarantee
 from codex_oss.sandbox.run import Settings
 
@@ -26,38 +20,18 @@ WORK = Permissions(
     scratch=("/tmp",),
     deny_read=("/home/me/.ssh",),
 )
-BWRAP = (
-    *("/usr/bin/bwrap", "--die-with-parent", "--ro-bind", "/", "/", "--dev", "/dev"),
-    *("--bind", "/tmp", "/tmp", "--bind", "/w", "/w"),
-    *("--ro-bind", "/w/.git", "/w/.git", "--bind", "/w/inner", "/w/inner"),
-    *("--bind", "/w/inner/deep", "/w/inner/deep"),
-    *("--ro-bind", "/w/inner/deep/.git", "/w/inner/deep/.git"),
-    *("--unshare-user", "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys"),
-    *("--perms", "000", "--tmpfs", "/home/me/.ssh", "--remount-ro", "/home/me/.ssh"),
-    *("--ro-bind", "/dev/null", "/home/me/.netrc", "--seccomp", "7"),
-    *("--setenv", "LD_X", "--bind", "--chdir", "/w", "--"),
-    *("sh", "-c", "--bind", "/etc", "/etc"),
+LAYOUT = Layout(
+    mounts=(
+        ("/tmp", "write"),
+        ("/w", "write"),
+        ("/w/.git", "keep"),
+        ("/w/inner", "write"),
+        ("/w/inner/deep", "write"),
+        ("/w/inner/deep/.git", "keep"),
+    ),
+    hidden_folders=("/home/me/.ssh",),
+    hidden_files=("/home/me/.netrc",),
 )
-MOUNTED = Mounted(
-    {"/tmp": (), "/w": ("/w/.git",), "/w/inner/deep": ("/w/inner/deep/.git",)},
-    ("/home/me/.ssh", "/home/me/.netrc"),
-)
-
-
-def test_the_disk_is_read_from_bubblewrap_s_arguments() -> None:
-    assert read_mounts(BWRAP, ("/tmp", "/w", "/w/inner/deep")) == MOUNTED
-
-
-def test_what_only_holds_a_place_is_no_folder_of_its_own() -> None:
-    expected = {"/tmp": (), "/w": ("/w/.git", "/w/inner/deep/.git")}
-    assert read_mounts(BWRAP).writes == expected
-
-
-def test_a_disk_that_is_writable_as_a_whole_is_one_folder() -> None:
-    argv = ("bwrap", "--bind", "/", "/", "--ro-bind", "/sys", "/sys")
-    assert read_mounts((*argv, "--ro-bind", "/w/.git", "/w/.git"), ("/",)) == Mounted(
-        {"/": ("/w/.git",)}, ()
-    )
 
 
 def picture(
@@ -65,10 +39,11 @@ def picture(
     permissions: Permissions = WORK,
     settings: Settings = DEFAULTS,
 ) -> Picture:
-    return explain(permissions, guarantee, settings, argv=BWRAP)
+    layout = LAYOUT if guarantee is FULL else None
+    return explain(permissions, guarantee, settings, layout=layout)
 
 
-def test_bubblewrap_s_picture_is_what_its_arguments_say() -> None:
+def test_what_only_holds_a_place_is_no_folder_of_its_own() -> None:
     assert picture() == Picture(
         mode="workspace-write",
         backend="bubblewrap 0.8.0",
@@ -89,6 +64,12 @@ def test_bubblewrap_s_picture_is_what_its_arguments_say() -> None:
         ),
         network=False,
     )
+
+
+def test_a_disk_that_is_writable_as_a_whole_is_one_folder() -> None:
+    whole = Layout(disk="write", mounts=(("/w", "write"), ("/w/.git", "keep")))
+    told = explain(replace(WORK, writable_roots=("/",)), FULL, DEFAULTS, layout=whole)
+    assert told.writes == (Write(path="/", kind="workspace", protected=("/w/.git",)),)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +124,7 @@ def test_a_picture_in_words() -> None:
         WORK,
         FULL,
         Settings(filter="strict", ptrace=True),
-        argv=BWRAP,
+        layout=LAYOUT,
         remarks=["writable root /x is left out: there is no such directory"],
         without=["B", "A"],
     )

@@ -1,21 +1,20 @@
-"""What a command may read, write and reach: read from what really starts it, in words.
+"""What a command may read, write and reach, in words.
 
-Where bubblewrap isolates, its arguments are the truth, whoever wrote them; elsewhere
-the permissions are.
+Where bubblewrap isolates, that is read from the layout of the disk that its arguments
+are made of; elsewhere from the permissions.
 """
 
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 import msgspec
 
 from codex_oss.policy import PROTECTED_NAMES, Permissions, SandboxMode, within
+from codex_oss.sandbox.mounts import Layout
 from codex_oss.sandbox.prepared import Guarantee
 from codex_oss.sandbox.run import Settings
 
-_KERNELS = ("/proc", "/sys", "/dev")
-_NOBODY_S = "000"
 _FILTERS = {
     "loopback": "local servers work among the command's own processes; sockets of the "
     "host, tracing, io_uring and keyrings are refused",
@@ -59,8 +58,8 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """Variables of the environment that commands do not get."""
 
 
-class Mounted(msgspec.Struct, frozen=True):
-    """The disk as bubblewrap's arguments lay it out."""
+class _Disk(msgspec.Struct, frozen=True):
+    """What of the disk may be written, and what cannot be seen of it."""
 
     writes: dict[str, tuple[str, ...]]
     """Writable folders, and what in them stays read-only."""
@@ -72,19 +71,18 @@ def explain(
     guarantee: Guarantee,
     settings: Settings,
     *,
-    argv: Sequence[str] = (),
+    layout: Layout | None = None,
     remarks: Sequence[str] = (),
     without: Sequence[str] = (),
 ) -> Picture:
     """Return what a command may do.
 
-    ``argv`` is what would start one, if bubblewrap would; ``remarks`` are the
-    sandbox's own about the writable roots.
+    ``layout`` is what bubblewrap would show of the disk, if it is what isolates;
+    ``remarks`` are the sandbox's own about the writable roots.
     """
     free = permissions.mode == "danger-full-access"
-    bwrap = guarantee.backend.startswith("bubblewrap")
     roots = frozenset((*permissions.writable_roots, *permissions.scratch))
-    mounted = read_mounts(argv, roots) if bwrap else _promised(permissions, guarantee)
+    disk = _shown(layout, roots) if layout else _promised(permissions, guarantee)
     temporary = frozenset(permissions.scratch) - {*permissions.writable_roots}
     return Picture(
         mode=permissions.mode,
@@ -92,16 +90,16 @@ def explain(
         isolation=guarantee.isolation,
         lacks="" if free else guarantee.why,
         filter=_filter(permissions, guarantee, settings),
-        ptrace=bwrap and settings.ptrace,
+        ptrace=layout is not None and settings.ptrace,
         runs=free or guarantee.isolation != "none",
-        hidden=mounted.hidden,
+        hidden=disk.hidden,
         writes=tuple(
             Write(
                 path=path,
                 kind="temporary" if path in temporary else "workspace",
                 protected=protected,
             )
-            for path, protected in mounted.writes.items()
+            for path, protected in disk.writes.items()
         ),
         network=permissions.network,
         remarks=tuple(remarks),
@@ -109,51 +107,35 @@ def explain(
     )
 
 
-def read_mounts(argv: Sequence[str], roots: Collection[str] = ()) -> Mounted:
-    """Return what bubblewrap's arguments make writable, keep read-only and hide.
+def _shown(layout: Layout, roots: Collection[str]) -> _Disk:
+    """Return what bubblewrap makes writable, keeps read-only and hides.
 
-    What is writable inside of something writable is told if it is one of ``roots``.
+    What is writable inside of something writable only holds its place, unless it is
+    one of ``roots``.
     """
-    modes: dict[str, str] = {}
-    hidden: list[str] = []
-    perms, at = "", 1
-    while at < len(argv) and argv[at] != "--":
-        option, values = argv[at], argv[at + 1 : at + 3]
-        if option == "--perms":
-            perms = values[0]
-        elif option == "--tmpfs" and perms == _NOBODY_S:
-            hidden.append(values[0])
-        elif option == "--ro-bind" and values[0] == "/dev/null":
-            hidden.append(values[1])
-        elif option in {"--bind", "--ro-bind"} and not within(values[1], _KERNELS):
-            modes[values[1]] = option
-        # Options that we do not look at take one value or none: those begin with "-".
-        two = option in {"--bind", "--ro-bind", "--setenv"}
-        at += 3 if two else 1
+    access = {"/": layout.disk, **dict(layout.mounts)}
     writes: dict[str, list[str]] = {}
-    for path, option in sorted(modes.items()):
-        around = _around(path, modes)
-        inner = modes.get(around) == "--bind" and path not in roots
-        if option == "--bind" and not inner:
+    for path, how in sorted(access.items()):
+        inside = access.get(_around(path, access)) == "write"
+        if how == "write" and (not inside or path in roots):
             writes[path] = []
-        elif option == "--ro-bind" and modes.get(around) == "--bind":
-            writes[_root(path, writes)].append(path)
-    return Mounted({path: tuple(kept) for path, kept in writes.items()}, tuple(hidden))
+        elif how == "keep" and inside:
+            writes[_around(path, writes)].append(path)
+    return _Disk(
+        {path: tuple(kept) for path, kept in writes.items()},
+        (*layout.hidden_folders, *layout.hidden_files),
+    )
 
 
-def _around(path: str, modes: dict[str, str]) -> str:
-    """Return the innermost mount that holds another one; empty for the outermost."""
-    holding = [at for at in modes if at != path and within(path, (at,))]
+def _around(path: str, places: Iterable[str]) -> str:
+    """Return the innermost of ``places`` that holds a path; empty if none does."""
+    holding = [at for at in places if at != path and within(path, (at,))]
     return max(holding, key=len, default="")
 
 
-def _root(path: str, roots: dict[str, list[str]]) -> str:
-    return max((root for root in roots if within(path, (root,))), key=len)
-
-
-def _promised(permissions: Permissions, guarantee: Guarantee) -> Mounted:
+def _promised(permissions: Permissions, guarantee: Guarantee) -> _Disk:
     if permissions.mode != "workspace-write":
-        return Mounted({}, permissions.deny_read)
+        return _Disk({}, permissions.deny_read)
     full = guarantee.isolation == "full"
     names = PROTECTED_NAMES if full else ()
     writes = {
@@ -161,7 +143,7 @@ def _promised(permissions: Permissions, guarantee: Guarantee) -> Mounted:
         for root in permissions.writable_roots
     }
     writes |= {root: () for root in permissions.scratch if root not in writes}
-    return Mounted(writes, permissions.deny_read)
+    return _Disk(writes, permissions.deny_read)
 
 
 def _filter(

@@ -13,6 +13,7 @@ from codex_oss.errors import SandboxError
 from codex_oss.policy import Permissions, within
 from codex_oss.process import foreground
 from codex_oss.sandbox.explain import Picture, explain
+from codex_oss.sandbox.mounts import Layout
 from codex_oss.sandbox.prepared import Guarantee, Prepared
 from codex_oss.sandbox.run import Sandbox
 from codex_oss.tools.environment import allowed_env
@@ -77,13 +78,13 @@ def run_command(job: Job, argv: Sequence[str], backend: Backend, err: TextIO) ->
 def picture(job: Job, backend: Backend) -> Picture:
     """Return what a command may do here and now."""
     allowed, confining = permissions(job), sandbox(job, backend)
-    guarantee, argv = asyncio.run(_started_by(confining, allowed, job.cwd))
+    guarantee, layout = asyncio.run(_told(confining, allowed, job.cwd))
     there = tuple(filter(os.path.lexists, allowed.deny_read))
     return explain(
         replace(allowed, deny_read=there),
         guarantee,
         sandbox_settings(job, backend),
-        argv=argv,
+        layout=layout,
         remarks=confining.remarks(allowed),
         without=[*(job.env.keys() - environment(job).keys())],
     )
@@ -97,18 +98,14 @@ def environment(job: Job) -> dict[str, str]:
     )
 
 
-async def _started_by(
+async def _told(
     confining: Sandbox, allowed: Permissions, cwd: Path
-) -> tuple[Guarantee, tuple[str, ...]]:
-    """Return what isolates, and what would start a command; nothing is started."""
+) -> tuple[Guarantee, Layout | None]:
+    """Return what isolates, and what it shows of the disk if it tells."""
     guarantee = await confining.guarantee(allowed, cwd)
     if guarantee.isolation == "none":
-        return guarantee, ()
-    prepared = await confining.prepare(
-        ("true",), cwd, allowed, {}, sandboxed=True, tty=False
-    )
-    prepared.end()
-    return guarantee, prepared.argv
+        return guarantee, None
+    return guarantee, await confining.layout(allowed, cwd)
 
 
 def _reduced(found: Guarantee) -> list[str]:
