@@ -87,12 +87,31 @@ def test_parents_come_before_what_they_hold(repo: Path) -> None:
     )
 
 
-def test_roots_are_resolved_and_what_is_no_directory_is_left_out(repo: Path) -> None:
-    link, file = repo.parent / "link", repo / "file"
-    link.symlink_to(repo)
-    file.touch()
-    found = layout(writing(link, repo / "missing", file), link)
+def test_what_is_no_directory_is_left_out(repo: Path) -> None:
+    (repo / "file").touch()
+    found = layout(writing(repo, repo / "missing", repo / "file"), repo)
     assert found.mounts == table(write(repo), kept(repo))
+
+
+def test_a_root_that_a_link_leads_away_from_is_left_out(repo: Path) -> None:
+    """A command may have made the link since the root was allowed."""
+    outside = repo.parent / "outside"
+    (outside / "inner").mkdir(parents=True)
+    (repo / "build").symlink_to(outside)
+    roots = (repo, repo / "build", repo / "build/inner")
+    found = layout(writing(*roots, scratch=repo / "build"), repo)
+    assert found.mounts == table(write(repo), kept(repo))
+    assert mounts.remarks(writing(*roots), Own()) == [
+        f"writable root {root} is left out: a link leads elsewhere"
+        for root in roots[1:]
+    ]
+
+
+def test_a_link_cannot_make_a_denied_path_hide_something_else(repo: Path) -> None:
+    (repo.parent / "outside").mkdir()
+    (repo / "secret").symlink_to(repo.parent / "outside")
+    found = layout(writing(repo, deny=repo / "secret"), repo)
+    assert found == Layout(mounts=table(write(repo), kept(repo)))
 
 
 @pytest.mark.parametrize("root", ["/proc", "/proc/self", "/sys", "/dev", "/dev/pts"])

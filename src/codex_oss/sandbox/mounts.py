@@ -109,6 +109,7 @@ def lay_out(
     if permissions.mode != "workspace-write":
         return _layout({}, denied), Held()
     roots = _roots(permissions, denied)
+    denied = _real_ones(denied, roots)
     folders = [_own_folder(path) for path in own.folders]
     held = places.hold(_must_exist(roots, folders, denied))
     try:
@@ -129,14 +130,13 @@ def remarks(permissions: Permissions, own: Own) -> list[str]:
         return []
     told: list[str] = []
     folders = [os.path.realpath(path) for path in own.folders]
-    for path in permissions.writable_roots:
-        root = os.path.realpath(path)
+    for root in permissions.writable_roots:
         if root == "/":
             told.append("the whole disk is a writable root: commands may change all")
         elif why := _unfit(root):
-            told.append(f"writable root {path} is left out: {why}")
+            told.append(f"writable root {root} is left out: {why}")
         told += (
-            f"{folder} stays read-only, though it lies in the writable root {path}"
+            f"{folder} stays read-only, though it lies in the writable root {root}"
             for folder in folders
             if is_below(folder, root)
         )
@@ -191,10 +191,9 @@ def _look(paths: Iterable[str]) -> _Denied:
 
 def _roots(permissions: Permissions, denied: _Denied) -> _Roots:
     def fit(paths: Iterable[str]) -> frozenset[str]:
-        real = {os.path.realpath(path) for path in paths}
         return frozenset(
             root
-            for root in real
+            for root in paths
             if not _unfit(root) and not any(is_below(root, p) for p in denied.folders)
         )
 
@@ -207,7 +206,23 @@ def _unfit(root: str) -> str:
     kernels = any(is_below(root, path) for path in _KERNELS_OWN)
     if kernels and not is_below(root, _SHARED_MEMORY):
         return "it is the kernel's"
-    return "" if os.path.isdir(root) else "there is no such directory"
+    if not os.path.isdir(root):
+        return "there is no such directory"
+    # It was real when it was allowed: a command may have put a link in its place.
+    return "" if os.path.realpath(root) == root else "a link leads elsewhere"
+
+
+def _real_ones(denied: _Denied, roots: _Roots) -> _Denied:
+    """Return what is denied without what leads elsewhere by now.
+
+    Like roots, these paths were real; where they lie in a root, a command may have
+    made links since, which would hide something else.
+    """
+
+    def real(paths: list[str]) -> list[str]:
+        return [p for p in paths if not roots.around(p) or os.path.realpath(p) == p]
+
+    return _Denied(real(denied.folders), real(denied.files), denied.missing)
 
 
 def _must_exist(roots: _Roots, folders: list[_OwnFolder], denied: _Denied) -> list[str]:
