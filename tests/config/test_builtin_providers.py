@@ -27,6 +27,9 @@ from config_home import Run
         ("box:port", "http://box:11434/v1"),
         ("https://box:99999", "https://box:443/v1"),
         ("box:0", "http://box:11434/v1"),
+        ("", "http://127.0.0.1:11434/v1"),
+        ("http://box:1/v1", "http://box:1/v1"),
+        ("https://box/ollama/v1/", "https://box:443/ollama/v1"),
     ],
 )
 def test_every_form_of_ollama_host_is_a_url(host: str, url: str) -> None:

@@ -123,7 +123,8 @@ IN_FILE = "~/.codex/config.toml"
             "model_provider = 'olama'\n[model_providers.box]\nbase_url = 'http://b'",
             (
                 f"Model provider `olama` not found ({IN_FILE}:1)\n"
-                "Known: box, llamacpp, lmstudio, ollama, openai, oss, vllm. "
+                "Known: box, embedded, llamacpp, lmstudio, ollama, openai, oss, "
+                "sglang, vllm. "
                 "Or write [model_providers.olama] with its base_url"
             ),
         ),
@@ -172,7 +173,8 @@ def test_a_wrong_value_is_named_with_its_place_and_what_was_expected(
             {"local_provider": "foo"},
             (
                 "Model provider `foo` not found (--local-provider)\n"
-                "Known: llamacpp, lmstudio, ollama, openai, oss, vllm. "
+                "Known: embedded, llamacpp, lmstudio, ollama, openai, oss, sglang, "
+                "vllm. "
                 "Or write [model_providers.foo] with its base_url"
             ),
         ),

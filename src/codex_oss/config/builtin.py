@@ -8,6 +8,8 @@ from codex_oss.errors import ConfigError
 
 OSS = "oss"
 """Provider and profile of models on this machine."""
+EMBEDDED = "embedded"
+"""Provider of the engine in this program's own package."""
 DEFAULT_PROVIDER = "openai"
 """The provider of a ``model`` that names none, as in the Codex CLI."""
 
@@ -28,14 +30,23 @@ PROVIDERS: dict[str, Provider] = {
     ),
     OSS: Provider(name="Open Source", wire_api="chat"),
     "ollama": Provider(
-        name="Ollama", base_url="http://localhost:11434/v1", wire_api="chat"
+        name="Ollama", base_url="http://localhost:11434/v1", wire_api="ollama"
     ),
     "lmstudio": Provider(
         name="LM Studio", base_url="http://localhost:1234/v1", wire_api="chat"
     ),
     "llamacpp": Provider(name="llama.cpp", wire_api="chat"),
     "vllm": Provider(name="vLLM", base_url="http://localhost:8000/v1", wire_api="chat"),
+    "sglang": Provider(
+        name="SGLang", base_url="http://localhost:30000/v1", wire_api="chat"
+    ),
+    EMBEDDED: Provider(name="Embedded llama.cpp", wire_api="chat"),
 }
+LLAMA_SERVER = "http://localhost:8080/v1"
+"""Where provider ``llamacpp`` looks for a llama-server; without one, the embedded
+engine is started for it."""
+LOCAL = (OSS, "ollama", "lmstudio", "llamacpp", "vllm", "sglang", EMBEDDED)
+"""The providers on this machine, in the order in which they are taken."""
 
 _OLLAMA_PORT = "11434"
 _MAX_PORT = 65535
@@ -64,7 +75,8 @@ def ollama_url(host: str) -> str:
 
     Forms: ``host``, ``host:port``, ``:port``, ``scheme://host:port/path`` and
     ``[v6]:port``, with or without quotes. The port is 11434, or the scheme's when one
-    is written. An address to listen on everywhere is reached at the loopback.
+    is written. An address to listen on everywhere is reached at the loopback. A
+    ``/v1`` at the end, of OpenAI's base URLs, is not doubled.
     """
     host = host.strip().strip("\"'").strip()
     scheme, separator, rest = host.partition("://")
@@ -77,7 +89,8 @@ def ollama_url(host: str) -> str:
         port = default or _OLLAMA_PORT
     name = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name)  # noqa: S104  recognised, not bound
     shown = f"[{name}]" if ":" in name else name
-    return f"{scheme}://{shown}:{port}{(slash + path).rstrip('/')}/v1"
+    path = (slash + path).rstrip("/").removesuffix("/v1").rstrip("/")
+    return f"{scheme}://{shown}:{port}{path}/v1"
 
 
 def _split_port(authority: str) -> tuple[str, str]:

@@ -9,13 +9,12 @@ from typing import TypeVar
 
 import msgspec
 
+from codex_oss.config.builtin import ollama_url
 from codex_oss.engines.base import EngineEvent, Looking, Options, Ready
 from codex_oss.errors import EngineError, ModelError
 from codex_oss.net import Client
 
 DEFAULT_MODEL = "gpt-oss:20b"
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 11434
 T = TypeVar("T")
 
 ASK_S = 10.0
@@ -97,35 +96,8 @@ def has(models: list[str], name: str) -> bool:
 
 
 def base_url(env: Mapping[str, str]) -> str:
-    """Return the server's URL as Ollama's own client reads ``OLLAMA_HOST``.
-
-    ``host``, ``host:port``, ``:port``, ``[v6]:port`` or a URL. A URL without a port
-    means its scheme's own; an address that means "all interfaces" is asked at loopback.
-    """
-    text = env.get("OLLAMA_HOST", "").strip().strip("\"'")
-    scheme, has_scheme, rest = text.rpartition("://")
-    scheme = scheme or "http"
-    usual = {"https": 443, "http": 80}.get(scheme) if has_scheme else None
-    place, slash, path = rest.partition("/")
-    host, port = _split(place)
-    if host in ("", "0.0.0.0", "::"):  # noqa: S104  to ask there, not to listen
-        host = DEFAULT_HOST
-    if ":" in host:
-        host = f"[{host}]"
-    number = int(port) if port.isdigit() and int(port) <= 0xFFFF else 0  # noqa: PLR2004  ports
-    path = f"{slash}{path}".rstrip("/")
-    return f"{scheme}://{host}:{number or usual or DEFAULT_PORT}{path}"
-
-
-def _split(place: str) -> tuple[str, str]:
-    """Split ``host:port``; an IPv6 address stands in brackets or alone."""
-    if place.startswith("["):
-        host, _, port = place[1:].partition("]")
-        return host, port.removeprefix(":")
-    if place.count(":") > 1:
-        return place, ""
-    host, _, port = place.partition(":")
-    return host, port
+    """Return the server's URL, without ``/v1``, by ``OLLAMA_HOST``."""
+    return ollama_url(env.get("OLLAMA_HOST", "")).removesuffix("/v1")
 
 
 async def _get(client: Client, url: str, kind: type[T], timeout_s: float) -> T:
