@@ -154,6 +154,7 @@ def agent(
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         start_new_session=True,
     )
     os.close(theirs)

@@ -300,7 +300,7 @@ def test_a_child_outlives_the_thread_that_asked_for_it() -> None:
         asking.start()
         await asyncio.to_thread(asking.join)
         await heard.until(b"up")
-        child = asked[0].result()
+        child = await asyncio.wrap_future(asked[0])
         assert child.write(b"on\n")
         assert await child.wait() == 0
         assert heard.data.endswith(b"on\r\n")

@@ -234,7 +234,8 @@ def test_where_there_are_no_marks_the_guard_walks_from_parents_to_children() -> 
 def test_a_program_of_ours_inside_a_command_takes_its_commands_with_it() -> None:
     """The outer mark is on the inner program and not on its guard."""
     inner = json.dumps([["/bin/sh", "-c", STAYS], False, False, True])
-    argv = (sys.executable, "-c", AGENT, inner)
+    path = f"PYTHONPATH={os.pathsep.join(sys.path)}"
+    argv = ("/usr/bin/env", path, sys.executable, "-c", AGENT, inner)
 
     async def run() -> None:
         heard = Heard()
