@@ -149,6 +149,7 @@ class ChatModel:
             if self._left_out:
                 leave = dict.fromkeys(self._left_out)
                 sent = msgspec.structs.replace(sent, **leave)
+            # Nobody needs it before the answer comes, and the request goes out first.
             make = partial(self._translator, request, tools, quirks, note)
             translator = Meanwhile(make)
             try:
