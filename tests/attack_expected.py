@@ -26,6 +26,7 @@ rename outside into workspace                        .   .   .      .   .   .
 rename workspace to outside                          .   .   .      .   .   .
 exchange with outside                                .   .   .      .   .   .
 hardlink outside into workspace and write            .   .   .      .   .   .
+write through an older hard link                     .   P   P      .   P   P
 write through a symlink                              .   .   .      .   .   .
 write through a parent directory                     .   .   .      .   .   .
 write through proc root                              .   .   .      .   .   .
@@ -98,6 +99,7 @@ read denied through dots                             .   .   .      .   .   .
 read denied through a symlink                        .   .   .      .   .   .
 read denied through a descriptor                     .   .   .      .   .   .
 read denied through a handle                         .   .   .      .   .   .
+read denied through an older hard link               P   P   P      P   P   P
 hardlink denied and read                             .   .   .      .   .   .
 rename denied and read                               .   .   .      .   P   P
 read denied in the workspace                         .   .   .      .   P   P

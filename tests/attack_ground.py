@@ -92,7 +92,12 @@ def _lay_out(base: Path) -> None:
         (base / folder).mkdir(parents=True)
         for name in names.split():
             (base / folder / name).write_text(f"{folder}/{name}\n")
-    (base / "denied-file").write_text("key\n")
+    for name in ("denied-file", "denied-linked"):
+        (base / name).write_text("key\n")
+    # Names for one file that no sandbox can tell apart.
+    (base / "linked").write_text("linked\n")
+    (base / "ws/older-link").hardlink_to(base / "linked")
+    (base / "ws/older-key").hardlink_to(base / "denied-linked")
     empty = "home state sockets scratch/alias outside/empty ws/prepared ws/substitute"
     for folder in empty.split():
         (base / folder).mkdir(parents=True)
@@ -142,6 +147,7 @@ def _ground(
         outside=str(base / "outside"),
         denied=str(base / "denied"),
         denied_file=str(base / "denied-file"),
+        denied_linked=str(base / "denied-linked"),
         denied_inside=str(base / "ws/private/key"),
         shm=word,
         shm_key=key,

@@ -27,6 +27,15 @@ MODES: tuple[Mode, ...] = ("read-only", "workspace-write", "network")
 BACKENDS: tuple[Backend, ...] = ("bubblewrap", "landlock")
 
 
+_NO_NEW_PROC = """#!/bin/sh
+case " $* " in *" --proc /proc "*)
+    echo "bwrap: Can't mount proc on /newroot/proc: Operation not permitted" >&2
+    exit 1 ;;
+esac
+exec /usr/bin/bwrap "$@"
+"""
+
+
 class Report(msgspec.Struct, frozen=True):
     """What an attack told, and what the host saw of it."""
 
@@ -55,7 +64,7 @@ def permissions(ground: Ground, mode: Mode, backend: Backend) -> Permissions:
     Landlock refuses to deny reading inside of what is writable.
     """
     kind: SandboxMode = "workspace-write" if mode == "network" else mode
-    denied = (ground.denied, ground.denied_file)
+    denied = (ground.denied, ground.denied_file, ground.denied_linked)
     if backend == "bubblewrap" or mode == "read-only":
         denied = (*denied, ground.denied_inside)
     return Permissions(
@@ -88,16 +97,23 @@ def bare(uid: int) -> Report:
         return _report(done.stdout, host)
 
 
-def ours(backend: Backend, mode: Mode, uid: int) -> Report:
-    """Attack from inside our sandbox."""
+def ours(backend: Backend, mode: Mode, uid: int, *, old_proc: bool = False) -> Report:
+    """Attack from inside our sandbox.
+
+    ``old_proc`` is for a machine that forbids mounting a new ``/proc``.
+    """
     with prepared(uid) as host:
         state = Path(host.ground.base) / "state"
+        bwrap = state / "bwrap"
+        bwrap.write_text(_NO_NEW_PROC)
+        bwrap.chmod(0o755)
         spec = Spec(
             argv=tuple(_attack(host)),
             cwd=host.ground.workspace,
             env=host.env,
             permissions=permissions(host.ground, mode, backend),
             settings=only(backend),
+            bwrap=str(bwrap) if old_proc else "",
             state=str(state),
             leak=f"{host.ground.outside}/passed",
         )

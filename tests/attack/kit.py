@@ -39,6 +39,8 @@ class Ground(NamedTuple):
     """A directory that must not be read, with a ``key`` in it."""
     denied_file: str
     """A file that must not be read."""
+    denied_linked: str
+    """A file that must not be read, and has an older name in the workspace."""
     denied_inside: str
     """A file in a folder of the workspace that must not be read."""
     shm: str

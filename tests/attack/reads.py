@@ -80,6 +80,10 @@ def read_denied_through_a_handle(g: Ground) -> str:
     return read(f"/proc/self/fd/{fd}")
 
 
+def read_denied_through_an_older_hard_link(g: Ground) -> str:
+    return read(f"{g.workspace}/older-key")
+
+
 def hardlink_denied_and_read(g: Ground) -> str:
     os.link(g.denied_file, f"{g.workspace}/key")
     return read(f"{g.workspace}/key")

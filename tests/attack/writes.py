@@ -84,6 +84,11 @@ def hardlink_outside_into_workspace_and_write(g: Ground) -> None:
     append(f"{g.workspace}/hard")
 
 
+def write_through_an_older_hard_link(g: Ground) -> None:
+    # The same file as one outside: no path says so.
+    append(f"{g.workspace}/older-link")
+
+
 def write_through_a_symlink(g: Ground) -> None:
     append(f"{g.workspace}/link")
 

@@ -13,6 +13,7 @@ import attack_run
 from attack_expected import ORIGINAL_LETS_THROUGH, promises
 from attack_ground import NOBODY, python_for
 from attack_run import Mode, Report
+from codex_oss.sandbox.bubblewrap import SYSTEM_BWRAP
 from confined_driver import Backend
 from confinement import obstacle
 
@@ -82,6 +83,19 @@ def test_an_attack_gets_as_far_as_the_table_says(
     assert report.errors() == []
     allowed = {p.name for p in promises() if p.allows(backend, mode, uid)}
     assert sorted(report.possible()) == sorted(allowed & without.possible())
+
+
+@pytest.mark.skipif(not SYSTEM_BWRAP.exists(), reason="needs the system's bwrap")
+@pytest.mark.parametrize("uid", USERS)
+@pytest.mark.parametrize("mode", attack_run.MODES)
+def test_where_the_hosts_processes_are_seen_they_are_still_out_of_reach(
+    mode: Mode, uid: int
+) -> None:
+    startable(uid)
+    usual = ours("bubblewrap", mode, uid).possible()
+    report = attack_run.ours("bubblewrap", mode, uid, old_proc=True)
+    assert report.errors() == []
+    assert report.possible() - usual == {"see the victims command line"}
 
 
 @pytest.mark.parametrize("mode", attack_run.MODES)
