@@ -303,7 +303,7 @@ def test_what_is_allowed_is_told_in_words(bubblewrap: None, tmp_path: Path) -> N
     assert (done.returncode, done.stderr) == (0, "")
     assert lines[:2] == [
         f"folder        {repo}",
-        "mode          workspace-write",
+        "mode          workspace-write (--full-auto)",
     ]
     assert lines[2].startswith("isolated by   bubblewrap ")
     assert lines[2].endswith(" (full)")
@@ -334,6 +334,7 @@ def test_what_is_allowed_is_told_to_programs(bubblewrap: None, tmp_path: Path) -
     del told["hidden"]  # doors of this machine, as the network is on
     assert told == {
         "mode": "workspace-write",
+        "mode_from": "--full-auto",
         "isolation": "full",
         "lacks": "",
         "filter": "open",
@@ -350,6 +351,30 @@ def test_what_is_allowed_is_told_to_programs(bubblewrap: None, tmp_path: Path) -
         "remarks": [],
         "without": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([], "read-only (default)"),
+        (['sandbox_mode = "workspace-write"'], "workspace-write (config.toml:1)"),
+        (
+            ["", '[projects."{repo}"]', 'trust_level = "trusted"'],
+            "workspace-write (config.toml:3)",
+        ),
+    ],
+)
+def test_who_chose_the_mode_is_told(
+    tmp_path: Path, lines: Sequence[str], told: str
+) -> None:
+    repo = prepared(tmp_path)
+    text = "\n".join(lines).replace("{repo}", str(repo))
+    (tmp_path / "home/config.toml").write_text(text)
+
+    done = sandbox(tmp_path, "--explain")
+
+    shown = done.stdout.splitlines()[1].replace("~/home/", "")
+    assert shown == f"mode          {told}"
 
 
 def test_full_access_is_told_as_what_it_is(tmp_path: Path) -> None:

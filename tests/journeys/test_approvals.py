@@ -149,13 +149,13 @@ def test_a_rule_is_kept_and_asks_no_more_also_not_the_next_time(tmp_path: Path) 
 
 
 def run(
-    folder: Path, asked: FakeServer, *options: str
+    folder: Path, asked: FakeServer, *options: str, **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Run where there is no terminal."""
     return subprocess.run(
         [*arguments(folder, asked, *options), "go"],
         cwd=prepared(folder),
-        env=private(folder),
+        env=private(folder) | env,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         start_new_session=True,
@@ -259,3 +259,19 @@ def test_granular_needs_its_table(tmp_path: Path) -> None:
         "Such as -c approval_policy.granular.rules=false\n"
     )
     assert (done.returncode, done.stderr) == (1, told)
+
+
+@pytest.mark.parametrize(
+    ("options", "seen"),
+    [
+        ((), "<>"),
+        (("-c", 'shell_environment_policy.set={HF_TOKEN="given"}'), "<given>"),
+    ],
+)
+def test_a_key_reaches_commands_only_where_the_person_gives_it(
+    tmp_path: Path, options: Sequence[str], seen: str
+) -> None:
+    with server({"cmd": 'echo "<$HF_TOKEN$OPENAI_API_KEY>"'}) as asked:
+        run(tmp_path, asked, *options, HF_TOKEN="h", OPENAI_API_KEY="o")
+        told = outputs(asked)
+    assert told[0].endswith(f"Output:\n{seen}\n")

@@ -126,10 +126,10 @@ def test_a_picture_in_words() -> None:
         Settings(filter="strict", ptrace=True),
         layout=LAYOUT,
         remarks=["writable root /x is left out: there is no such directory"],
-        without=["B", "A"],
     )
+    told = replace(told, mode_from="default", without=("A", "B"))
     assert words(told) == (
-        "mode          workspace-write\n"
+        "mode          workspace-write (default)\n"
         "isolated by   bubblewrap 0.8.0 (full)\n"
         "system calls  strict: only pipes and socket pairs to its own processes; no\n"
         "              servers, not even local ones. Debuggers work.\n"

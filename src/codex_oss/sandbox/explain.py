@@ -37,6 +37,8 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """What a command may do. All paths are absolute and real."""
 
     mode: SandboxMode
+    mode_from: str = ""
+    """Who said so, such as ``~/.codex/config.toml:3`` or ``default``."""
     backend: str
     """Such as ``bubblewrap 0.8.0``; empty where nothing isolates."""
     isolation: Literal["full", "reduced", "none"]
@@ -73,7 +75,6 @@ def explain(
     *,
     layout: Layout | None = None,
     remarks: Sequence[str] = (),
-    without: Sequence[str] = (),
 ) -> Picture:
     """Return what a command may do.
 
@@ -103,7 +104,6 @@ def explain(
         ),
         network=permissions.network,
         remarks=tuple(remarks),
-        without=tuple(sorted(without)),
     )
 
 
@@ -165,7 +165,8 @@ _LABEL, _WIDTH = 14, 66
 
 def words(picture: Picture) -> str:
     """Return a picture as text for people."""
-    rows = [("mode", [picture.mode]), *_isolation(picture)]
+    origin = f" ({picture.mode_from})" if picture.mode_from else ""
+    rows = [("mode", [f"{picture.mode}{origin}"]), *_isolation(picture)]
     if picture.mode == "danger-full-access":
         told = "all that you may: commands run as if you had typed them"
         rows += [("may read", [told]), ("may write", [told]), ("may reach", [told])]

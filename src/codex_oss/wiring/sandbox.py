@@ -9,6 +9,7 @@ from typing import TextIO
 
 from msgspec.structs import replace
 
+from codex_oss.config.keys import dotted
 from codex_oss.errors import SandboxError
 from codex_oss.policy import Permissions, within
 from codex_oss.process import foreground
@@ -80,14 +81,15 @@ def picture(job: Job, backend: Backend) -> Picture:
     allowed, confining = permissions(job), sandbox(job, backend)
     guarantee, layout = asyncio.run(_told(confining, allowed, job.cwd))
     there = tuple(filter(os.path.lexists, allowed.deny_read))
-    return explain(
+    found = explain(
         replace(allowed, deny_read=there),
         guarantee,
         sandbox_settings(job, backend),
         layout=layout,
         remarks=confining.remarks(allowed),
-        without=[*(job.env.keys() - environment(job).keys())],
     )
+    without = sorted(job.env.keys() - environment(job).keys())
+    return replace(found, mode_from=_mode_from(job), without=tuple(without))
 
 
 def environment(job: Job) -> dict[str, str]:
@@ -96,6 +98,14 @@ def environment(job: Job) -> dict[str, str]:
     return allowed_env(
         job.env, config.shell_environment_policy, secrets=key_variables(config)
     )
+
+
+def _mode_from(job: Job) -> str:
+    """Return who chose the mode; the trust in a project may have."""
+    loaded = job.loaded
+    if loaded.config.sandbox_mode is None:
+        return loaded.origin(dotted(("projects", str(job.cwd), "trust_level")))
+    return loaded.origin("sandbox_mode")
 
 
 async def _told(
