@@ -350,7 +350,9 @@ def test_macos_has_its_own(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "CODEX_SANDBOX_NETWORK_DISABLED": "1",
     }
     assert ready.confined == FREE
-    assert any(str(repo.parent / "state/auth.json") in word for word in ready.argv)
+    parameters = {word.partition("=")[2] for word in ready.argv if word[:2] == "-D"}
+    state = repo.parent / "state"
+    assert {str(state), str(state / "auth.json"), str(repo / ".git")} <= parameters
 
 
 def test_macos_without_its_own_has_none(

@@ -239,7 +239,9 @@ class Sandbox:
 
         hidden = dict.fromkeys((*permissions.deny_read, *self._own.secrets))
         options = seatbelt.argv(
-            replace(permissions, deny_read=tuple(hidden)), user_cache=_user_cache()
+            replace(permissions, deny_read=tuple(hidden)),
+            user_cache=_user_cache(),
+            kept=self._own.folders,
         )
         argv = (seatbelt.SANDBOX_EXEC, *options, *command.argv)
         return Prepared(argv, {**command.env, KIND: "seatbelt"})
