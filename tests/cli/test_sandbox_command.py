@@ -422,6 +422,18 @@ def test_ctrl_c_ends_what_does_not_listen(full: None, tmp_path: Path) -> None:
         assert terminal.end()[0] == 128 + signal.SIGINT
 
 
+def test_what_is_no_program_is_told_at_a_terminal_too(
+    full: None, tmp_path: Path
+) -> None:
+    del full
+    script = prepared(tmp_path) / "script"
+    script.write_text("no program")
+    script.chmod(0o755)
+    with at_terminal(tmp_path, "--", "./script") as terminal:
+        terminal.sees("./script: Exec format error")
+        assert terminal.end()[0] == 126
+
+
 def test_a_shell_controls_its_jobs(full: None, tmp_path: Path) -> None:
     del full
     with at_terminal(tmp_path, "--", "bash", "--norc", "-i") as terminal:

@@ -30,7 +30,9 @@ FROM_KEYS = (signal.SIGINT, signal.SIGQUIT)
 HEAR_KEYS = (
     "import _signal as s, os, sys\n"
     "for n in (s.SIGINT, s.SIGQUIT, s.SIGPIPE, s.SIGXFSZ): s.signal(n, s.SIG_DFL)\n"
-    "os.execvp(sys.argv[1], sys.argv[1:])"
+    "try: os.execvp(sys.argv[1], sys.argv[1:])\n"
+    "except OSError as e: print(sys.argv[1], e.strerror, sep=': ', file=sys.stderr)\n"
+    "sys.exit(126)"
 )
 """Python that runs its arguments, which hear the terminal's keys again."""
 
