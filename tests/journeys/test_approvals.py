@@ -275,3 +275,29 @@ def test_a_key_reaches_commands_only_where_the_person_gives_it(
         run(tmp_path, asked, *options, HF_TOKEN="h", OPENAI_API_KEY="o")
         told = outputs(asked)
     assert told[0].endswith(f"Output:\n{seen}\n")
+
+
+@pytest.mark.parametrize(("key", "made"), [("y", True), ("n", False)])
+def test_on_failure_asks_whether_what_was_blocked_may_run_again(
+    tmp_path: Path, key: str, *, made: bool
+) -> None:
+    with (
+        server({"cmd": "touch ../new && echo made"}) as asked,
+        at_terminal(tmp_path, asked, "-a", "on-failure") as terminal,
+    ):
+        question = terminal.sees("\n> ").replace("\r", "")
+        terminal.press(key)
+        assert terminal.end()[0] == 0
+        told = outputs(asked)
+    assert question.startswith(
+        "\nThe sandbox has blocked this command. Run it again, outside of it?\n"
+        "\n"
+        "  │ touch ../new && echo made\n"
+        "\n"
+        f"  in      {tmp_path}/repo\n"
+        "  runs    OUTSIDE the sandbox, with all your rights\n"
+        f"  why     {tmp_path}/new cannot be written: it lies outside of what the "
+        "sandbox lets write\n"
+    )
+    assert (tmp_path / "new").exists() is made
+    assert ("Output:\nmade\n" in told[0]) is made

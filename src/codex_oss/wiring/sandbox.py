@@ -154,7 +154,8 @@ def _cannot_start(
     else:
         folders = env.get("PATH", os.defpath).split(os.pathsep)
         found = [cwd / folder / name for folder in folders]
-    found = [path for path in found if path.is_file()]
+    isfile = os.path.isfile  # unlike Path.is_file, False for what may not be seen
+    found = [path for path in found if isfile(path)]
     if not found:
         where = "there is no such file" if "/" in name else "it is not on PATH"
         return NOT_FOUND, where
