@@ -125,3 +125,17 @@ def test_there_is_no_mark_where_the_limit_is_taken() -> None:
         (sys.executable, "-c", code), capture_output=True, text=True, check=True
     )
     assert done.stdout == "True\nup\n"
+
+
+def test_there_is_no_mark_where_a_sandbox_forbids_to_set_it() -> None:
+    code = (
+        "import resource; from codex_oss.process import marks\n"
+        "def refuse(which, limits): raise ValueError('not allowed')\n"
+        "resource.setrlimit = refuse\n"
+        "print(marks.new() == marks.NONE)\n"
+        "with marks.worn(marks.NONE): print('up')"
+    )
+    done = subprocess.run(
+        (sys.executable, "-c", code), capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "True\nup\n"

@@ -7,8 +7,9 @@ inherited through all of that, and ``/proc`` shows it to every user. The limit u
 RLIMIT_RSS: Linux has taken no notice of it since 2.4.30 (getrlimit(2)), and a soft
 limit of four exbibytes promises nobody anything.
 
-Who asks Linux for another RLIMIT_RSS escapes, and so does, as intended, whoever has a
-daemon start something (``systemctl start``, ``docker compose up -d``).
+Who asks Linux for another RLIMIT_RSS escapes, unless the sandbox forbids it (Landlock's
+filter does), and so does, as intended, whoever has a daemon start something
+(``systemctl start``, ``docker compose up -d``).
 """
 
 import contextlib
@@ -66,10 +67,10 @@ def new() -> int:
         return NONE
     import resource  # noqa: PLC0415  0.2 ms that only these commands should pay
 
-    _, hard = resource.getrlimit(resource.RLIMIT_RSS)
-    if hard != resource.RLIM_INFINITY:
-        return NONE
-    return _BASE + int.from_bytes(os.urandom(_RANDOM_BYTES), "big")
+    with _alone:
+        soft, hard = resource.getrlimit(resource.RLIMIT_RSS)
+        free = hard == resource.RLIM_INFINITY and _set(soft, hard)
+    return _BASE + int.from_bytes(os.urandom(_RANDOM_BYTES), "big") if free else NONE
 
 
 @contextlib.contextmanager
@@ -85,11 +86,22 @@ def worn(mark: int) -> Generator[None]:
 
     with _alone:
         soft, hard = resource.getrlimit(resource.RLIMIT_RSS)
-        resource.setrlimit(resource.RLIMIT_RSS, (mark or hard, hard))
+        _set(mark or hard, hard)
         try:
             yield
         finally:
-            resource.setrlimit(resource.RLIMIT_RSS, (soft, hard))
+            _set(soft, hard)
+
+
+def _set(soft: int, hard: int) -> bool:
+    """Set the limit; False if a sandbox around this program does not allow it."""
+    import resource  # noqa: PLC0415  as above
+
+    try:
+        resource.setrlimit(resource.RLIMIT_RSS, (soft, hard))
+    except (OSError, ValueError):  # ValueError is Python's EPERM here
+        return False
+    return True
 
 
 @contextlib.contextmanager
