@@ -469,20 +469,34 @@ def test_signals_are_handed_on(
         assert (running.wait(TIMEOUT_S), said) == (5, "heard\n")
 
 
-def test_what_was_started_ends_with_a_killed_sandbox(
-    bubblewrap: None, tmp_path: Path
+@pytest.mark.parametrize("backend", ["auto", "landlock"])
+@pytest.mark.parametrize("killed", [True, False], ids=["killed", "ended"])
+def test_what_was_started_ends_with_the_sandbox(
+    request: pytest.FixtureRequest, tmp_path: Path, backend: str, *, killed: bool
 ) -> None:
-    del bubblewrap
+    request.getfixturevalue("bubblewrap" if backend == "auto" else backend)
+    words = [] if backend == "auto" else [backend]
+    last = "sleep 60" if killed else ":"
     out, into = os.pipe()
     with subprocess.Popen(
-        [*OURS, "sandbox", "--", "sh", "-c", "echo up; setsid sleep 60"],
+        [
+            *OURS,
+            "sandbox",
+            *words,
+            "--",
+            "sh",
+            "-c",
+            f"setsid sleep 60 & echo up; {last}",
+        ],
         cwd=prepared(tmp_path),
         env=private(tmp_path),
         stdin=subprocess.DEVNULL,
         stdout=into,
+        stderr=subprocess.DEVNULL,
     ) as running:
         os.close(into)
         with os.fdopen(out, "rb") as reader:
             assert reader.readline() == b"up\n"
-            running.kill()
+            if killed:
+                running.kill()
             assert reader.read() == b""  # its end: nobody holds the pipe any more

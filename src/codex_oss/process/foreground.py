@@ -9,10 +9,11 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
-from codex_oss.process import signals
+from codex_oss.process import guard, marks, signals
 from codex_oss.process.spawn import FREE, Confined
 
 HANDED_ON = (
@@ -50,14 +51,40 @@ def run(
     ``deaf`` starts it without an ear for Ctrl-C: bwrap would take a command down that
     itself lives on. The command can get it back by ``HEAR_KEYS``.
 
+    Of a confined program nothing is left when it has ended, or we are killed. A free
+    one may leave behind what it wants, as if it had been typed.
+
     Must be called in the main thread. Raises ``OSError`` as the system gave it, and
     what ``confined.restrict`` raises.
     """
-    with _ignored(FROM_KEYS if deaf else ()):
-        popen = _start(argv, cwd, env, confined)
-    with _handed_on(popen, confined):
-        code = popen.wait()
+    mark = marks.NONE if confined.restrict is None else marks.new()
+    began = time.monotonic()
+    with _guarded(mark):
+        with _ignored(FROM_KEYS if deaf else ()), _worn(mark):
+            popen = _start(argv, cwd, env, confined)
+        with _handed_on(popen, confined):
+            code = popen.wait()
+        marks.kill(mark, since=(popen.pid, began))
     return code if code >= 0 else 128 - code
+
+
+@contextlib.contextmanager
+def _guarded(mark: int) -> Generator[None]:
+    """End all that wears ``mark`` when something goes wrong, our end included."""
+    keeping = guard.post(mark) if mark else None
+    try:
+        yield
+    except BaseException:
+        if keeping is not None:
+            keeping.strike()
+        raise
+    finally:
+        if keeping is not None:
+            keeping.dismiss()
+
+
+def _worn(mark: int) -> contextlib.AbstractContextManager[None]:
+    return marks.worn(mark) if mark else contextlib.nullcontext()
 
 
 def _start(
