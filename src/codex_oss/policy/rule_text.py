@@ -27,7 +27,7 @@ class Written(msgspec.Struct, forbid_unknown_fields=True):
     pattern: Words
     """The first words of a command; a list in it holds the words that one may be."""
     decision: Decision = "allow"
-    """What happens to a command that begins so."""
+    """What happens to what begins so: ``allow``, ``prompt`` or ``forbidden``."""
     match: Words = []
     """Commands that the rule must match, or the file is refused."""
     not_match: Words = []
