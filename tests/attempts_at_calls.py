@@ -94,12 +94,13 @@ def _i386(_: Path) -> None:
         raise OSError(signal.Signals(-ended).name)
 
 
-_VSOCK = getattr(socket, "AF_VSOCK", 40)
+# By number: other systems, which only import this, have no such names.
+_NETLINK, _VSOCK = 16, 40
 CALLS: dict[str, Attempt] = {
     "ipv4": _socket(socket.AF_INET, socket.SOCK_STREAM),
     "ipv6": _socket(socket.AF_INET6, socket.SOCK_DGRAM),
-    "netlink_route": _socket(socket.AF_NETLINK, socket.SOCK_RAW, 0),
-    "netlink_uevent": _socket(socket.AF_NETLINK, socket.SOCK_RAW, 15),
+    "netlink_route": _socket(_NETLINK, socket.SOCK_RAW, 0),
+    "netlink_uevent": _socket(_NETLINK, socket.SOCK_RAW, 15),
     "vsock": _socket(_VSOCK, socket.SOCK_STREAM),
     "unix": _socket(socket.AF_UNIX, socket.SOCK_STREAM),
     "unix_datagram": _socket(socket.AF_UNIX, socket.SOCK_DGRAM),

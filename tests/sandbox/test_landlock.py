@@ -111,7 +111,7 @@ def test_in_read_only_nothing_is_written_to(ground: Path, uid: int) -> None:
 def test_each_abi_keeps_its_promises(abi: int, tmp_path: Path) -> None:
     ground = restricted.lay(tmp_path)
     permissions = Permissions(
-        mode="workspace-write", writable_roots=(str(ground / "ws"),)
+        mode="workspace-write", writable_roots=(os.path.realpath(ground / "ws"),)
     )
     expected = dict.fromkeys(OUTSIDE, "EACCES") | {"move_in_root": "ok"}
     expected |= {"signal_outside": "EPERM" if abi >= 6 else "ok", "capabilities": "ok"}
@@ -224,6 +224,36 @@ def test_around_what_is_denied_each_neighbour_is_readable(tmp_path: Path) -> Non
     assert {rule.rights for rule in rules if rule.path.startswith(here)} == {read}
     parts = {str(parent) for parent in (tmp_path, *tmp_path.resolve().parents)}
     assert not parts & {rule.path for rule in rules[1:]}
+
+
+@needs_landlock
+def test_an_older_link_of_a_denied_file_does_not_open_it(tmp_path: Path) -> None:
+    ground = restricted.lay(tmp_path)
+    (ground / "secret/other").hardlink_to(ground / "secret/key")
+    permissions = Permissions(deny_read=(str(ground / "secret/key"),))
+    restricted.expect(
+        ask(ground, -1, permissions),
+        dict.fromkeys(("read_secret", "read_secret_by_link"), "EACCES"),
+    )
+
+
+def test_a_root_that_leads_elsewhere_by_now_is_left_out(tmp_path: Path) -> None:
+    here = Path(os.path.realpath(tmp_path))
+    for name in ("ws", "outside/deep"):
+        (here / name).mkdir(parents=True)
+    (here / "ws/build").symlink_to("../outside")
+    roots = ("ws", "ws/build", "ws/build/deep", "ws/missing")
+    permissions = Permissions(
+        mode="workspace-write",
+        writable_roots=tuple(f"{here}/{name}" for name in roots),
+        scratch=("/proc", "/sys/fs", "/dev", "/dev/pts"),
+    )
+    writable = [
+        rule.path
+        for rule in landlock.rules(permissions, 7)
+        if rule.rights & landlock.REFER
+    ]
+    assert writable == sorted(["/dev/shm", f"{here}/ws"])
 
 
 def test_of_dev_only_what_every_program_needs_is_open() -> None:

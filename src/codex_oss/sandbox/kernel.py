@@ -20,6 +20,9 @@ _AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION_3 = 0x20080522
 _MOST_CAPABILITIES = 64
 
+# linux/openat2.h; the number is the same everywhere.
+_OPENAT2, _AT_FDCWD, _RESOLVE_NO_SYMLINKS = 437, -100, 0x04
+
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 
 
@@ -50,6 +53,16 @@ def prctl(option: int, *arguments: int) -> int:
     libc, ctypes = _libc()
     words = (option, *arguments, 0, 0, 0, 0)[:5]
     return _checked(libc.prctl(*map(ctypes.c_ulong, words)), ctypes)
+
+
+def open_path(path: str) -> int:
+    """Return a descriptor that stands for what ``path`` names, and is no way to it.
+
+    Links lead nowhere, not even on the way. Raises ``OSError``.
+    """
+    flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+    how = struct.pack("@3Q", flags, 0, _RESOLVE_NO_SYMLINKS)
+    return call(_OPENAT2, _AT_FDCWD, os.fsencode(path), how, len(how))
 
 
 def call_with_array(number: int, *head: int, array: bytes, count: int) -> int:

@@ -18,7 +18,7 @@ import os
 import stat
 import struct
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -53,6 +53,7 @@ _SCOPE_ABI, _ABSTRACT_SOCKETS_AND_SIGNALS = 6, 0b11
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION, _PATH_BENEATH = 1, 1
+_NO_SUCH_CALL = (errno.ENOSYS, errno.EPERM, errno.EINVAL)
 
 _READ = EXECUTE | READ_FILE | READ_DIR
 _USE = READ_FILE | WRITE_FILE | READ_DIR | TRUNCATE | IOCTL_DEV
@@ -63,6 +64,7 @@ _DEVICES = (
     *("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"),
     *("/dev/tty", "/dev/ptmx", "/dev/pts"),
 )
+_KERNELS_OWN = ("/dev", "/proc", "/sys")
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108  a root like another: Python's multiprocessing
 
 
@@ -140,7 +142,7 @@ def weak(version: int, *, network: bool = False) -> str:
 
 def rules(permissions: Permissions, version: int) -> Iterator[Rule]:
     """Yield who may do what: what is readable, the devices, the writable roots."""
-    denied = _real(permissions.deny_read)
+    denied = _denied(permissions)
     yield from _readable(denied)
     for device in _DEVICES:
         if not any(_within(device, path) for path in denied):
@@ -158,7 +160,7 @@ def _check(permissions: Permissions, program: bytes) -> None:
     """Refuse what Landlock cannot do, rather than to do less of it."""
     if permissions.mode == "danger-full-access" or not program:
         raise SandboxError("cannot confine a command without mode and filter")
-    denied = _real(permissions.deny_read)
+    denied = _denied(permissions)
     for root in _roots(permissions):
         if root == "/":
             raise SandboxError(
@@ -176,15 +178,29 @@ def _check(permissions: Permissions, program: bytes) -> None:
 
 
 def _roots(permissions: Permissions) -> list[str]:
-    """Return the folders that may be written to; one that is missing is left out."""
+    """Return the folders that may be written to.
+
+    They were real when they were allowed. One that leads elsewhere by now is left out:
+    a command may have put a link there.
+    """
     if permissions.mode != "workspace-write":
         return []
-    listed = (*permissions.writable_roots, *permissions.scratch, _SHARED_MEMORY)
-    return sorted(root for root in _real(listed) if os.path.isdir(root))
+    listed = {*permissions.writable_roots, *permissions.scratch, _SHARED_MEMORY}
+    return sorted(
+        root
+        for root in listed
+        if os.path.isdir(root)
+        and os.path.realpath(root) == root
+        and (
+            not any(_within(root, place) for place in _KERNELS_OWN)
+            or _within(root, _SHARED_MEMORY)
+        )
+    )
 
 
-def _real(paths: Iterable[str]) -> set[str]:
-    return {os.path.realpath(path) for path in paths}
+def _denied(permissions: Permissions) -> set[str]:
+    named = permissions.deny_read
+    return {*named, *(os.path.realpath(path) for path in named)}
 
 
 def _within(path: str, root: str) -> bool:
@@ -227,16 +243,25 @@ def _parents(path: str) -> Iterator[str]:
 
 
 def _confine(permissions: Permissions, version: int) -> None:
+    denied = {told for path in _denied(permissions) if (told := _identity(path))}
     ruleset = _ruleset(version, network=permissions.network)
     try:
         for rule in rules(permissions, version):
-            _allow(ruleset, rule, version)
+            _allow(ruleset, rule, version, denied)
         kernel.hide_memory()
         kernel.drop_capabilities()
         kernel.no_new_privileges()
         kernel.call(_RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        told = os.lstat(path)
+    except OSError:
+        return None
+    return told.st_dev, told.st_ino
 
 
 def _ruleset(version: int, *, network: bool) -> int:
@@ -250,19 +275,41 @@ def _ruleset(version: int, *, network: bool) -> int:
     return kernel.call(_CREATE_RULESET, attributes, len(attributes), 0)
 
 
-def _allow(ruleset: int, rule: Rule, version: int) -> None:
-    """Add a rule for what the path names now; a symbolic link gets none."""
-    flags = os.O_PATH | os.O_CLOEXEC | (0 if rule.path in _DEVICES else os.O_NOFOLLOW)
+def _allow(
+    ruleset: int, rule: Rule, version: int, denied: set[tuple[int, int]]
+) -> None:
+    """Add a rule for what the path names now.
+
+    None for a link, nor for a file that is denied under its other name: rights belong
+    to the file, not to the name.
+    """
     try:
-        fd = os.open(rule.path, flags)
-    except OSError:  # gone, closed to us, or a dead mount: no right to it, then
-        return
+        fd = _open(rule.path)
+    except OSError as error:
+        if error.errno in _NO_SUCH_CALL:
+            raise
+        return  # gone, a link or closed to us: no right to it, then
     try:
-        mode = os.fstat(fd).st_mode
-        rights = rule.rights & handled(version)
-        rights &= -1 if stat.S_ISDIR(mode) else _OF_A_FILE
-        if not stat.S_ISLNK(mode) and rights:
+        rights = rule.rights & handled(version) & _possible(fd, denied)
+        if rights:
             beneath = struct.pack("<Qi", rights, fd)
             kernel.call(_ADD_RULE, ruleset, _PATH_BENEATH, beneath, 0)
     finally:
         os.close(fd)
+
+
+def _possible(fd: int, denied: set[tuple[int, int]]) -> int:
+    """Return the rights that what ``fd`` stands for may be given at most."""
+    try:
+        told = os.fstat(fd)
+    except OSError:  # a dead mount
+        return 0
+    if stat.S_ISLNK(told.st_mode) or (told.st_dev, told.st_ino) in denied:
+        return 0
+    return -1 if stat.S_ISDIR(told.st_mode) else _OF_A_FILE
+
+
+def _open(path: str) -> int:
+    if path in _DEVICES:  # /dev/ptmx is a link in some containers; /dev is the host's
+        return os.open(path, os.O_PATH | os.O_CLOEXEC)
+    return kernel.open_path(path)

@@ -67,7 +67,7 @@ class _Rules:
 
 
 def _add_folders(rules: _Rules, permissions: Permissions, kept: set[str]) -> None:
-    denied = sorted(_reals(permissions.deny_read))
+    denied = sorted({*permissions.deny_read, *_reals(permissions.deny_read)})
     writable = permissions.mode == "workspace-write"
     roots = _folders(permissions.writable_roots if writable else ())
     places = sorted({*roots, *_folders(permissions.scratch if writable else ())})
@@ -89,7 +89,11 @@ def _add_folders(rules: _Rules, permissions: Permissions, kept: set[str]) -> Non
 
 
 def _folders(paths: Iterable[str]) -> list[str]:
-    folders = sorted(path for path in _reals(paths) if os.path.isdir(path))
+    """Return the folders among roots, which were real when they were allowed.
+
+    One that leads elsewhere by now is left out: a command may have put a link there.
+    """
+    folders = sorted({p for p in paths if os.path.isdir(p) and _real(p) == p})
     if "/" in folders:
         raise SandboxError(
             "cannot confine a command whose writable root is /. Nothing was run.",
