@@ -72,6 +72,10 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     said_by: str
     expected: Server | None = None
+    named: bool = False
+    """A person named it; else it is a server's usual port."""
+    key: str = ""
+    """What its provider sends as a bearer token."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):

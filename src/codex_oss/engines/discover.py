@@ -1,0 +1,153 @@
+"""Looks for servers of models: where the configuration says, and at their usual ports.
+
+All places are asked at the same time. A place where nothing listens, or that swallows
+what is sent to it, costs ``WITHIN_S`` at most.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from codex_oss.config.builtin import LLAMA_SERVER, LOCAL, OSS
+from codex_oss.config.load import Loaded
+from codex_oss.config.provider import Provider
+from codex_oss.engines.base import Found, Place, Server
+from codex_oss.engines.recognise import Asking, recognise
+from codex_oss.errors import ModelError
+from codex_oss.net import Client
+from codex_oss.net import url as urls
+
+WITHIN_S = 0.15
+"""For everything, where nothing answers."""
+PATIENCE_S = 1.0
+"""More, for a server that took the connection and is slow to answer, when no other has
+answered: it may be at work, and the alternative is to do without it."""
+ASK_S = 3.0
+"""For one place that the person has named."""
+MAX_PORT = 65_535
+
+_SERVERS: dict[str, Server] = {
+    "ollama": "ollama",
+    "lmstudio": "lmstudio",
+    "llamacpp": "llamacpp",
+    "vllm": "vllm",
+    "sglang": "sglang",
+}
+_LM_STUDIO = Path(".lmstudio", ".internal", "http-server-config.json")
+
+
+# --- where ---------------------------------------------------------------------------
+
+
+def places(env: Mapping[str, str], loaded: Loaded) -> list[Place]:
+    """Return where to look, in the order in which servers are taken.
+
+    First what stands for "the local server" (``CODEX_OSS_BASE_URL``,
+    ``CODEX_OSS_PORT``, provider ``oss``), then each local provider's own place. A
+    place that is named twice keeps its first name.
+    """
+    found = [
+        place for name in LOCAL if (place := place_of(name, env, loaded)) is not None
+    ]
+    unique: dict[tuple[str, str, int], Place] = {}
+    for place in found:
+        unique.setdefault(_at(place.url), place)
+    return list(unique.values())
+
+
+def place_of(name: str, env: Mapping[str, str], loaded: Loaded) -> Place | None:
+    """Return where a local provider's server is to be looked for; None: nowhere."""
+    provider = loaded.config.model_providers[name]
+    origin = loaded.origins.get(f"model_providers.{name}.base_url")
+    url = provider.base_url or (LLAMA_SERVER if name == "llamacpp" else "")
+    port = _lm_studio_port(env) if name == "lmstudio" and origin is None else None
+    if port is not None:
+        url = f"http://localhost:{port}"
+    if not url:
+        return None
+    root = root_of(url)
+    said_by = origin or f"port {urls.parse(root).port}"
+    several = name == OSS or said_by.startswith("CODEX_OSS_")
+    return Place(
+        url=root,
+        said_by=said_by,
+        expected=None if several else _SERVERS.get(name),
+        named=origin is not None,
+        key=_key(provider, env),
+    )
+
+
+def root_of(base_url: str) -> str:
+    """Return a base URL without ``/v1``."""
+    return base_url.strip().rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def _at(url: str) -> tuple[str, str, int]:
+    parts = urls.parse(url)
+    host = "localhost" if urls.is_loopback(parts.host) else parts.host
+    return host, parts.target, parts.port
+
+
+def _key(provider: Provider, env: Mapping[str, str]) -> str:
+    named = env.get(provider.env_key, "").strip() if provider.env_key else ""
+    return named or provider.experimental_bearer_token or ""
+
+
+class _LmStudioFile(msgspec.Struct, frozen=True):
+    port: int | None = None
+
+
+def _lm_studio_port(env: Mapping[str, str]) -> int | None:
+    """Return the port that LM Studio's server was last given by the user."""
+    try:
+        data = Path(env.get("HOME", ""), _LM_STUDIO).read_bytes()
+        port = msgspec.json.decode(data, type=_LmStudioFile).port
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return port if port and 0 < port <= MAX_PORT else None
+
+
+# --- what is there -------------------------------------------------------------------
+
+
+async def discover(
+    places: Sequence[Place], client: Client, *, within_s: float = WITHIN_S
+) -> list[Found]:
+    """Return the servers that answer, in the order of their places.
+
+    Takes ``within_s`` at most where none takes a connection; where one does and does
+    not answer, ``PATIENCE_S`` more, unless another has answered. Raises
+    ``errors.ConfigError`` for a URL that is none.
+    """
+    if not places:
+        return []
+    asked = [
+        asyncio.ensure_future(
+            identify(client, place, timeout_s=within_s + PATIENCE_S, connect_s=within_s)
+        )
+        for place in places
+    ]
+    try:
+        _, late = await asyncio.wait(asked, timeout=within_s)
+        while late and not any(task.result() for task in asked if task.done()):
+            _, late = await asyncio.wait(late, return_when=asyncio.FIRST_COMPLETED)
+        ready = [task.result() for task in asked if task.done()]
+    finally:
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+    return [found for found in ready if found is not None]
+
+
+async def identify(
+    client: Client, place: Place, *, timeout_s: float, connect_s: float | None = None
+) -> Found | None:
+    """Return the server at a place; None where none answers within ``timeout_s``."""
+    asking = Asking(client, place, timeout_s if connect_s is None else connect_s)
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await recognise(asking)
+    except (ModelError, TimeoutError):
+        return None
