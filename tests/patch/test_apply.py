@@ -7,8 +7,9 @@ import pytest
 
 from codex_oss.errors import PatchError
 from codex_oss.patch import apply
-from codex_oss.patch.apply import Change, plan, summary, write
+from codex_oss.patch.apply import Change, plan, summary
 from codex_oss.patch.parse import parse
+from codex_oss.patch.write import write
 from patch.scenario_folders import tree
 
 
@@ -246,7 +247,8 @@ def test_a_file_that_vanished_meanwhile_fails_the_whole_patch(tmp_path: Path) ->
     message = fails(planned)
 
     assert message == (
-        f"Failed to delete file {tmp_path}/gone: No such file or directory"
+        f"Failed to write file {tmp_path}/gone: it has changed since the patch was "
+        "read. Read it again."
     )
     assert tree(tmp_path) == {"a": b"a\n"}
 
@@ -286,7 +288,7 @@ def test_a_read_only_file_stays_as_it_is(tmp_path: Path) -> None:
 def test_where_files_cannot_have_two_names_the_old_one_is_renamed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
@@ -312,20 +314,77 @@ def test_what_cannot_be_undone_is_said(
     planned = changes(
         tmp_path, *("*** Update File: a", "-a", "+A", "*** Update File: z", "-z", "+Z")
     )
-    (tmp_path / "z").unlink()
-    (tmp_path / "z").mkdir()
-    replace = Path.replace
+    rename, renamed = os.rename, list[str]()
 
-    def once(self: Path, target: Path) -> Path:
-        if target.read_text() == "A\n":
+    def once(source: str, target: str, **folders: int) -> None:
+        renamed.append(target)
+        if renamed != ["a"]:
             raise OSError(5, "Input/output error")
-        return replace(self, target)
+        rename(source, target, **folders)
 
-    monkeypatch.setattr(Path, "replace", once)
+    monkeypatch.setattr(os, "rename", once)
 
     assert fails(planned) == (
-        f"Failed to write file {tmp_path}/z: Is a directory. "
-        f"Could not be undone: {tmp_path}/a"
+        f"Failed to write file {tmp_path}/z: Input/output error. "
+        f"Could not be undone: {tmp_path}/z, {tmp_path}/a"
     )
     kept = [text for text in tree(tmp_path).values() if text == b"a\n"]
     assert kept == [b"a\n"]
+
+
+# --- what happens between reading and writing -----------------------------------------
+
+
+def test_a_folder_that_became_a_link_is_not_followed(tmp_path: Path) -> None:
+    put(tmp_path, a="a\n")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    planned = changes(
+        tmp_path, *("*** Update File: a", "-a", "+A", "*** Add File: sub/x", "+x")
+    )
+    (tmp_path / "sub").rename(tmp_path / "old")
+    (tmp_path / "sub").symlink_to("elsewhere")
+
+    assert fails(planned) == (
+        f"Failed to write file {tmp_path}/sub/x: {tmp_path}/sub has become a link"
+    )
+    assert tree(tmp_path) == {"a": b"a\n"}
+
+
+@pytest.mark.parametrize("now", ["b\n", None])
+def test_a_file_that_changed_meanwhile_is_left_alone(
+    tmp_path: Path, now: str | None
+) -> None:
+    put(tmp_path, a="a\n")
+    planned = changes(tmp_path, "*** Update File: a", "-a", "+A")
+    (tmp_path / "a").unlink()
+    if now is not None:
+        put(tmp_path, a=now)
+
+    assert fails(planned) == (
+        f"Failed to write file {tmp_path}/a: it has changed since the patch was read. "
+        "Read it again."
+    )
+    assert tree(tmp_path) == ({} if now is None else {"a": now.encode()})
+
+
+def test_a_file_that_appeared_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    planned = changes(tmp_path, "*** Add File: new", "+x")
+    put(tmp_path, new="mine\n")
+
+    assert fails(planned).endswith(
+        "it has changed since the patch was read. Read it again."
+    )
+    assert tree(tmp_path) == {"new": b"mine\n"}
+
+
+def test_a_file_that_became_a_link_is_not_followed(tmp_path: Path) -> None:
+    put(tmp_path, a="a\n", other="a\n")
+    planned = changes(tmp_path, "*** Update File: a", "-a", "+A")
+    (tmp_path / "a").unlink()
+    (tmp_path / "a").symlink_to("other")
+
+    assert fails(planned).endswith(
+        "it has changed since the patch was read. Read it again."
+    )
+    assert (tmp_path / "other").read_text() == "a\n"

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from codex_oss.errors import PatchError
-from codex_oss.patch.apply import plan, write
+from codex_oss.patch.apply import plan
 from codex_oss.patch.parse import parse
+from codex_oss.patch.write import write
 from patch.scenario_folders import SCENARIOS, Scenario, tree
 
 

@@ -12,8 +12,9 @@ from codex_oss import events, policy
 from codex_oss.errors import PatchError, ToolError
 from codex_oss.items import Call, FunctionCall
 from codex_oss.patch import heredoc
-from codex_oss.patch.apply import Change, plan, summary, write
+from codex_oss.patch.apply import Change, plan, summary
 from codex_oss.patch.parse import parse
+from codex_oss.patch.write import write
 from codex_oss.ports import Output, Scope
 from codex_oss.tools.permit import BY_USER, Permit
 from codex_oss.wire.responses import CustomTool, FunctionTool
