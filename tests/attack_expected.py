@@ -39,6 +39,8 @@ write from a program in memory                       .   .   .      .   .   .
 rename the workspace                                 .   .   .      .   .   .
 create at the root                                   .   .   .      .   .   .
 create in the home                                   .   .   .      .   .   .
+write into a named pipe of the host                  P   P   P      .   .   .
+write to another terminal                            .   .   .      P   P   P
 chmod outside                                        .   .   .      .   P   P
 chmod outside by descriptor                          .   .   .      .   P   P
 chmod outside by the newer call                      .   .   .      .   P   P
@@ -99,7 +101,7 @@ read denied through dots                             .   .   .      .   .   .
 read denied through a symlink                        .   .   .      .   .   .
 read denied through a descriptor                     .   .   .      .   .   .
 read denied through a handle                         .   .   .      .   .   .
-read denied through an older hard link               P   P   P      P   P   P
+read denied through an older hard link               P   P   P      .   P   P
 hardlink denied and read                             .   .   .      .   .   .
 rename denied and read                               .   .   .      .   P   P
 read denied in the workspace                         .   .   .      .   P   P
@@ -108,6 +110,9 @@ open up the denied directory                         .   .   .      .   .   .
 unmount the denial                                   .   .   .      .   .   .
 unmount the denial in a user namespace               .   .   .      .   .   .
 bind the folder around the denial                    .   .   .      .   .   .
+clone the folder around the denial                   .   .   .      .   .   .
+lay the folder around the denial under another       .   .   .      .   .   .
+read what is typed into another terminal             .   .   .      P   P   P
 read the environment of the starting program         .   .   .      .   .   .
 read the environment of the first process            .   .   .      .   .   .
 read the hosts shared memory                         .   .   .      .   P   P
@@ -156,6 +161,7 @@ pin the victim                                       .   .   .      u   u   u
 signal a thread of the starting program              .   .   .      .   .   .
 read through a thread of the starting program        .   .   .      .   .   .
 have the sandboxs first process do more              .   .   .      .   .   .
+join the first processs users                        .   .   .      .   .   .
 have capabilities                                    .   .   .      .   .   .
 become root by a setuid program                      .   .   .      .   .   .
 gain privileges by exec                              .   .   .      .   .   .

@@ -70,8 +70,12 @@ def prepared(uid: int) -> Generator[Host]:
             stack.enter_context(each)
         if uid != os.getuid():
             _give(base, Path(f"/dev/shm/{word}"), uid)
+        terminal = _terminal(stack, uid)
+        pipe = _pipe(stack, base / "sockets/pipe", uid)
         victim = stack.enter_context(_victim(word, uid, env))
-        ground = _ground(base, word, key, sockets, victim)
+        ground = _ground(base, word, key, sockets, victim)._replace(
+            terminal=terminal, pipe=pipe
+        )
         (base / "ground.json").write_text(json.dumps(ground._asdict()))
         (base / "ground.json").chmod(0o644)
         heard: set[str] = set()
@@ -153,6 +157,8 @@ def _ground(
         shm_key=key,
         queue=word,
         sockets=str(base / "sockets"),
+        pipe="",
+        terminal="",
         abstract=word,
         tcp=sockets["tcp"].getsockname()[1],
         tcp6=sockets["tcp6"].getsockname()[1] if "tcp6" in sockets else 0,
@@ -177,6 +183,24 @@ def _host_memory(stack: contextlib.ExitStack, word: str) -> int:
         os.close(queue)
         stack.callback(raw, unlink, name)
     return key
+
+
+def _terminal(stack: contextlib.ExitStack, uid: int) -> str:
+    """Open a terminal as an emulator would; return its name."""
+    ours, theirs = os.openpty()
+    stack.callback(os.close, ours)
+    stack.callback(os.close, theirs)
+    name = os.ttyname(theirs)
+    os.chown(name, uid, -1)
+    return name
+
+
+def _pipe(stack: contextlib.ExitStack, path: Path, uid: int) -> str:
+    """Read a named pipe as a program would that takes orders there."""
+    os.mkfifo(path)
+    os.chown(path, uid, uid)
+    stack.callback(os.close, os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+    return str(path)
 
 
 def _listeners(base: Path, word: str) -> dict[str, socket.socket]:

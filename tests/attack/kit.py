@@ -51,6 +51,10 @@ class Ground(NamedTuple):
     """A POSIX message queue of the host."""
     sockets: str
     """A folder with the host's listeners ``stream``, ``seqpacket`` and ``datagram``."""
+    pipe: str
+    """A named pipe outside that a program of the host reads."""
+    terminal: str
+    """The user's other terminal."""
     abstract: str
     """The name of the host's abstract listeners; the datagram one ends in ``-d``."""
     tcp: int

@@ -143,6 +143,11 @@ def have_the_sandboxs_first_process_do_more(_: Ground) -> str:
     return gained
 
 
+def join_the_first_processs_users(_: Ground) -> None:
+    fd = os.open("/proc/1/ns/user", os.O_RDONLY)
+    call("setns", fd, 0x10000000)  # CLONE_NEWUSER
+
+
 def have_capabilities(_: Ground) -> str:
     own = _status("self")
     held = {k: v for k, v in own.items() if k.startswith("Cap") and int(v, 16)}

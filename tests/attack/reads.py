@@ -131,6 +131,24 @@ def bind_the_folder_around_the_denial(g: Ground) -> str:
     return read(f"{g.scratch}/alias/{Path(g.denied).name}/key")
 
 
+def clone_the_folder_around_the_denial(g: Ground) -> str:
+    new_user_namespace()
+    path = ctypes.c_char_p(g.base.encode())
+    folder = call("open_tree", AT_FDCWD, path, 1)  # OPEN_TREE_CLONE
+    return read(f"/proc/self/fd/{folder}/{Path(g.denied).name}/key")
+
+
+def lay_the_folder_around_the_denial_under_another(g: Ground) -> str:
+    new_user_namespace()
+    layers = f"lowerdir={g.base}:/usr,userxattr"
+    mount("overlay", f"{g.scratch}/alias", "overlay", 0, layers)
+    return read(f"{g.scratch}/alias/{Path(g.denied).name}/key")
+
+
+def read_what_is_typed_into_another_terminal(g: Ground) -> None:
+    os.close(os.open(g.terminal, os.O_RDONLY | os.O_NOCTTY))
+
+
 def read_the_environment_of_the_starting_program(g: Ground) -> str:
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:

@@ -165,6 +165,15 @@ def create_in_the_home(g: Ground) -> None:
     create(f"{os.path.expanduser('~')}/attacked-{os.getpid()}")
 
 
+def write_into_a_named_pipe_of_the_host(g: Ground) -> None:
+    # A disk that is mounted read-only lets pipes be written to.
+    put(g.pipe, flags=os.O_NONBLOCK)
+
+
+def write_to_another_terminal(g: Ground) -> None:
+    put(g.terminal, flags=os.O_NOCTTY)
+
+
 # --- metadata -----------------------------------------------------------------------
 
 
