@@ -35,14 +35,14 @@ main() {
     while read -r line; do group=$line; done
     strays=
     [ -n "$mark" ] || [ -z "$group" ] || strays=$(below "$group")
-    [ -z "$group" ] || kill -s KILL -- "-$group"
-    [ -z "$strays" ] || kill -s KILL $strays
+    [ -z "$group" ] || kill -KILL "-$group"
+    [ -z "$strays" ] || kill -KILL $strays
     rounds=0
     # What is killed may just have forked: look again until nobody is found.
     while [ -n "$mark" ] && [ "$rounds" -lt 50 ]; do
         strays=$(wearers)
         [ -n "$strays" ] || break
-        kill -s KILL $strays
+        kill -KILL $strays
         rounds=$((rounds + 1))
     done
 }
