@@ -129,7 +129,8 @@ def weak(version: int, *, network: bool = False) -> str:
         "nor are codex-oss's own folders, if one of them lies in a writable one",
         "in workspace-write, modes, owners and times of files elsewhere can be changed",
         "names and sizes of files below deny_read can be seen, their contents not",
-        "terminals, shared memory and message queues of the same user are shared",
+        "your other terminals can be written to, and what is typed there read",
+        "shared memory and message queues are shared with your other programs",
         "other processes and their command lines are visible",
     ]
     if version < _SCOPE_ABI:
