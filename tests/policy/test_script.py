@@ -236,6 +236,13 @@ def test_a_script_that_does_not_parse_is_broken_and_still_looked_at(
     assert expected in commands(script)
 
 
+def test_behind_an_error_lines_are_read_one_by_one_but_not_those_of_a_text() -> None:
+    script = "case $x in\n  a) ls ( ;\ncat > x <<'E'\nrm -rf y\nE\nrm z && mv a b\n"
+    assert read(script).broken
+    assert commands(script)[-2:] == [["rm", "z"], ["mv", "a", "b"]]
+    assert ["rm", "-rf", "y"] not in commands(script)
+
+
 UNITS = ["a|", "a=(", "${a", "a[", "((", "a;", "a&&", '"$("', ">a ", "<<E\n", "sudo "]
 
 

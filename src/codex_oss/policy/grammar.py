@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser, Point
 
@@ -17,6 +18,8 @@ MAX_READS = 20_000
 MAX_STEPS = 3000
 MAX_PIPES = 2000
 """Commands in one pipeline; of more, one that does not end takes a gigabyte."""
+MAX_LINES, MAX_LINE_BYTES = 3000, 2000
+"""What is looked at line by line, of a script that does not parse."""
 MAX_BOMB_NODES = 200
 """How much of a function is searched for calls of itself."""
 
@@ -26,27 +29,33 @@ MAX_BOMB_NODES = 200
 _ASCII = bytes(range(128)) + b"_" * 128
 
 
-def parsed(source: bytes) -> Node | None:
+class Budget(msgspec.Struct):
+    """What is left of the time to parse one script."""
+
+    reads: int = MAX_READS
+    steps: int = MAX_STEPS
+
+
+def parsed(source: bytes, budget: Budget) -> Node | None:
     """Return the root of the tree of a script; None if it takes too much to parse."""
     if _has_endless_pipeline(source):
         return None
-    left = [MAX_READS, MAX_STEPS]
     view = memoryview(source.translate(_ASCII))
 
     def take(at: int, _: Point) -> memoryview:
-        left[0] -= 1
-        return view[at : at + CHUNK_BYTES] if left[0] >= 0 else view[:0]
+        budget.reads -= 1
+        return view[at : at + CHUNK_BYTES] if budget.reads >= 0 else view[:0]
 
     def too_long(_at: int, _error: bool) -> bool:  # noqa: FBT001  by position
-        left[1] -= 1
-        return left[1] < 0
+        budget.steps -= 1
+        return budget.steps < 0
 
     parser = Parser(Language(tree_sitter_bash.language()))
     try:
         tree = parser.parse(take, progress_callback=too_long)
     except ValueError:  # stopped by `too_long`
         return None
-    return tree.root_node if left[0] >= 0 else None
+    return tree.root_node if budget.reads >= 0 else None
 
 
 def _has_endless_pipeline(source: bytes) -> bool:
@@ -93,6 +102,7 @@ class Reader:
         self.broken = False
         self._source = source
         self._scopes = 0
+        self._texts: list[tuple[int, int]] = []
         self._additions: dict[int, Additions] = {}
         self._todo: list[tuple[Node, Scope]] = []
 
@@ -174,6 +184,26 @@ class Reader:
             todo += node.children
         return at_once and calls > 1
 
+    def walk_lines(self, budget: Budget) -> None:
+        """Collect the commands of each line on its own.
+
+        Behind what the grammar does not understand, it may take code for text. Lines
+        of here-documents are left out, as far as they are known to end.
+        """
+        at = 0
+        for number, line in enumerate(self._source.splitlines(keepends=True)):
+            start, at = at, at + len(line)
+            known = any(first <= start < last for first, last in self._texts)
+            if number >= MAX_LINES or known or not line.strip():
+                continue
+            part = line.strip()[:MAX_LINE_BYTES]
+            root = parsed(part, budget)
+            if root is None:
+                return
+            reader = Reader(part)
+            reader.walk(root)
+            self.commands += reader.commands
+
     # --- commands ---------------------------------------------------------------------
 
     def _command(self, node: Node, scope: Scope) -> None:
@@ -252,6 +282,10 @@ class Reader:
 
     def _here_document(self, node: Node) -> Iterator[Redirect | Word]:
         bodies = [child for child in node.children if child.type == "heredoc_body"]
+        if any(
+            c.type == "heredoc_end" and c.end_byte > c.start_byte for c in node.children
+        ):
+            self._texts += [(body.start_byte, body.end_byte) for body in bodies]
         texts = [Word(self._text(b), not b.named_child_count) for b in bodies]
         yield Redirect(operator="<<", text=texts[0] if texts else None)
         yield from self._parts(node.children)

@@ -38,9 +38,9 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
 
     Those in groups, loops, functions and substitutions are among them. ``plain``:
     there is nothing but commands of literal words joined by ``&&``, ``||``, ``;``,
-    ``|`` and newlines. ``broken``: it does not parse, and what could be made out of it
-    is here. ``unread``: it is too long or too tangled to be parsed, and nothing of it
-    is here.
+    ``|`` and newlines. ``broken``: it does not parse; the commands of what does parse
+    are here, and those of each line on its own. ``unread``: it is too long or too
+    tangled to be parsed, and nothing of it is here.
     """
 
     text: str
@@ -53,15 +53,18 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
 def read(text: str) -> Script:
     """Return ``text`` taken apart. Never raises; the time it takes is bounded."""
     # The grammar is 20 ms to import, which exec pays at its first command.
-    from codex_oss.policy.grammar import Reader, parsed  # noqa: PLC0415
+    from codex_oss.policy.grammar import Budget, Reader, parsed  # noqa: PLC0415
 
     source = text.encode("utf-8", "replace")
-    root = parsed(source)
+    budget = Budget()
+    root = parsed(source, budget)
     if root is None:
         return Script(text=text, unread=True)
     reader = Reader(source)
     reader.walk(root)
     broken = reader.broken or root.has_error
+    if broken:
+        reader.walk_lines(budget)
     return Script(
         text=text,
         commands=tuple(reader.commands),
