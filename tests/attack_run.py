@@ -94,7 +94,7 @@ def bare(uid: int) -> Report:
             )
         finally:
             os.close(leak)
-        return _report(done.stdout, host)
+        return report(done.stdout, host)
 
 
 def ours(backend: Backend, mode: Mode, uid: int, *, old_proc: bool = False) -> Report:
@@ -120,7 +120,7 @@ def ours(backend: Backend, mode: Mode, uid: int, *, old_proc: bool = False) -> R
         ran = run(spec_file(state, spec), uid, {SECRET: host.ground.victim_word})
         if ran.ended.code:
             raise RuntimeError(f"the attack did not run: {ran}")
-        return _report(ran.output, host)
+        return report(ran.output, host)
 
 
 def by_command(backend: Backend, mode: Mode) -> Report:
@@ -155,7 +155,7 @@ def by_command(backend: Backend, mode: Mode) -> Report:
         )
         if done.returncode:
             raise RuntimeError(f"the attack did not run: {done.stderr}")
-        return _report(done.stdout, host)
+        return report(done.stdout, host)
 
 
 def codex(mode: Mode, uid: int) -> Report:
@@ -184,7 +184,7 @@ def codex(mode: Mode, uid: int) -> Report:
         )
         if done.returncode:
             raise RuntimeError(f"the attack did not run: {done.stderr}")
-        return _report(done.stdout, host)
+        return report(done.stdout, host)
 
 
 @functools.cache
@@ -227,7 +227,7 @@ def _attack(host: Host) -> list[str]:
     return [python_for(host.uid), f"{base}/attack", f"{base}/ground.json"]
 
 
-def _report(told: str, host: Host) -> Report:
+def report(told: str, host: Host) -> Report:
     outcomes = [Outcome(*json.loads(line)) for line in told.splitlines()]
     return Report({each.name: each for each in outcomes}, tuple(host.harm()))
 
