@@ -104,3 +104,14 @@ def test_help_loads_neither_an_event_loop_nor_a_codec(command: tuple[str, ...]) 
 
     assert "usage" in printed.lower()
     assert imported & NEVER == set()
+
+
+# The first command pays 20 ms for them; examples in rules pay for `shlex`.
+NOT_FOR_A_START = {"shlex", "tree_sitter", "tree_sitter_bash"}
+
+
+def test_a_session_starts_without_the_grammar_of_scripts() -> None:
+    _, imported = imports_of(
+        "-c", "import codex_oss.wiring.session, codex_oss.config.rules"
+    )
+    assert imported & NOT_FOR_A_START == set()

@@ -4,17 +4,15 @@ Files of the Codex CLI 0.169 are Starlark. Here, lists and strings are read and 
 is run; what other functions say is left out, and said so.
 """
 
+import ast
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from codex_oss.errors import ConfigError
 from codex_oss.policy.rules import Decision, PrefixRule
-
-if TYPE_CHECKING:
-    import ast
 
 Words = list[str | list[str]]
 _EXAMPLE = 'prefix_rule(pattern=["git", "status"], decision="allow")'
@@ -36,7 +34,7 @@ class Written(msgspec.Struct, forbid_unknown_fields=True):
     """Why: shown to people who are asked, told to the model if it is forbidden."""
 
 
-PARAMETERS = tuple(field.name for field in msgspec.structs.fields(Written))
+PARAMETERS = Written.__struct_fields__
 
 
 def line(prefix: Sequence[str]) -> str:
@@ -50,8 +48,6 @@ def parse(text: str, origin: str) -> tuple[list[PrefixRule], list[str]]:
 
     Raises ``ConfigError`` that names ``origin`` and the line.
     """
-    import ast  # noqa: PLC0415  2 ms that a run without rules does not pay
-
     rules: list[PrefixRule] = []
     left_out: list[str] = []
     for node in _parsed(text, origin).body:
@@ -69,9 +65,7 @@ def parse(text: str, origin: str) -> tuple[list[PrefixRule], list[str]]:
     return rules, left_out
 
 
-def _parsed(text: str, origin: str) -> "ast.Module":
-    import ast  # noqa: PLC0415  as in `parse`
-
+def _parsed(text: str, origin: str) -> ast.Module:
     try:
         with warnings.catch_warnings():
             # Python warns of escapes such as "\d" as if they were in its own code.
@@ -84,9 +78,7 @@ def _parsed(text: str, origin: str) -> "ast.Module":
         raise ConfigError(f"{origin}: cannot be read: {error}", hint=_HINT) from error
 
 
-def _refuse_hidden_rules(node: "ast.stmt", where: str) -> None:
-    import ast  # noqa: PLC0415  as in `parse`
-
+def _refuse_hidden_rules(node: ast.stmt, where: str) -> None:
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name) and inner.id == "prefix_rule":
             raise ConfigError(
@@ -95,7 +87,7 @@ def _refuse_hidden_rules(node: "ast.stmt", where: str) -> None:
             )
 
 
-def _rule(call: "ast.Call", where: str) -> PrefixRule:
+def _rule(call: ast.Call, where: str) -> PrefixRule:
     values = _values(call, where)
     try:
         written = msgspec.convert(values, Written)
@@ -113,10 +105,8 @@ def _rule(call: "ast.Call", where: str) -> PrefixRule:
     return rule
 
 
-def _values(call: "ast.Call", where: str) -> dict[str, Any]:
+def _values(call: ast.Call, where: str) -> dict[str, Any]:
     """Return the arguments of a call by their names."""
-    import ast  # noqa: PLC0415  as in `parse`
-
     if len(call.args) > len(PARAMETERS):
         raise ConfigError(f"{where}: too many arguments", hint=_HINT)
     given = [
