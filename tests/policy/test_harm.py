@@ -1,6 +1,11 @@
 """The guard: which scripts destroy what cannot be had back, and what is said."""
 
+import shlex
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from codex_oss.policy.harm import FORCED_REMOVAL, Ground, Harm, harm
 from codex_oss.policy.losses import LOSSES
@@ -500,6 +505,64 @@ INNOCENT_OVER_LINES = [
 )
 def test_nothing_else_is_taken_for_harm(script: str) -> None:
     assert asked(script) is None
+
+
+WRAPPERS: list[Callable[[str], str]] = [
+    lambda script: f"sudo -n {script}",
+    lambda script: f"env A=1 {script}",
+    lambda script: f"timeout 5 nohup {script}",
+    lambda script: f"ls | xargs -n 1 {script}",
+    lambda script: f"find . -exec {script} {{}} +",
+]
+SCRIPT_WRAPPERS: list[Callable[[str], str]] = [
+    lambda script: f"cd x && ({script})",
+    lambda script: f"if true; then\n{script}\nfi",
+    lambda script: f"for f in a b; do {script}; done > log",
+    lambda script: f"echo $({script})",
+    lambda script: f"f() {{ {script}; }}; f",
+    lambda script: f"bash -c {shlex.quote(script)}",
+    lambda script: f"eval {shlex.quote(script)}",
+    lambda script: f"ssh host {shlex.quote(script)}",
+    lambda script: f"bash <<'END OF IT'\n{script}\nEND OF IT",
+    lambda script: f"echo 'it is' # it's\n{script}",
+    lambda script: f"{script} 2>/dev/null || true",
+    lambda script: f"true & {script} &",
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(["rm -rf x", "rm -f 'a b'", "/bin/rm --force $x", "rm -r -f -- x"]),
+    st.lists(st.sampled_from(WRAPPERS), max_size=3),
+    st.lists(st.sampled_from(SCRIPT_WRAPPERS), max_size=3),
+)
+def test_removal_by_force_is_seen_however_it_is_wrapped(
+    script: str,
+    around_command: list[Callable[[str], str]],
+    around_script: list[Callable[[str], str]],
+) -> None:
+    for wrap in (*around_command, *around_script):
+        # One level of here-documents: the end of the outer one ends both.
+        if "END OF IT" not in script or "END OF IT" not in wrap(""):
+            script = wrap(script)
+    assert asked(script) == FORCE
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["rm -rf x", ";", "|", "\n", "$(rm -f y)", "> /etc/hosts", " "]
+        ),
+        max_size=6,
+    )
+)
+def test_text_is_no_command(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    assert asked(f"echo '{text}'") is None
+    assert asked(f"git commit -m '{text}' && ls") is None
+    assert asked(f"cat > new <<'E'\n{text}\nE\nls") is None
+    assert asked("ls # " + text.replace("\n", "")) is None
 
 
 def test_a_link_out_of_the_workspace_is_followed() -> None:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol, assert_never
 
 from msgspec.structs import replace
@@ -58,7 +57,8 @@ class Permit:
         self._file = rules or NoRules()
         self._rules = self._file.load()
         self._exists = exists
-        self._home = str(Path("~").expanduser())
+        # `Path.expanduser` raises for a user without a home.
+        self._home = os.path.expanduser("~")  # noqa: PTH111
         self._for_session: set[tuple[Action, bool]] = set()
 
     async def decide(
