@@ -132,6 +132,7 @@ def test_keys_that_were_pressed_before_the_question_do_not_answer_it(
 ) -> None:
     async def steps(person: Terminal) -> None:
         keyboard.press("y\n")
+        await keyboard.sees("y\r\n")  # its echo: it has arrived
         answer = asyncio.create_task(person.ask(PLAIN))
         await keyboard.sees("> ")
         keyboard.press("n")
