@@ -35,6 +35,8 @@ main() {
     while read -r line; do group=$line; done
     strays=
     [ -n "$mark" ] || [ -z "$group" ] || strays=$(below "$group")
+    # Some may be gone before their turn comes: of that nobody need hear.
+    exec 2>/dev/null
     [ -z "$group" ] || kill -KILL "-$group"
     [ -z "$strays" ] || kill -KILL $strays
     rounds=0
