@@ -126,9 +126,13 @@ def repo(tmp_path: Path) -> Path:
     return tmp_path / "repo"
 
 
-def read(repo: Path, cwd: Path, max_bytes: int = 1000) -> ProjectDocs:
+def read(
+    repo: Path, cwd: Path, max_bytes: int = 1000, denied: tuple[str, ...] = ()
+) -> ProjectDocs:
     home = repo.parent / "home"
-    return read_project_docs(cwd, home, max_bytes=max_bytes, fallback_names=["X.md"])
+    return read_project_docs(
+        cwd, home, max_bytes=max_bytes, fallback_names=["X.md"], denied=denied
+    )
 
 
 def test_docs_are_read_from_the_root_down_and_the_global_one_stands_first(
@@ -156,6 +160,20 @@ def test_an_override_wins_and_a_fallback_name_comes_last(repo: Path) -> None:
 def test_blank_files_count_as_absent(repo: Path) -> None:
     (repo / "AGENTS.override.md").write_text(" \n")
     assert read(repo, repo) == ProjectDocs("", [])
+
+
+@pytest.mark.parametrize("target", ["../private/key", "/proc/self/environ"])
+def test_a_link_to_what_may_not_be_read_counts_as_absent(
+    repo: Path, target: str
+) -> None:
+    private = repo.parent.resolve() / "private"
+    private.mkdir()
+    (private / "key").write_text("secret")
+    (repo / "AGENTS.override.md").symlink_to(target)
+    (repo / "AGENTS.md").write_text("plain")
+    read_here = read(repo, repo, denied=(str(private),))
+    (repo / "AGENTS.override.md").unlink()
+    assert read_here == read(repo, repo)
 
 
 def test_the_file_over_the_budget_is_cut_and_people_are_told(repo: Path) -> None:

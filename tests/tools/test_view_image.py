@@ -17,11 +17,11 @@ from codex_oss.tools import view_image
 from codex_oss.tools.view_image import ViewImage
 
 
-def view(cwd: Path, path: str) -> Output:
+def view(cwd: Path, path: str, denied: tuple[str, ...] = ()) -> Output:
     scope = Scope(cwd=cwd, emit=lambda _: None, new_item_id=lambda: "item_1")
     arguments = msgspec.json.encode({"path": path}).decode()
     call = FunctionCall(name="view_image", arguments=arguments, call_id="c")
-    return asyncio.run(ViewImage().run(call, scope))
+    return asyncio.run(ViewImage(denied).run(call, scope))
 
 
 def seen(output: Output) -> tuple[str, Image.Image]:
@@ -108,3 +108,18 @@ def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(view_image, "MAX_FILE_BYTES", 10)
     with pytest.raises(ToolError, match="unable to process image: larger than 0 MiB"):
         view(tmp_path, "a.png")
+
+
+@pytest.mark.parametrize("path", ["private/a.png", "repo/link.png", "repo/way/a.png"])
+def test_a_picture_that_commands_may_not_read_is_not_shown(
+    tmp_path: Path, path: str
+) -> None:
+    root = tmp_path.resolve()
+    for name in ("private", "repo"):
+        (root / name).mkdir()
+    Image.new("RGB", (3, 3), "red").save(root / "private/a.png")
+    (root / "repo/link.png").symlink_to("../private/a.png")
+    (root / "repo/way").symlink_to("../private")
+    with pytest.raises(ToolError, match="may not be read: `sandbox_deny_read`"):
+        view(root, path, (f"{root}/private",))
+    assert seen(view(root, path, (f"{root}/else",)))[1].size == (3, 3)

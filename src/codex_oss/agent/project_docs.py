@@ -9,7 +9,11 @@ from pathlib import Path
 
 import msgspec
 
+from codex_oss.policy import within
+
 NAMES = ("AGENTS.override.md", "AGENTS.md")
+_KERNELS_OWN = ("/proc", "/sys", "/dev")
+"""``/proc/self/environ`` would hold our keys."""
 SEPARATOR = "\n\n--- project-doc ---\n\n"
 
 
@@ -35,8 +39,13 @@ def read_project_docs(
     max_bytes: int = 32_768,
     fallback_names: Sequence[str] = (),
     markers: Sequence[str] = (".git",),
+    denied: tuple[str, ...] = (),
 ) -> ProjectDocs:
     """Read the global file and one file per folder from the project's root to ``cwd``.
+
+    A command may have left a link in the place of a file, and this program's reading
+    is not confined. So what lies at or below one of ``denied``, absolute real paths,
+    or is the kernel's, counts as absent.
 
     ``max_bytes`` counts the project's files only; the file that exceeds it is cut.
     Files of nothing but white space count as absent.
@@ -44,8 +53,9 @@ def read_project_docs(
     warnings: list[str] = []
     parts: list[str] = []
     left = max_bytes
+    hidden = (*_KERNELS_OWN, *denied)
     for folder in _folders(cwd, project_root(cwd, markers)) if max_bytes > 0 else ():
-        found = _read_first(folder, (*NAMES, *fallback_names))
+        found = _read_first(folder, (*NAMES, *fallback_names), hidden)
         if found is None:
             continue
         path, data = found
@@ -55,7 +65,7 @@ def read_project_docs(
         left -= len(data)
         if text := data.decode("utf-8", "ignore").strip():
             parts.append(text)
-    general = _read_first(home, NAMES)
+    general = _read_first(home, NAMES, hidden)
     body = "\n\n".join(parts)
     if general is not None:
         text = general[1].decode("utf-8", "ignore").strip()
@@ -75,10 +85,14 @@ def _folders(cwd: Path, root: Path | None) -> list[Path]:
     return [root.joinpath(*below[:depth]) for depth in range(len(below) + 1)]
 
 
-def _read_first(folder: Path, names: Sequence[str]) -> tuple[Path, bytes] | None:
+def _read_first(
+    folder: Path, names: Sequence[str], hidden: tuple[str, ...]
+) -> tuple[Path, bytes] | None:
     for name in names:
         path = folder / name
         try:
+            if within(os.path.realpath(path), hidden):
+                continue
             # A pipe of that name would be waited for.
             data = path.read_bytes() if path.is_file() else b""
         except OSError:

@@ -11,6 +11,7 @@ import msgspec
 
 from codex_oss.errors import ToolError
 from codex_oss.items import Call, InputImage
+from codex_oss.policy import within
 from codex_oss.ports import Output, Scope
 from codex_oss.tools.spec import arguments, function_tool
 from codex_oss.wire.responses import FunctionTool
@@ -39,7 +40,14 @@ class ImageArguments(msgspec.Struct, frozen=True):
 
 
 class ViewImage:
-    """Reads an image file; large ones are made smaller."""
+    """Reads an image file; large ones are made smaller.
+
+    This program reads it, and no sandbox is around it: what lies at or below one of
+    ``denied``, absolute real paths, is refused here.
+    """
+
+    def __init__(self, denied: tuple[str, ...] = ()) -> None:
+        self._denied = denied
 
     @property
     def spec(self) -> FunctionTool:
@@ -51,7 +59,7 @@ class ViewImage:
     async def run(self, call: Call, scope: Scope) -> Output:
         """Return the image as one part."""
         path = scope.cwd / arguments(call, ImageArguments).path
-        url = await asyncio.to_thread(data_url, path)
+        url = await asyncio.to_thread(data_url, path, self._denied)
         return Output([InputImage(image_url=url, detail="high")])
 
     def end_turn(self, scope: Scope) -> None:
@@ -61,12 +69,12 @@ class ViewImage:
         """Nothing outlives a call."""
 
 
-def data_url(path: Path) -> str:
+def data_url(path: Path, denied: tuple[str, ...] = ()) -> str:
     """Return an image file as a ``data:`` URL of at most 1920 x 1920 pixels.
 
-    Raises ``ToolError`` for what is no file, no image, or too large.
+    Raises ``ToolError`` for what is no file, no image, too large, or denied.
     """
-    return fitting_url(_read(path))
+    return fitting_url(_read(path, denied))
 
 
 def fitting_url(data: bytes) -> str:
@@ -75,12 +83,13 @@ def fitting_url(data: bytes) -> str:
     return f"data:{mime_type};base64,{b64encode(data).decode()}"
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, denied: tuple[str, ...]) -> bytes:
     try:
         if path.is_dir():
             raise ToolError(f"image path `{path}` is not a file")
         # A device or a pipe could be endless, or never say anything.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            _refuse_denied(path, file.fileno(), denied)
             data = file.read(MAX_FILE_BYTES + 1) or b""
     except (OSError, ValueError) as error:
         why = str(error)
@@ -91,6 +100,16 @@ def _read(path: Path) -> bytes:
         limit = MAX_FILE_BYTES // 2**20
         raise ToolError(f"unable to process image: larger than {limit} MiB")
     return data
+
+
+def _refuse_denied(path: Path, fd: int, denied: tuple[str, ...]) -> None:
+    if not denied:
+        return
+    real = os.path.realpath(path)
+    # A command in the background may change links between two looks at them.
+    is_it = os.path.samestat(os.stat(real), os.fstat(fd))  # noqa: PTH116  a string
+    if within(real, denied) or not is_it:
+        raise ToolError(f"image path `{path}` may not be read: `sandbox_deny_read`")
 
 
 def _fitting(data: bytes) -> tuple[str, bytes]:

@@ -115,7 +115,7 @@ async def _session(
     if not job.ephemeral:
         journal = file = rollout.Rollout(job.loaded.home, thread_id, clock)
         end.append(file.close)
-    docs = _docs(job, name, window)
+    docs = _docs(job, allowed, name, window)
     parts = Parts(
         thread_id=thread_id,
         model=model,
@@ -203,7 +203,9 @@ def _surroundings(
     return items
 
 
-def _docs(job: Job, name: str, window: int | None) -> ProjectDocs:
+def _docs(
+    job: Job, allowed: Permissions, name: str, window: int | None
+) -> ProjectDocs:
     config = job.loaded.config
     if load.trust_level(config, str(job.cwd)) == "untrusted":
         return ProjectDocs("", [])
@@ -215,6 +217,7 @@ def _docs(job: Job, name: str, window: int | None) -> ProjectDocs:
         max_bytes=limit and max(budget, 1),
         fallback_names=config.project_doc_fallback_filenames,
         markers=config.project_root_markers,
+        denied=allowed.deny_read,
     )
     if budget or not docs.text:
         return docs
@@ -270,5 +273,5 @@ def _tools(
     if profile == "full":
         if config.tools.update_plan.enabled:
             tools.append(UpdatePlan())
-        tools.append(ViewImage())
+        tools.append(ViewImage(permit.permissions.deny_read))
     return tools
