@@ -10,7 +10,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
 from codex_oss.process import guard, marks, signals
@@ -60,9 +60,10 @@ def run(
     mark = marks.NONE if confined.restrict is None else marks.new()
     began = time.monotonic()
     with _guarded(mark):
-        with _ignored(FROM_KEYS if deaf else ()), _worn(mark):
-            popen = _start(argv, cwd, env, confined)
-        with _handed_on(popen, confined):
+        with _handed_on(confined) as started:
+            with _ignored(FROM_KEYS if deaf else ()), _worn(mark):
+                popen = _start(argv, cwd, env, confined)
+            started(popen)
             code = popen.wait()
         marks.kill(mark, since=(popen.pid, began))
     return code if code >= 0 else 128 - code
@@ -128,22 +129,44 @@ def _ignored(numbers: Sequence[signal.Signals]) -> Generator[None]:
             signal.signal(number, handler)
 
 
+_Started = Callable[[subprocess.Popen[bytes]], None]
+
+
 @contextlib.contextmanager
-def _handed_on(popen: subprocess.Popen[bytes], confined: Confined) -> Generator[None]:
+def _handed_on(confined: Confined) -> Generator[_Started]:
+    """Hand signals on to the program that is told of by what this yields.
+
+    What comes before that is kept for it.
+    """
+    running: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+
     def hand_on(number: int, _: object) -> None:
         if number in FROM_KEYS and _in_the_foreground():
             return  # the terminal has told the program too
-        if not (confined.by_bwrap and signals.to_command(popen.pid, number)):
-            popen.send_signal(number)
+        if running:
+            _send(running[0], number, confined)
+        else:
+            early.append(number)
+
+    def started(popen: subprocess.Popen[bytes]) -> None:
+        running.append(popen)
+        for number in early:
+            _send(popen, number, confined)
 
     # What whoever started us ignores (nohup), we and the program ignore too.
     heard = [n for n in HANDED_ON if signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, hand_on) for number in heard}
     try:
-        yield
+        yield started
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _send(popen: subprocess.Popen[bytes], number: int, confined: Confined) -> None:
+    if not (confined.by_bwrap and signals.to_command(popen.pid, number)):
+        popen.send_signal(number)
 
 
 def _in_the_foreground() -> bool:
