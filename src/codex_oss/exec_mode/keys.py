@@ -1,0 +1,106 @@
+"""A terminal that is read key by key while a question is open.
+
+It is ``/dev/tty``, not standard input or error: those may be a prompt's file and a log.
+It is as it was afterwards.
+"""
+
+import asyncio
+import os
+import sys
+import termios
+import tty
+from typing import Any
+
+COLUMNS = 80
+"""The width of a terminal that does not tell its own."""
+READ_SIZE = 1024
+"""Bytes that are read at once; a key is one, or a few."""
+
+
+def open_terminal() -> int | None:
+    """Return a descriptor of the terminal that this program is run from, if any."""
+    try:
+        return os.open(_name(), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _name() -> str:
+    # macOS cannot wait for /dev/tty together with other things, but for its real name.
+    if sys.platform == "darwin":
+        for stream in (0, 2, 1):
+            if os.isatty(stream):
+                return os.ttyname(stream)
+    return "/dev/tty"
+
+
+class Keys:
+    """The terminal of a descriptor, which ``close`` closes."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._before: list[Any] = []
+
+    def begin(self) -> bool:
+        """Read key by key from now on; False: the terminal has been closed.
+
+        Keys that were pressed before do not count. Ctrl-C does what it always does.
+        """
+        try:
+            self._before = termios.tcgetattr(self._fd)
+            tty.setcbreak(self._fd)  # keys at once and not shown
+        except (OSError, termios.error):
+            return False
+        return True
+
+    def end(self) -> None:
+        """Give the terminal back as it was before ``begin``."""
+        try:
+            termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
+        except (OSError, termios.error):
+            return
+
+    async def typed(self) -> str:
+        """Wait for keys and return them; empty when the terminal is gone.
+
+        Escape alone is one character. Arrows and their like come as several and are
+        no answer, and neither is what was pasted.
+        """
+        loop, readable = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._fd, readable.set)
+        try:
+            await readable.wait()
+        finally:
+            loop.remove_reader(self._fd)
+        try:
+            data = os.read(self._fd, READ_SIZE)
+        except OSError:  # EIO: the terminal has been closed
+            return ""
+        return data.decode("utf-8", "replace").rstrip("\r\n") or "\n" * bool(data)
+
+    def write(self, text: str) -> None:
+        """Show text; nothing when nobody is there any more."""
+        data = text.encode("utf-8", "replace")
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError:  # who reads has left; the next read tells
+            return
+
+    def columns(self) -> int:
+        """Return the terminal's width."""
+        try:
+            return os.get_terminal_size(self._fd).columns or COLUMNS
+        except OSError:
+            return COLUMNS
+
+    def in_front(self) -> bool:
+        """Tell whether the keys are for us, and not for another job of the shell."""
+        try:
+            return os.tcgetpgrp(self._fd) == os.getpgrp()
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Let go of the terminal."""
+        os.close(self._fd)
