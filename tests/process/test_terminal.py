@@ -19,6 +19,15 @@ from children import (
 )
 from codex_oss.process import Child
 
+EVERYWHERE = pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(begin, id="outside"),
+        pytest.param(begin_inside, id="bwrap", marks=needs_bwrap),
+    ],
+)
+Way = Callable[..., Awaitable[Child]]
+
 
 def test_a_terminal_echoes_input_and_ends_lines_with_two_characters() -> None:
     async def run() -> None:
@@ -54,11 +63,12 @@ def test_control_c_interrupts_what_runs_in_the_terminal() -> None:
     bounded(run)
 
 
-def test_long_input_reaches_a_slow_reader_whole() -> None:
+@EVERYWHERE
+def test_long_input_reaches_a_slow_reader_whole(way: Way) -> None:
     async def run() -> None:
         heard = Heard()
-        child = await begin(
-            "stty raw -echo; echo up; head -c 300000 | wc -c", heard, tty=True
+        child = await way(
+            "stty raw isig -echo; echo up; head -c 300000 | wc -c", heard, tty=True
         )
         await heard.until(b"up")
         assert child.write(b"x" * 300_000)
@@ -68,24 +78,17 @@ def test_long_input_reaches_a_slow_reader_whole() -> None:
     bounded(run)
 
 
-EVERYWHERE = pytest.mark.parametrize(
-    "way",
-    [
-        pytest.param(begin, id="outside"),
-        pytest.param(begin_inside, id="bwrap", marks=needs_bwrap),
-    ],
-)
-Way = Callable[..., Awaitable[Child]]
-
-
 @EVERYWHERE
-def test_control_c_lets_a_command_end_in_its_own_way(way: Way) -> None:
+@pytest.mark.parametrize(("key", "name"), [(b"\x03", "INT"), (b"\x1c", "QUIT")])
+def test_a_key_lets_a_command_end_in_its_own_way(
+    way: Way, key: bytes, name: str
+) -> None:
     async def run() -> None:
         heard = Heard()
-        script = "trap 'echo caught; exit 9' INT; echo up; while :; do sleep 0.05; done"
-        child = await way(script, heard, tty=True)
+        script = f"trap 'echo caught; exit 9' {name}; echo up"
+        child = await way(f"{script}; while :; do sleep 0.05; done", heard, tty=True)
         await heard.until(b"up")
-        assert child.write(b"\x03")
+        assert child.write(key)
         assert await child.wait() == 9
         assert heard.data.endswith(b"caught\r\n")
 

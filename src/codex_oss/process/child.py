@@ -199,7 +199,7 @@ class Child:
 
     def _attend(self, popen: subprocess.Popen[bytes], watch: Watch) -> None:
         if self._contained:
-            watch.on_interrupt = self._interrupt_inside
+            watch.on_key = self._signal_inside
         try:
             with self._lock:
                 self._pid = popen.pid
@@ -267,10 +267,10 @@ class Child:
                 self._move(watch, left)
             watch.expect_none()
 
-    def _interrupt_inside(self) -> bool:
-        """Give Ctrl-C to the command instead of bwrap's group; False if not needed.
+    def _signal_inside(self, number: int) -> bool:
+        """Give a key's signal to the command only; False if the terminal may do it.
 
-        The terminal would send SIGINT to bwrap as well, and that is the command's end
+        The terminal would send it to bwrap as well, and that is the command's end
         before it knows why. Called under the lock.
         """
         watch = self._watch
@@ -278,7 +278,7 @@ class Child:
             return False
         if signals.foreground(watch.terminal) != self._pid:
             return False  # a shell inside has given the terminal to a job of its own
-        return signals.to_command(self._pid, signal.SIGINT)
+        return signals.to_command(self._pid, number)
 
     def _hand_on(self, data: bytes) -> None:
         """Give output to the event loop and wait for it, unless that is closed."""

@@ -77,17 +77,24 @@ def foreground(terminal: int) -> int | None:
         return None
 
 
-def interrupt_key(terminal: int) -> bytes:
-    """Return the byte that the terminal turns into SIGINT; none if it turns none."""
+def keys(terminal: int) -> dict[int, int]:
+    """Return the bytes that the terminal turns into signals that end a program."""
     import termios  # noqa: PLC0415  only few commands have a terminal
 
     try:
         attributes = termios.tcgetattr(terminal)
     except termios.error:
-        return b""
-    key = attributes[6][termios.VINTR]
-    on = attributes[3] & termios.ISIG and isinstance(key, bytes) and key != b"\0"
-    return key if on and isinstance(key, bytes) else b""
+        return {}
+    if not attributes[3] & termios.ISIG:
+        return {}
+    named = ((termios.VINTR, signal.SIGINT), (termios.VQUIT, signal.SIGQUIT))
+    bytes_of = ((attributes[6][place], number) for place, number in named)
+    # A null byte: there is no such key. A number: no control character at all.
+    return {
+        key[0]: number
+        for key, number in bytes_of
+        if isinstance(key, bytes) and key != b"\0"
+    }
 
 
 def set_size(terminal: int, rows: int, columns: int) -> None:

@@ -27,8 +27,11 @@ class Watch:
     def __init__(self, popen: subprocess.Popen[bytes], fd: int, *, tty: bool) -> None:
         self.reading = True
         self.terminal = fd if tty else None
-        self.on_interrupt: Callable[[], bool] | None = None
-        """Called for a Ctrl-C that is typed; False: the terminal deals with it."""
+        self.on_key: Callable[[int], bool] | None = None
+        """Called with the signal of a Ctrl-C or Ctrl-\\ that is typed.
+
+        False: the terminal deals with it.
+        """
         self._popen = popen
         self._fd = fd
         self._input = bytearray()
@@ -114,18 +117,18 @@ class Watch:
             self._selector.modify(self._fd, wanted)
 
     def _write(self, terminal: int) -> bool:
-        """Write input up to the next Ctrl-C, or deal with that; False: no room."""
-        key = signals.interrupt_key(terminal) if self.on_interrupt else b""
-        if key and self._input.startswith(key):
-            if self.on_interrupt is not None and self.on_interrupt():
+        """Write input up to the next such key, or deal with that; False: no room."""
+        keys = signals.keys(terminal) if self.on_key else {}
+        head = bytes(self._input[:READ_SIZE])
+        places = [at for key in keys if (at := head.find(key)) >= 0]
+        size = min(places, default=len(head))
+        if size == 0 and self.on_key is not None:
+            if self.on_key(keys[head[0]]):
                 del self._input[:1]
                 return True
             size = 1
-        else:
-            before = self._input.find(key) if key else -1
-            size = len(self._input) if before < 0 else before
         try:
-            written = os.write(terminal, self._input[:size])
+            written = os.write(terminal, head[:size])
         except BlockingIOError:
             return False
         except OSError:  # nobody has the terminal open any more
