@@ -72,7 +72,7 @@ SITUATIONS: dict[Situation, tuple[Action, Machine, str]] = {
     "a rule says to ask": (
         run("git push"),
         WITH_RULES,
-        "a rule about `git push` says prompt",
+        "a rule says to ask about commands starting with `git push`",
     ),
     "a rule allows it": (run("touch x"), WITH_RULES, ""),
     "it destroys what cannot be had back": (
@@ -113,7 +113,13 @@ SITUATIONS: dict[Situation, tuple[Action, Machine, str]] = {
         "it writes where the sandbox does not let commands write",
     ),
 }
+NOT_PERMITTED = (
+    "is not permitted: it exists and is outside of the workspace. "
+    "Write to a new file, or append with >>"
+)
 REFUSALS: dict[Situation, str] = {
+    "a rule says to ask": "approval required by policy, but AskForApproval is set to "
+    "Never",
     "it destroys what cannot be had back": FORCED,
     "it asks to leave the sandbox": NO_ESCALATION,
     "a patch to elsewhere": "patch rejected: writing outside of the project; "
@@ -208,6 +214,35 @@ def test_the_first_situation_that_fits_counts(first: str, second: Situation) -> 
     verdict = decide(run(first), permissions("read-only", "untrusted"), WITH_RULES)
     assert isinstance(verdict, Ask if outcome == "ask" else Deny)
     assert verdict.reason == SITUATIONS[second][2]
+
+
+@pytest.mark.parametrize(
+    ("command", "verdict"),
+    [
+        # Measured with the Codex CLI 0.169.
+        ("rm x", Allow(sandboxed=False)),
+        ("rm -f x", Deny(FORCED)),
+        ("rm -rf x", Allow(sandboxed=False)),
+        ("cd . && rm -rf x", Allow(sandboxed=False)),
+        ("rm -f x && rm -rf y", Deny(FORCED)),
+        ("bash -lc 'rm -rf x'", Deny(FORCED)),
+        ("rm -rf x*", Deny(FORCED)),
+        ("rm -fv x", Deny("policy forbids commands starting with `rm -fv`")),
+        ("cd / && tee etc/hosts", Deny(f"Overwriting //etc/hosts {NOT_PERMITTED}")),
+        ("tee /etc/hosts", Allow(sandboxed=False)),
+    ],
+)
+def test_a_rule_passes_the_guard_only_where_its_own_words_say_what_is_lost(
+    command: str, verdict: Verdict
+) -> None:
+    patterns = [("rm",), ("rm", "-rf"), ("cd",), ("tee",), ("tee", "/etc/hosts")]
+    allow = [PrefixRule(pattern=pattern) for pattern in patterns]
+    forbid = PrefixRule(pattern=("rm", "-fv"), decision="forbidden")
+    machine = Machine(
+        rules=Rules((*allow, forbid)), exists=lambda path: not path.endswith("/.")
+    )
+    allowed = permissions("workspace-write", "never")
+    assert decide(run(command), allowed, machine) == verdict
 
 
 def test_the_model_s_own_words_are_the_reason_for_leaving_the_sandbox() -> None:

@@ -12,7 +12,6 @@ from codex_oss.policy.losses import FORCED, OVERWRITES, losses_of
 from codex_oss.policy.place import Ground, Place
 from codex_oss.policy.runners import everything, name_of
 from codex_oss.policy.script import Command, Script
-from codex_oss.policy.words import Word
 
 __all__ = ["FORCED_REMOVAL", "Ground", "Harm", "harm"]
 
@@ -26,6 +25,8 @@ UNREAD = Harm(
     "The command is too long or too tangled to look through. Split it into several "
     "commands, or write a file and run that",
 )
+MOVES = frozenset(("cd", "pushd", "popd"))
+"""Commands that change the folder of those behind them."""
 _REMOVING = frozenset("rRfivdI")
 _OVERWRITING = frozenset((">", ">|", "&>", ">&"))
 
@@ -42,10 +43,8 @@ def harm(script: Script, ground: Ground) -> Harm | None:
         place = _place(command, places)
         if found := next(_harms(command, place), None):
             return found
-        if name_of(command) in {"cd", "pushd"}:
-            places[command.scope] = place.moved(_folder(command))
-        elif name_of(command) == "popd":
-            places[command.scope] = Place(ground, None)
+        if name_of(command) in MOVES:
+            places[command.scope] = _moved(command, place)
     return None
 
 
@@ -98,6 +97,10 @@ def _removes_by_any_name(command: Command) -> bool:
     return letters <= _REMOVING and "f" in letters and not letters.isdisjoint("rR")
 
 
-def _folder(command: Command) -> Word | None:
+def _moved(command: Command, place: Place) -> Place:
+    """Return the place after a command that changes the folder."""
+    if name_of(command) == "popd":
+        return Place(place.ground, None)
     options = ("-P", "-L", "-e", "--", "-n")
-    return next((w for w in command.words[1:] if w.text not in options), None)
+    words = (word for word in command.words[1:] if word.text not in options)
+    return place.moved(next(words, None))

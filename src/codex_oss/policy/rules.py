@@ -8,11 +8,21 @@ from typing import Literal
 
 import msgspec
 
-from codex_oss.policy.harm import harm
+from codex_oss.policy.harm import MOVES, harm
 from codex_oss.policy.place import Ground
-from codex_oss.policy.runners import MAX_DEPTH, RUNNERS, SHELLS, behind, everything
+from codex_oss.policy.runners import (
+    MAX_DEPTH,
+    RUNNERS,
+    SHELLS,
+    behind,
+    everything,
+    name_of,
+)
 from codex_oss.policy.script import Command, Script
 from codex_oss.policy.words import Word
+
+MAX_MOVES = 100
+"""How many changes of folder are followed in a script that rules allow."""
 
 Decision = Literal["allow", "prompt", "forbidden"]
 
@@ -53,10 +63,41 @@ class Rules(msgspec.Struct, frozen=True):
         allowed = [self._allowing(command) for command in script.commands]
         return allowed[0] if allowed and all(allowed) else None
 
+    def guarded(self, script: Script, ground: Ground) -> bool:
+        """Return whether the guard stops a script that rules allow.
+
+        It lets a command pass if a rule's own words say what is lost: ``rm -rf`` does,
+        ``rm`` does not.
+        """
+        moves: list[Command] = []
+        for command in script.commands:
+            whole = [command.words]
+            named = [command.words[: len(r.pattern)] for r in self._allow(command)]
+            if _lost(whole, moves, ground) and not _lost(named, moves, ground):
+                return True
+            if name_of(command) in MOVES:
+                moves.append(command)
+            if len(moves) > MAX_MOVES:
+                return True
+        return False
+
     def _allowing(self, command: Command) -> PrefixRule | None:
+        return next(iter(self._allow(command)), None)
+
+    def _allow(self, command: Command) -> list[PrefixRule]:
+        """Return the rules that allow a command."""
         words = [word.text for word in command.words]
-        allow = (rule for rule in self.rules if rule.decision == "allow")
-        return next((rule for rule in allow if rule.matches(words)), None)
+        return [r for r in self.rules if r.decision == "allow" and r.matches(words)]
+
+
+def _lost(
+    commands: list[tuple[Word, ...]], moves: list[Command], ground: Ground
+) -> bool:
+    """Return whether one of ``commands`` destroys something, after ``moves``."""
+    scripts = (
+        Script(text="", commands=(*moves, Command(words=words))) for words in commands
+    )
+    return any(harm(script, ground) is not None for script in scripts)
 
 
 def _strictest(rules: list[PrefixRule], script: Script) -> PrefixRule | None:

@@ -88,6 +88,7 @@ _READ_ONLY = (
     "rejected by user approval settings"
 )
 _NOT_ASKED = "rejected by user approval settings"
+_NO_PROMPT = "approval required by policy, but AskForApproval is set to Never"
 
 # --- the decision ---------------------------------------------------------------------
 
@@ -151,10 +152,14 @@ def _situation(
     machine: Machine,
 ) -> tuple[Situation, str]:
     """Return the first situation that fits a command, and a reason for people."""
-    if rule is not None:
+    if rule is not None and rule.decision != "allow":
         return _BY_RULE[rule.decision], rule.justification or _rule_reason(rule)
     never = permissions.approval == "never"
-    if lost := harm(script, _ground(action.cwd, permissions, machine)):
+    ground = _ground(action.cwd, permissions, machine)
+    lost = harm(script, ground)
+    if rule is not None and not (lost and machine.rules.guarded(script, ground)):
+        return _BY_RULE[rule.decision], ""
+    if lost:
         reason = lost.told if never else lost.asked
         return "it destroys what cannot be had back", reason
     if action.escalated and (never or permissions.mode != "danger-full-access"):
@@ -219,14 +224,19 @@ def _ground(cwd: str, permissions: Permissions, machine: Machine) -> Ground:
 
 
 def _refusal(situation: Situation, reason: str, permissions: Permissions) -> str:
+    never = permissions.approval == "never"
     if situation == "it asks to leave the sandbox":
-        return NO_ESCALATION if permissions.approval == "never" else _NOT_ASKED
+        return NO_ESCALATION if never else _NOT_ASKED
+    if situation == "a rule says to ask" and never:
+        return _NO_PROMPT
     return reason or _NOT_ASKED
 
 
 def _rule_reason(rule: PrefixRule) -> str:
     words = " ".join(w if isinstance(w, str) else "|".join(w) for w in rule.pattern)
-    return f"a rule about `{words}` says {rule.decision}"
+    if rule.decision == "forbidden":
+        return f"policy forbids commands starting with `{words}`"
+    return f"a rule says to ask about commands starting with `{words}`"
 
 
 _BY_RULE: dict[Decision, Situation] = {
