@@ -81,12 +81,21 @@ def test_rules_can_be_ignored_but_not_those_made_now(tmp_path: Path) -> None:
     assert path.read_text() == "prefix_rule(\n" + line(("b",)) + "\n"
 
 
-def test_warnings_are_of_the_last_time_the_files_were_read(tmp_path: Path) -> None:
+def test_what_has_no_effect_is_a_warning(tmp_path: Path) -> None:
     path = write(tmp_path, "x.rules", "\nnetwork_rule()")
     file = RulesFile(tmp_path)
-    for _ in range(2):
-        assert file.load() == Rules()
-        assert file.warnings == (f"{path}:2: network_rule() has no effect here",)
+    assert file.load() == Rules()
+    assert file.warnings == (f"{path}:2: network_rule() has no effect here",)
+
+
+def test_what_is_written_during_a_session_counts_in_the_next(tmp_path: Path) -> None:
+    home, project = tmp_path / "home", tmp_path / "project"
+    file = RulesFile(home, project=project, trusted=True)
+    assert file.load() == Rules()
+    write(project / ".codex", "x.rules", 'prefix_rule(["a"])')
+    write(home, "x.rules", "prefix_rule(")
+    file.allow(("b",))
+    assert file.load() == Rules((B,))
 
 
 @pytest.mark.parametrize(

@@ -38,27 +38,26 @@ class RulesFile:
         self._project = project
         self._trusted = trusted
         self._ignore = ignore
+        self._read_once: list[PrefixRule] | None = None
         self._allowed: list[PrefixRule] = []
         self._warnings: list[str] = []
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the last ``load`` left out, each with file and line."""
+        """What ``load`` left out, each with file and line."""
         return tuple(self._warnings)
 
     def load(self) -> Rules:
-        """Return all rules as they stand now.
+        """Return the rules of all files, and what was allowed since.
 
-        Raises ``ConfigError`` for a file of the person or of a trusted project that
-        cannot be read; in any other project it is left out, with a warning.
+        Files are read at the first call only: what a command writes there counts when
+        a person has had time to see it. Raises ``ConfigError`` for a file of the
+        person or of a trusted project that cannot be read; in any other project it is
+        left out, with a warning.
         """
-        self._warnings = []
-        if self._ignore:
-            return Rules(tuple(self._allowed))
-        rules = [rule for path in _files(self._home) for rule in self._read(path)]
-        for path in self._files_of_project():
-            rules += self._read(path) if self._trusted else self._read_untrusted(path)
-        return Rules(tuple(rules))
+        if self._read_once is None:
+            self._read_once = [] if self._ignore else self._read_all()
+        return Rules((*self._read_once, *self._allowed))
 
     def allow(self, prefix: tuple[str, ...]) -> None:
         """Add a rule that allows what begins with ``prefix``, unless it is there.
@@ -66,7 +65,9 @@ class RulesFile:
         It goes to ``rules/default.rules`` of ``home``. Several processes may do so at
         the same time; a crash leaves the old file or the new one.
         """
-        self._allowed.append(PrefixRule(pattern=prefix))
+        rule = PrefixRule(pattern=prefix)
+        if rule not in self._allowed:
+            self._allowed.append(rule)
         path = self._home / "rules" / "default.rules"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +78,13 @@ class RulesFile:
                 f"Cannot add a rule to {path}: {error.strerror}",
                 hint=f"Make {path.parent} writable, or add this line: {line(prefix)}",
             ) from error
+
+    def _read_all(self) -> list[PrefixRule]:
+        self._warnings = []
+        rules = [rule for path in _files(self._home) for rule in self._read(path)]
+        for path in self._files_of_project():
+            rules += self._read(path) if self._trusted else self._read_untrusted(path)
+        return rules
 
     def _files_of_project(self) -> list[Path]:
         if self._project is None:
