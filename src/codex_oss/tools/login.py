@@ -58,18 +58,23 @@ class LoginEnvironments:
 
 
 async def _ask(prepared: Prepared, cwd: Path) -> bytes | None:
-    told = bytearray()
     try:
-        child = await process.start(
-            prepared.argv,
-            cwd=cwd,
-            env=prepared.env,
-            on_output=lambda data: told.extend(data[: MAX_BYTES - len(told)]),
-            confined=prepared.confined,
-        )
+        return await _run(prepared, cwd)
     except OSError:  # such as a folder that is not there: the command will say so
-        prepared.end()
         return None
+    finally:
+        prepared.end()
+
+
+async def _run(prepared: Prepared, cwd: Path) -> bytes:
+    told = bytearray()
+    child = await process.start(
+        prepared.argv,
+        cwd=cwd,
+        env=prepared.env,
+        on_output=lambda data: told.extend(data[: MAX_BYTES - len(told)]),
+        confined=prepared.confined,
+    )
     try:
         async with asyncio.timeout(PROFILE_S):
             code = await child.wait()
@@ -77,7 +82,6 @@ async def _ask(prepared: Prepared, cwd: Path) -> bytes | None:
         return b""
     finally:
         await child.kill(grace_s=0)
-        prepared.end()
     return bytes(told) if code == 0 else b""
 
 

@@ -10,14 +10,12 @@ from pathlib import Path
 
 import msgspec
 
-from codex_oss import process
 from codex_oss.errors import ToolError
 from codex_oss.items import Call
 from codex_oss.patch import heredoc
 from codex_oss.policy import RunCommand
 from codex_oss.ports import Clock, Output, Scope
 from codex_oss.sandbox import denial
-from codex_oss.sandbox.prepared import Prepared
 from codex_oss.tools.apply_patch import apply_text
 from codex_oss.tools.asked import (
     MAX_POLL_MS,
@@ -30,7 +28,7 @@ from codex_oss.tools.asked import (
     program,
 )
 from codex_oss.tools.login import LOGIN, PLAIN
-from codex_oss.tools.output import line, rejected, report
+from codex_oss.tools.output import line, report
 from codex_oss.tools.parameters import (
     ASK_PROPERTIES,
     RUN_PROPERTIES,
@@ -42,6 +40,7 @@ from codex_oss.tools.permit import Permit
 from codex_oss.tools.placement import Argv, Hindsight, Place, Placement
 from codex_oss.tools.sessions import Running, Sessions
 from codex_oss.tools.spec import arguments, function_tool
+from codex_oss.tools.starting import start
 from codex_oss.wire.responses import FunctionTool
 
 MAX_OUTPUT_BYTES = 10_000
@@ -162,9 +161,14 @@ class Shell:
         prepared = await self._placement.prepare(
             command.argv, command.cwd, command.call_id, place=place, tty=command.tty
         )
-        running = Running(scope.new_item_id(), line(command.argv), scope.emit)
+        running = Running(
+            scope.new_item_id(),
+            line(command.argv),
+            scope.emit,
+            cwd=str(command.cwd),
+        )
         try:
-            await _start(running, prepared, command.cwd, tty=command.tty)
+            await start(running, prepared, command.cwd, tty=command.tty)
             await self._wait(running, command.wait_ms)
         except asyncio.CancelledError:
             await running.kill()
@@ -322,26 +326,6 @@ class Shell:
             size=size,
             budget=budget(self._settings.max_output_bytes, max_tokens),
         )
-
-
-async def _start(running: Running, prepared: Prepared, cwd: Path, *, tty: bool) -> None:
-    try:
-        child = await process.start(
-            prepared.argv,
-            cwd=cwd,
-            env=prepared.env,
-            on_output=running.hear,
-            tty=tty,
-            confined=prepared.confined,
-        )
-    except OSError as error:
-        why = os.strerror(error.errno) if error.errno else str(error)
-        number = f" (os error {error.errno})" if error.errno else ""
-        prepared.end()
-        told = f"Failed to create unified exec process: {why}{number}"
-        running.fail(told)
-        raise ToolError(rejected(told)) from error
-    running.run(child, tty=tty, at_end=prepared.end)
 
 
 # --- the tools ----------------------------------------------------------------------
