@@ -57,7 +57,7 @@ class RulesFile:
         """
         if self._read_once is None:
             self._read_once = [] if self._ignore else self._read_all()
-        return Rules((*self._read_once, *self._allowed))
+        return Rules(tuple(dict.fromkeys([*self._read_once, *self._allowed])))
 
     def allow(self, prefix: tuple[str, ...]) -> None:
         """Add a rule that allows what begins with ``prefix``, unless it is there.
@@ -65,9 +65,7 @@ class RulesFile:
         It goes to ``rules/default.rules`` of ``home``. Several processes may do so at
         the same time; a crash leaves the old file or the new one.
         """
-        rule = PrefixRule(pattern=prefix)
-        if rule not in self._allowed:
-            self._allowed.append(rule)
+        self._allowed.append(PrefixRule(pattern=prefix))
         path = self._home / "rules" / "default.rules"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
