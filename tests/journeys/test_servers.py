@@ -23,13 +23,6 @@ from fake_server import (
 from running import OURS, environment, prepared, provider, run_exec
 
 LIMIT_S = 30
-TAGS = {"models": [{"name": "gpt-oss:20b", "model": "gpt-oss:20b", "size": 1}]}
-OLLAMA = {
-    "/api/version": {"version": "0.33.0"},
-    "/api/tags": TAGS,
-    "/api/ps": {"models": [{"name": "gpt-oss:20b", "context_length": 32768}]},
-}
-SHOWN = {"/api/show": {"capabilities": ["completion", "tools"]}}
 NO_TOOLS = LLAMACPP | {
     "/props": {
         "default_generation_settings": {"n_ctx": 8192},
@@ -101,41 +94,6 @@ def test_a_model_without_tools_is_held_to_a_schema_and_its_reply_is_run(
         assert "tools" not in body
         assert body["response_format"]["type"] == "json_schema"
         assert "exec_command(cmd: string)" in body["messages"][0]["content"]
-
-
-def test_oss_asks_the_ollama_that_runs_for_the_model_that_is_named(
-    tmp_path: Path,
-) -> None:
-    with FakeServer([chat_turn(chat_text("hello"))], get=OLLAMA, post=SHOWN) as server:
-        done = run_exec(
-            tmp_path,
-            ["--oss", "-m", "gpt-oss:20b", "hi"],
-            env={"OLLAMA_HOST": server.url},
-        )
-        (body,) = (seen.json for seen in asked(server))
-    assert done.stdout == "hello\n", done.stderr
-    assert body["model"] == "gpt-oss:20b"
-    assert {tool["function"]["name"] for tool in body["tools"]} >= {"exec_command"}
-
-
-@pytest.mark.parametrize("by", ["CODEX_OSS_BASE_URL", "CODEX_OSS_PORT"])
-def test_oss_goes_where_the_environment_says(tmp_path: Path, by: str) -> None:
-    with FakeServer([chat_turn(chat_text("here"))], get=LLAMACPP) as server:
-        env = {"CODEX_OSS_BASE_URL": f"{server.url}/v1"}
-        if by == "CODEX_OSS_PORT":
-            env = {by: str(server.port)}
-        done = run_exec(tmp_path, ["--oss", "-m", "m", "hi"], env=env)
-    assert done.stdout == "here\n", done.stderr
-
-
-def test_a_model_that_ollama_lacks_is_not_pulled_but_named(tmp_path: Path) -> None:
-    with FakeServer([], get=OLLAMA) as server:
-        done = run_exec(
-            tmp_path, ["--oss", "-m", "big:70b", "hi"], env={"OLLAMA_HOST": server.url}
-        )
-        assert server.posts == []
-    assert "ollama pull big:70b" in done.stderr
-    assert done.returncode == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,16 +1,40 @@
 """Programs that serve models on this machine: each ends in a base URL.
 
-``choose.choose`` picks one; ``ENGINES[choice.engine](options, client)`` makes it.
+``discover`` finds those that run, ``choose`` takes one, and
+``ENGINES[choice.engine](options, client)`` brings its model up.
 """
 
 from collections.abc import Callable
 
 from codex_oss.engines.base import Engine, EngineName, Options
-from codex_oss.engines.llamacpp import LlamaCpp
-from codex_oss.engines.ollama import Ollama
 from codex_oss.net import Client
 
+
+def _ollama(options: Options, client: Client) -> Engine:
+    from codex_oss.engines.ollama import Ollama  # noqa: PLC0415  see below
+
+    return Ollama(options, client)
+
+
+def _embedded(options: Options, client: Client) -> Engine:
+    from codex_oss.engines.llamacpp import LlamaCpp  # noqa: PLC0415  see below
+
+    return LlamaCpp(options, client)
+
+
+def _attached(options: Options, client: Client) -> Engine:  # noqa: ARG001  it asks nothing
+    from codex_oss.engines.attached import Attached  # noqa: PLC0415  see below
+
+    return Attached(options)
+
+
 ENGINES: dict[EngineName, Callable[[Options, Client], Engine]] = {
-    "embedded": LlamaCpp,
-    "ollama": Ollama,
+    "ollama": _ollama,
+    "embedded": _embedded,
+    "lmstudio": _attached,
+    "llamacpp": _attached,
+    "vllm": _attached,
+    "sglang": _attached,
+    "openai": _attached,
 }
+"""An engine is imported when it is used: the start with one does not pay for others."""

@@ -37,7 +37,7 @@ class Ollama:
     """The server that ``OLLAMA_HOST`` names."""
 
     def __init__(self, options: Options, client: Client) -> None:
-        self._base = base_url(options.env)
+        self._base = options.url or base_url(options.env)
         self._client = client
 
     async def ensure(self, model: str | None) -> AsyncGenerator[EngineEvent]:

@@ -113,9 +113,10 @@ async def open_bridge(
         provider, only = settings.provider, None
         if settings.engine:
             served = Served(settings.provider_id, provider, settings.model)
-            provider, only = await start_engine(
-                served, loaded.config, env, client, err, end
+            provider, answering = await start_engine(
+                served, loaded, env, client, err, end
             )
+            only = answering.ready.model
         upstream = _upstream(settings, provider, only, env, client)
         app = _app(settings, upstream, env, end, err)
     except BaseException:

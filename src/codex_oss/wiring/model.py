@@ -1,37 +1,63 @@
 """The model that a configuration names, its engine started if it needs one."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 from msgspec.structs import replace
 
 from codex_oss import __version__, providers
+from codex_oss.config.builtin import LOCAL
 from codex_oss.config.load import Loaded
 from codex_oss.config.provider import Provider
-from codex_oss.config.schema import Config
-from codex_oss.errors import ConfigError, EngineError
+from codex_oss.errors import ConfigError
 from codex_oss.net import Client
 from codex_oss.ports import Model
 from codex_oss.wiring.ending import Endings
 from codex_oss.wiring.world import state_home
 
+if TYPE_CHECKING:
+    from codex_oss.engines.base import Consent
+    from codex_oss.wiring.engines import Answering
+
+
+class Served(msgspec.Struct, frozen=True):
+    """A provider whose engine is to be found or started, and the model wanted."""
+
+    provider_id: str
+    provider: Provider
+    model: str | None
+    consent: "Consent | None" = None
+    """Who is asked before something is started or pulled."""
+
+
+class Connected(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that can be asked, and what people should know of its server."""
+
+    model: Model
+    name: str
+    rows: list[tuple[str, str]]
+
 
 async def open_model(
-    loaded: Loaded, env: Mapping[str, str], client: Client, err: TextIO, end: Endings
-) -> tuple[Model, str]:
-    """Return the model and its name at its server.
+    loaded: Loaded,
+    env: Mapping[str, str],
+    client: Client,
+    err: TextIO,
+    end: Endings,
+    consent: "Consent | None" = None,
+) -> Connected:
+    """Return the model; what is started for it is added to ``end``.
 
-    What is started for it is added to ``end``. Raises ``ConfigError`` or
-    ``EngineError``.
+    Raises ``ConfigError`` or ``EngineError``.
     """
     provider, name = loaded.provider, loaded.config.model
-    if provider.base_url is None:
-        served = Served(loaded.provider_id, provider, name)
-        provider, name = await start_engine(
-            served, loaded.config, env, client, err, end
-        )
+    rows = [("provider", loaded.provider_id)]
+    if provider.base_url is None or loaded.provider_id in LOCAL:
+        served = Served(loaded.provider_id, provider, name, consent)
+        provider, answering = await start_engine(served, loaded, env, client, err, end)
+        name = answering.ready.model
+        rows.append(("server", _server(answering)))
     if name is None:
         raise ConfigError(
             f"no model is set for provider `{loaded.provider_id}`",
@@ -47,67 +73,37 @@ async def open_model(
         version=__version__,
         context_length=loaded.config.engine.context_length,
     )
-    return model, name
-
-
-class Served(msgspec.Struct, frozen=True):
-    """A provider whose engine is to be started, and the model it shall serve."""
-
-    provider_id: str
-    provider: Provider
-    model: str | None
+    return Connected(model=model, name=name, rows=rows)
 
 
 async def start_engine(
     served: Served,
-    config: Config,
+    loaded: Loaded,
     env: Mapping[str, str],
     client: Client,
     err: TextIO,
     end: Endings,
-) -> tuple[Provider, str]:
-    """Return the provider at the engine's URL, and the model's name there."""
+) -> tuple[Provider, "Answering"]:
+    """Return the provider at the engine's URL, and what answers there."""
     # Only who has no server of their own pays for the engines' imports.
-    from codex_oss.engines import ENGINES, base, choose  # noqa: PLC0415
-    from codex_oss.engines.sources import DEFAULT_MODEL  # noqa: PLC0415
-    from codex_oss.exec_mode.progress import Progress  # noqa: PLC0415
+    from codex_oss.wiring.engines import Engines, Wanted  # noqa: PLC0415
 
-    settings, wanted = config.engine, served.model
-    options = base.Options(
-        models=models_home(config, env),
-        logs=state_home(env) / "logs",
-        env=env,
-        context_length=settings.context_length,
-        threads=settings.threads,
-    )
-    if served.provider_id == "llamacpp":
-        wanted = wanted or DEFAULT_MODEL
-    choice = await choose.choose(wanted, options, client)
-    if served.model is None:
-        err.write(f"{choice.why}\n")
-    engine = ENGINES[choice.engine](options, client)
-    end.append(engine.close)
-    progress = Progress(err, isatty=err.isatty())
-    try:
-        async for event in engine.ensure(choice.model):
-            progress.feed(event)
-            if isinstance(event, base.Ready):
-                return _at(served.provider, event.base_url, event.api_key), event.model
-    finally:
-        progress.close()
-    raise EngineError(f"{choice.engine} ended without being ready")
+    wanted = Wanted(served.provider_id, served.model)
+    engines = Engines(loaded, env, client)
+    answering = await engines.bring_up(wanted, err, end, served.consent)
+    ready, provider = answering.ready, served.provider
+    provider = replace(provider, base_url=ready.base_url)
+    if ready.api_key is not None:
+        provider = replace(provider, experimental_bearer_token=ready.api_key)
+    if f"model_providers.{served.provider_id}.wire_api" not in loaded.origins:
+        native = ready.server == "ollama"
+        provider = replace(provider, wire_api="ollama" if native else "chat")
+    return provider, answering
 
 
-def _at(provider: Provider, base_url: str, key: str | None) -> Provider:
-    return replace(provider, base_url=base_url, experimental_bearer_token=key)
+def _server(answering: "Answering") -> str:
+    """Return the server as people know it, and where."""
+    from codex_oss.engines.choose import title  # noqa: PLC0415  engines know it
 
-
-def models_home(config: Config, env: Mapping[str, str]) -> Path:
-    """Return the folder of downloaded models."""
-    named = config.engine.models_dir
-    if named is None:
-        return state_home(env) / "models"
-    try:
-        return Path(named).expanduser()
-    except RuntimeError as error:
-        raise ConfigError(f"`engine.models_dir`: {error}") from error
+    taken = answering.survey.taken
+    return title(taken) if taken else "llama.cpp, embedded"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -14,6 +14,9 @@ from codex_oss.policy import ApprovalPolicy, Granular, Permissions
 from codex_oss.ports import Approver
 from codex_oss.sandbox import run, secrets
 from codex_oss.wiring.world import state_home
+
+if TYPE_CHECKING:
+    from codex_oss.engines.base import Consent
 
 Backend = Literal["auto", "landlock"]
 """What isolates: what the machine has, or only this."""
@@ -33,6 +36,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     output_schema: dict[str, Any] | None = None
     approver: Approver | None = None
     ignore_rules: bool = False
+    consent: "Consent | None" = None
+    """Who is asked before an engine is started or a model pulled; None: nobody."""
 
 
 def permissions(job: Job) -> Permissions:

@@ -80,15 +80,15 @@ async def open_session(job: Job, err: TextIO) -> Opened:
     client, allowed = Client(), permissions(job)
     end: list[Callable[[], Any]] = [client.close]
     try:
-        model, name = await open_model(job.loaded, job.env, client, err, end)
-        session, notes = await _session(job, allowed, model, name, end)
+        opened = await open_model(job.loaded, job.env, client, err, end, job.consent)
+        session, notes = await _session(job, allowed, opened.model, opened.name, end)
     except BaseException:
         await end_all(end)
         raise
     description = [
         ("workdir", str(job.cwd)),
-        ("model", name),
-        ("provider", job.loaded.provider_id),
+        ("model", opened.name),
+        *opened.rows,
         ("approval", approval_summary(allowed)),
         ("sandbox", sandbox_summary(allowed, job.cwd)),
     ]
@@ -203,9 +203,7 @@ def _surroundings(
     return items
 
 
-def _docs(
-    job: Job, allowed: Permissions, name: str, window: int | None
-) -> ProjectDocs:
+def _docs(job: Job, allowed: Permissions, name: str, window: int | None) -> ProjectDocs:
     config = job.loaded.config
     if load.trust_level(config, str(job.cwd)) == "untrusted":
         return ProjectDocs("", [])

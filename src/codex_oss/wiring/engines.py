@@ -1,0 +1,219 @@
+"""The engine that a configuration leads to: looked for, chosen, brought up."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from codex_oss.config.builtin import LOCAL, OSS
+from codex_oss.config.load import Loaded
+from codex_oss.config.schema import Config
+from codex_oss.engines import ENGINES, at_hand, choose, discover, hardware
+from codex_oss.engines.base import (
+    Consent,
+    Found,
+    Installed,
+    Machine,
+    Options,
+    Place,
+    Ready,
+)
+from codex_oss.engines.choose import Choice
+from codex_oss.errors import ConfigError, EngineError
+from codex_oss.exec_mode.progress import Progress
+from codex_oss.net import Client
+from codex_oss.wiring.ending import Endings
+from codex_oss.wiring.world import state_home
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which local provider, with which model; None: the best there is."""
+
+    provider_id: str
+    model: str | None
+
+
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found, and what is taken of it.
+
+    ``found`` has the servers that answer, and an Ollama that stands still.
+    """
+
+    found: list[Found] = []
+    choice: Choice
+
+    @property
+    def taken(self) -> Found | None:
+        """The server that is taken; None: one that is to be started."""
+        choice = self.choice
+        for found in self.found:
+            if (found.server, found.url or None) == (choice.engine, choice.url):
+                return found
+        return None
+
+    @property
+    def installed(self) -> Installed | None:
+        """What that server says of the model that is taken."""
+        choice, taken = self.choice, self.taken
+        return choose.find(taken, choice.model) if taken and choice.model else None
+
+
+class Answering(msgspec.Struct, frozen=True, kw_only=True):
+    """An engine whose model answers."""
+
+    survey: Survey
+    ready: Ready
+
+
+class Engines:
+    """Finds and starts engines for one configuration."""
+
+    def __init__(self, loaded: Loaded, env: Mapping[str, str], client: Client) -> None:
+        self._loaded = loaded
+        self._env = env
+        self._client = client
+
+    def places(self) -> list[Place]:
+        """Return all places where servers may be."""
+        return discover.places(self._env, self._loaded)
+
+    async def discover(self) -> list[Found]:
+        """Return all that can be found, whatever is wanted."""
+        found = await discover.discover(self.places(), self._client)
+        return self._with_ollama(found)
+
+    async def look(self, wanted: Wanted) -> Survey:
+        """Look only where it matters for what is wanted.
+
+        Raises ``errors.EngineError`` when nothing that runs can serve the model.
+        """
+        local = _local(wanted)
+        place = self._place(local)
+        if choose.needs_no_look(wanted.model, local):
+            found = []
+        elif place is not None:
+            asked = discover.identify(self._client, place, timeout_s=discover.ASK_S)
+            found = [f for f in (await asked,) if f is not None]
+        elif local == OSS:
+            found = await self.discover()
+        else:
+            found = []
+        return self.take(wanted, found)
+
+    def take(self, wanted: Wanted, found: list[Found]) -> Survey:
+        """Return what is taken of what was found; raises as ``look`` does."""
+        local = _local(wanted)
+        place = self._place(local)
+        if place is not None and not choose.needs_no_look(wanted.model, local):
+            found = [f for f in found if f.url == place.url]
+            if not found and local == OSS:
+                return _unknown(place, wanted.model)
+            found = _of_kind(found, place, local)
+            if local == "ollama":
+                found = self._with_ollama(found)
+            local = found[0].server if found else local
+        return Survey(found=found, choice=self._choose(wanted.model, local, found))
+
+    async def bring_up(
+        self, wanted: Wanted, err: TextIO, end: Endings, consent: Consent | None = None
+    ) -> Answering:
+        """Return an engine whose model answers; its end is added to ``end``.
+
+        Progress goes to ``err``. Raises ``errors.EngineError``.
+        """
+        seen = await self.look(wanted)
+        choice = seen.choice
+        if wanted.model is None and choice.toy:
+            err.write(f"{choice.why}\n")
+        engine = ENGINES[choice.engine](self._options(seen, consent), self._client)
+        end.append(engine.close)
+        progress = Progress(err, isatty=err.isatty())
+        try:
+            async for event in engine.ensure(choice.model):
+                progress.feed(event)
+                if isinstance(event, Ready):
+                    return Answering(survey=seen, ready=event)
+        finally:
+            progress.close()
+        raise EngineError(f"{choice.engine} ended without being ready")
+
+    def _place(self, local: str) -> Place | None:
+        return discover.place_of(local, self._env, self._loaded)
+
+    def _with_ollama(self, found: list[Found]) -> list[Found]:
+        """Add an Ollama that is installed and stands still."""
+        if any(server.server == "ollama" for server in found):
+            return found
+        still = at_hand.ollama(self._env)
+        return [*found, still] if still else found
+
+    def _choose(self, model: str | None, local: str, found: list[Found]) -> Choice:
+        machine, there = Machine(), list[str]()
+        if model is None:
+            machine = Machine(memory=hardware.free_memory())
+            models = models_home(self._loaded.config, self._env)
+            there = at_hand.embedded(models, room=machine.memory)
+        return choose.choose(model, found, machine, local_provider=local, at_hand=there)
+
+    def _options(self, seen: Survey, consent: Consent | None) -> Options:
+        config, choice = self._loaded.config, seen.choice
+        place = self._place(choice.engine if choice.engine in LOCAL else OSS)
+        return Options(
+            models=models_home(config, self._env),
+            logs=state_home(self._env) / "logs",
+            env=self._env,
+            context_length=config.engine.context_length,
+            threads=config.engine.threads,
+            url=choice.url or (place.url if place else ""),
+            found=seen.taken,
+            consent=consent,
+        )
+
+
+def _local(wanted: Wanted) -> str:
+    """Return the local provider; one of the user's own leaves the choice to us."""
+    return wanted.provider_id if wanted.provider_id in LOCAL else OSS
+
+
+def _of_kind(found: list[Found], place: Place, local: str) -> list[Found]:
+    """Refuse what only stands at another server's usual port."""
+    other = next((f for f in found if f.server != local), None)
+    if other is None or place.named:
+        return found
+    if local == "llamacpp":
+        return []  # the embedded engine takes its place
+    raise EngineError(
+        f"{choose.title(other)} answers where {choose.called(local)} was looked for",
+        hint=f"Set model_providers.{local}.base_url, or take what is there: "
+        "`codex-oss engines` shows it.",
+    )
+
+
+def _unknown(place: Place, model: str | None) -> Survey:
+    """Take a server that says nothing of itself at its word: it was named."""
+    if model is None:
+        raise EngineError(
+            f"no server that lists models answers at {place.url} ({place.said_by})",
+            hint="Start it, correct the address, or name a model with -m.",
+        )
+    found = Found(
+        server="openai",
+        url=place.url,
+        models=(Installed(name=model),),
+        said_by=place.said_by,
+    )
+    why = f"{place.said_by} names {place.url}"
+    choice = Choice(engine="openai", model=model, url=place.url, why=why)
+    return Survey(found=[found], choice=choice)
+
+
+def models_home(config: Config, env: Mapping[str, str]) -> Path:
+    """Return the folder of downloaded models."""
+    named = config.engine.models_dir
+    if named is None:
+        return state_home(env) / "models"
+    try:
+        return Path(named).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"`engine.models_dir`: {error}") from error
