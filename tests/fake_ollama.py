@@ -6,67 +6,88 @@
         ...                                    # ask server.url, or server.url + "/v1"
     server.loads                               # [("qwen3:8b", 32768)]
 
+    pulls = {"gpt-oss:20b": [Pull(after=4000, cut=True), Pull()]}
+    with FakeOllama(pulls=pulls) as server:    # the first is cut, the second resumes
+
 What it does as the real one: a context of 4096 unless one is asked for, cut to what
 the model was trained for; a model that is loaded anew when the context changes; the
 oldest messages dropped in silence when the prompt does not fit, unless ``truncate`` is
 false (which versions before 0.12.6 ignore); tool calls whole, in one line; thinking
-unless it is switched off; refusals for what a model cannot; errors inside a stream.
-The last answer repeats.
+unless it is switched off; refusals for what a model cannot; errors inside a stream,
+also of a pull, whose status is 200 by then. The last answer, and the last pull of a
+model, repeat. ``fake_ollama_program`` is the same as a program of its own.
 """
 
+import datetime as dt
 import json as jsonlib
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
+from fake_ollama_chat import (
+    Say,
+    chat,
+    chatted,
+    error,
+    generated,
+    last,
+    ndjson,
+    tokens,
+    whole,
+)
+from fake_ollama_models import OllamaModel, details, shown, tag, variant
+from fake_ollama_store import (
+    MISMATCH,
+    MISSING,
+    NEWER,
+    NO_SPACE,
+    RETRIES,
+    Line,
+    Pull,
+    Store,
+)
+from fake_ollama_v1 import completions, messages_of, refusal, responses
 from fake_server import FakeServer, Gate, Reply, Seen
 
+__all__ = [
+    "BUSY",
+    "MISMATCH",
+    "MISSING",
+    "NEWER",
+    "NO_SPACE",
+    "RETRIES",
+    "FakeOllama",
+    "OllamaModel",
+    "Pull",
+    "Say",
+    "Store",
+]
+
 DEFAULT_CONTEXT = 4096
+KEEP_S = 300.0
 BUSY = "server busy, please try again.  maximum pending requests exceeded"
-CHARS_PER_TOKEN = 4
-_GIB = 1024**3
 _REFUSES_TRUNCATION = (0, 12, 6)
+_HAS_RESPONSES = (0, 13, 3)
 _HAS_LLAMA_SERVER = (0, 30)
-
-
-class OllamaModel(msgspec.Struct, frozen=True):
-    """An installed model. ``num_ctx`` is its Modelfile's, ``vram`` the share there."""
-
-    name: str = "m:latest"
-    capabilities: tuple[str, ...] = ("completion", "tools", "thinking", "vision")
-    trained: int = 131072
-    num_ctx: int | None = None
-    vram: float = 1.0
-    remote_host: str = ""
-
-
-class Say(msgspec.Struct, frozen=True):
-    """What the model answers: in ``pieces``, after ``thoughts``, with ``calls`` last.
-
-    ``error`` comes instead of the end; ``cut`` hangs up there; ``refuse`` is a status
-    and words instead of a stream. ``gate`` waits before the first piece.
-    """
-
-    pieces: tuple[str, ...] | str = ()
-    thoughts: tuple[str, ...] = ()
-    calls: tuple[tuple[str, dict[str, Any]], ...] = ()
-    error: str = ""
-    cut: bool = False
-    refuse: tuple[int, str] | None = None
-    gate: Gate | None = None
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_NEVER = "2318-03-01T00:00:00Z"
 
 
 class FakeOllama(FakeServer):
-    """The server. ``loads`` are the models it has loaded, with their contexts."""
+    """The server. ``loads`` are the models it has loaded, with their contexts.
+
+    ``grants`` is the most context it gives, whatever is asked for.
+    """
 
     def __init__(
         self,
         *models: OllamaModel,
         answers: Sequence[Say] = (Say("Hello."),),
+        pulls: Mapping[str, Sequence[Pull]] | None = None,
         version: str = "0.33.0",
         default_context: int = DEFAULT_CONTEXT,
         grants: int | None = None,
+        store: Store | None = None,
     ) -> None:
         super().__init__(
             get={
@@ -79,20 +100,33 @@ class FakeOllama(FakeServer):
             post={
                 "/api/show": self._show,
                 "/api/chat": self._chat,
+                "/api/generate": self._generate,
                 "/api/pull": self._pull,
+                "/api/create": self._create,
+                "/api/copy": self._copy,
+                "/api/delete": self._delete,
                 "/v1/chat/completions": self._completions,
+                "/v1/responses": self._responses,
             },
         )
-        self.models = {m.name: m for m in models or (OllamaModel(),)}
+        self.store = Store(models or (OllamaModel(),)) if store is None else store
         self.loads: list[tuple[str, int]] = []
         self.loaded: dict[str, int] = {}
+        self.kept: dict[str, float] = {}
+        """Seconds that a model stays loaded when it is not used; below zero: always."""
         self.dropped = 0
         """Messages that were cut from prompts in silence."""
         self._answers = list(answers)
         self._asked = 0
+        self._pulls = {_tagged(name): list(of) for name, of in (pulls or {}).items()}
         self._version = tuple(int(part) for part in version.split("."))
         self._default = default_context
         self._grants = grants
+
+    @property
+    def models(self) -> dict[str, OllamaModel]:
+        """The models that are installed."""
+        return self.store.models
 
     @property
     def chats(self) -> list[dict[str, Any]]:
@@ -109,177 +143,224 @@ class FakeOllama(FakeServer):
         if self.loaded.get(name) != context:
             self.loads.append((name, context))
             self.loaded[name] = context
+        self.kept.setdefault(name, KEEP_S)
         return context
+
+    def unload(self, name: str) -> None:
+        """Take a model out of memory."""
+        self.loaded.pop(name, None)
+        self.kept.pop(name, None)
 
     # --- inspecting --------------------------------------------------------------
 
-    def _tags(self) -> dict[str, Any]:
-        return {"models": [{"name": n, "model": n, "size": _GIB} for n in self.models]}
+    def _tags(self) -> Line:
+        return {"models": [tag(model) for model in self.models.values()]}
 
-    def _listed(self) -> dict[str, Any]:
+    def _listed(self) -> Line:
         listed = [
-            {"id": n, "object": "model", "owned_by": "library"} for n in self.models
+            {"id": n, "object": "model", "created": 1787216400, "owned_by": "library"}
+            for n in self.models
         ]
-        return {"object": "list", "data": listed}
+        # What has no models says null, as Go does.
+        return {"object": "list", "data": listed or None}
 
-    def _ps(self) -> dict[str, Any]:
-        running = [
-            {
-                "name": name,
-                "model": name,
-                "size": _GIB,
-                "size_vram": int(_GIB * self.models[name].vram),
-                "expires_at": "2318-03-01T00:00:00Z",
-                "context_length": context,
-            }
-            for name, context in self.loaded.items()
-        ]
-        return {"models": running}
+    def _ps(self) -> Line:
+        return {"models": [self._running(name) for name in self.loaded]}
+
+    def _running(self, name: str) -> Line:
+        model, kept = self.models[name], self.kept[name]
+        until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=kept)
+        return {
+            "name": name,
+            "model": name,
+            "size": model.layers[0],
+            "digest": model.digest,
+            "details": details(model),
+            "expires_at": until.isoformat() if kept >= 0 else _NEVER,
+            "size_vram": int(model.layers[0] * model.vram),
+            "context_length": self.loaded[name],
+        }
 
     def _show(self, seen: Seen) -> Reply:
-        model = self._find(seen.json.get("model", ""))
-        if model is None:
-            return _missing(seen.json.get("model"))
-        shown: dict[str, Any] = {
-            "details": {"family": "qwen3"},
-            "model_info": {
-                "general.architecture": "qwen3",
-                "qwen3.context_length": model.trained,
-            },
-            "capabilities": list(model.capabilities),
-        }
-        if model.num_ctx:
-            shown["parameters"] = f'stop      "<end>"\nnum_ctx      {model.num_ctx}'
-        if model.remote_host:
-            shown["remote_host"] = model.remote_host
-        return Reply(body=shown)
+        name = _named(seen)
+        model = self.find(name)
+        if not name:
+            return error(400, "model is required")
+        return _missing(name) if model is None else Reply(body=shown(model))
 
-    # --- pulling -----------------------------------------------------------------
+    # --- changing what is installed ----------------------------------------------
 
     def _pull(self, seen: Seen) -> Reply:
-        """Answer as for a model of one layer; unknown are names with ``missing``."""
-        name, digest = seen.json["model"], "sha256:" + "ab" * 32
-        if "missing" in name:
-            error = "pull model manifest: file does not exist"
-            return _lines([{"status": "pulling manifest"}, {"error": error}])
-        self.models[_tagged(name)] = OllamaModel(_tagged(name))
-        layer = {"status": f"pulling {'ab' * 6}", "digest": digest, "total": 8}
-        statuses = ("verifying sha256 digest", "writing manifest", "success")
-        return _lines(
-            [
-                {"status": "pulling manifest"},
-                layer,
-                {**layer, "completed": 8},
-                *({"status": status} for status in statuses),
-            ]
-        )
+        if not (name := _named(seen)):
+            return error(400, "invalid model name")
+        pull = self._next_pull(name)
+        lines = self.store.pull(_tagged(name), pull)
+        return _progress(seen, lines, pull)
+
+    def _next_pull(self, name: str) -> Pull:
+        """Return the next of the script; unknown are names with ``missing``."""
+        script = self._pulls.get(_tagged(name), [])
+        if len(script) > 1:
+            return script.pop(0)
+        if script:
+            return script[0]
+        return Pull(after=0, error=MISSING) if "missing" in name else Pull()
+
+    def _create(self, seen: Seen) -> Reply:
+        """Make a variant of a model, which is pulled if it is not there."""
+        body: dict[str, Any] = seen.json
+        if not (base := body.get("from")):
+            return error(400, "neither 'from' or 'files' was specified")
+        return _progress(seen, self._creating(_tagged(_named(seen)), base, body))
+
+    def _creating(
+        self, name: str, base: str, body: dict[str, Any]
+    ) -> Iterable[Line | Gate]:
+        if self.find(base) is None:
+            for line in self.store.pull(_tagged(base), self._next_pull(base)):
+                if line != {"status": "success"}:
+                    yield line
+        if (model := self.find(base)) is None:
+            return
+        parameters: Line = body.get("parameters") or {}
+        made = variant(model, name, parameters.get("num_ctx"))
+        for index, (digest, _) in enumerate(made.blobs):
+            what = "creating new" if index else "using existing"
+            yield {"status": f"{what} layer {digest}"}
+        yield {"status": "writing manifest"}
+        self.store.add(made)
+        yield {"status": "success"}
+
+    def _copy(self, seen: Seen) -> Reply:
+        source, destination = seen.json["source"], seen.json["destination"]
+        if (model := self.find(source)) is None:
+            return error(404, f'model "{source}" not found')
+        self.store.add(variant(model, _tagged(destination), None))
+        return Reply()
+
+    def _delete(self, seen: Seen) -> Reply:
+        name = _tagged(_named(seen))
+        if seen.method != "DELETE":
+            return Reply(status=405, body="405 method not allowed")
+        self.unload(name)
+        return Reply() if self.store.remove(name) else _missing(_named(seen))
 
     # --- chatting ----------------------------------------------------------------
 
     def _chat(self, seen: Seen) -> Reply:
+        return self._talk(seen.json, chatted)
+
+    def _generate(self, seen: Seen) -> Reply:
         body: dict[str, Any] = seen.json
-        model = self._find(body["model"])
+        prompt = body.get("prompt")
+        messages = [{"role": "user", "content": prompt}] if prompt else []
+        return self._talk({**body, "messages": messages}, generated)
+
+    def _talk(self, body: dict[str, Any], form: Callable[[Line], Line]) -> Reply:
+        model = self.find(body["model"])
         if model is None:
             return _missing(body["model"])
+        if not body.get("messages") and _seconds(body.get("keep_alive")) == 0:
+            self.unload(model.name)
+            return Reply(body=form(last("unload")))
         if refused := _refused(model, body):
-            return _error(400, refused)
-        options: dict[str, Any] = body.get("options", {})
-        wanted = options.get("num_ctx") or model.num_ctx or self._default
-        context = self.load(model.name, wanted)
+            return error(400, refused)
+        options: dict[str, Any] = body.get("options") or {}
+        context = self._load(model, body, options.get("num_ctx"))
         if not body.get("messages"):
-            return _lines([_last("load")])
-        kept, read = self._fit(body, context)
+            return Reply(body=form(last("load")))
         cuts = body.get("truncate", True) or self._version < _REFUSES_TRUNCATION
-        if (tokens := _tokens(body)) > context and not cuts:
-            return _error(400, self._overflow(tokens, context))
-        self.dropped += len(body["messages"]) - len(kept)
+        if (asked := tokens(body)) > context and not cuts:
+            return error(400, self._overflow(asked, context))
+        read = self._fit(body, context)
         thinks = "thinking" in model.capabilities and body.get("think") is not False
-        return self._say(self._next(), read, options.get("num_predict"), thinks=thinks)
+        say = self._next()
+        if say.refuse:
+            return error(*say.refuse)
+        lines = chat(say, read, options.get("num_predict"), thinks=thinks)
+        if body.get("stream") is False:
+            end = form(whole(lines))
+            return Reply(status=500 if "error" in end else 200, body=end)
+        gate = [say.gate] if say.gate else []
+        return ndjson([*gate, *map(form, lines)], cut=say.cut)
+
+    def _load(
+        self, model: OllamaModel, body: dict[str, Any], num_ctx: int | None = None
+    ) -> int:
+        context = self.load(model.name, num_ctx or model.num_ctx or self._default)
+        if (seconds := _seconds(body.get("keep_alive"))) is not None:
+            self.kept[model.name] = seconds
+        if seconds == 0:
+            self.unload(model.name)
+        return context
 
     def _next(self) -> Say:
         say = self._answers[min(self._asked, len(self._answers) - 1)]
         self._asked += 1
         return say
 
-    def _say(self, say: Say, read: int, limit: int | None, *, thinks: bool) -> Reply:
-        if say.refuse:
-            return _error(*say.refuse)
-        pieces = (say.pieces,) if isinstance(say.pieces, str) else say.pieces
-        cut = limit is not None and limit < len(pieces)
-        lines = [_said(thinking=t) for t in say.thoughts] if thinks else []
-        lines += [_said(p) for p in (pieces[:limit] if cut else pieces)]
-        for index, (name, arguments) in enumerate(say.calls):
-            lines.append(_called(index, name, arguments))
-        if say.error:
-            lines.append({"error": say.error})
-        elif not say.cut:
-            counts = {"prompt_eval_count": read, "eval_count": len(lines)}
-            lines.append(_last("length" if cut else "stop", counts))
-        reply = _lines(lines, cut=say.cut)
-        if say.gate and reply.chunks is not None:
-            reply.chunks.insert(0, say.gate)
-        return reply
-
-    def _completions(self, seen: Seen) -> Reply:
-        """Answer on the route that knows no ``num_ctx`` and cuts in silence."""
-        body: dict[str, Any] = seen.json
-        model = self._find(body["model"])
-        if model is None:
-            return _missing(body["model"])
-        if body.get("tools") and "tools" not in model.capabilities:
-            return _error(400, f'"{model.name}" does not support tools')
-        context = self.load(model.name, model.num_ctx or self._default)
-        kept, read = self._fit(body, context)
-        self.dropped += len(body["messages"]) - len(kept)
-        say = self._next()
-        chunks: list[dict[str, Any] | str] = [
-            {"choices": [{"index": 0, "delta": {"content": piece}}]}
-            for piece in ((say.pieces,) if isinstance(say.pieces, str) else say.pieces)
-        ]
-        end: dict[str, Any] = {
-            "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]
-        }
-        usage = {
-            "prompt_tokens": read,
-            "completion_tokens": 1,
-            "total_tokens": read + 1,
-        }
-        return Reply(events=[*chunks, end, {"choices": [], "usage": usage}, "[DONE]"])
-
-    def _fit(self, body: dict[str, Any], context: int) -> tuple[list[Any], int]:
-        """Return the messages that fit, and their tokens; the oldest go first."""
+    def _fit(self, body: dict[str, Any], context: int) -> int:
+        """Drop the oldest messages until the prompt fits; return its tokens."""
         kept = list(body["messages"])
-        while (read := _tokens({**body, "messages": kept})) > context:
+        while (read := tokens({**body, "messages": kept})) > context:
             oldest = next(
                 (i for i, m in enumerate(kept[:-1]) if m["role"] != "system"), None
             )
             if oldest is None:
                 break
             del kept[oldest]
-        return kept, min(read, context)
+        self.dropped += len(body["messages"]) - len(kept)
+        return min(read, context)
 
-    def _overflow(self, tokens: int, context: int) -> str:
+    def _overflow(self, asked: int, context: int) -> str:
         if self._version < _HAS_LLAMA_SERVER:
             return "the input length exceeds the context length"
         said = (
-            f"request ({tokens} tokens) exceeds the available context size "
+            f"request ({asked} tokens) exceeds the available context size "
             f"({context} tokens), try increasing it"
         )
         kind = "exceed_context_size_error"
         inner = {"code": 400, "message": said, "type": kind, "n_ctx": context}
         return jsonlib.dumps({"error": inner}, separators=(",", ":"))
 
-    def _find(self, name: str) -> OllamaModel | None:
+    # --- as OpenAI has it: routes that know no num_ctx, and cut in silence ----------
+
+    def _completions(self, seen: Seen) -> Reply:
+        return self._speak(seen.json, completions)
+
+    def _responses(self, seen: Seen) -> Reply:
+        body: dict[str, Any] = seen.json
+        if self._version < _HAS_RESPONSES:
+            return Reply(status=404, body="404 page not found")
+        messages = messages_of(body)
+        if isinstance(messages, str):
+            return refusal(400, messages)
+        return self._speak({**body, "messages": messages}, responses)
+
+    def _speak(
+        self, body: dict[str, Any], form: Callable[[dict[str, Any], Say, int], Reply]
+    ) -> Reply:
+        model = self.find(body["model"])
+        if model is None:
+            return refusal(404, f"model '{body['model']}' not found")
+        if body.get("tools") and "tools" not in model.capabilities:
+            return refusal(400, f'"{model.name}" does not support tools')
+        read = self._fit(body, self._load(model, {}))
+        say = self._next()
+        return refusal(*say.refuse) if say.refuse else form(body, say, read)
+
+    def find(self, name: str) -> OllamaModel | None:
+        """Return an installed model; a name without a tag means ``latest``."""
         return self.models.get(_tagged(name))
 
 
 def _tagged(name: str) -> str:
-    return name if ":" in name else f"{name}:latest"
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
-def _tokens(body: dict[str, Any]) -> int:
-    text = jsonlib.dumps([body["messages"], body.get("tools") or []])
-    return len(text) // CHARS_PER_TOKEN
+def _named(seen: Seen) -> str:
+    body: dict[str, Any] = seen.json
+    return body.get("model") or body.get("name") or ""
 
 
 def _refused(model: OllamaModel, body: dict[str, Any]) -> str:
@@ -291,32 +372,25 @@ def _refused(model: OllamaModel, body: dict[str, Any]) -> str:
 
 
 def _missing(name: object) -> Reply:
-    return _error(404, f"model '{name}' not found")
+    return error(404, f"model '{name}' not found")
 
 
-def _error(status: int, words: str) -> Reply:
-    return Reply(status=status, body={"error": words})
+def _seconds(keep_alive: float | str | None) -> float | None:
+    """Return a duration as JSON of Go has it: seconds, or words such as ``1h30m``."""
+    if not isinstance(keep_alive, str):
+        return keep_alive
+    parts = re.findall(r"([\d.]+)(ms|[smh])", keep_alive)
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    return -seconds if keep_alive.startswith("-") else seconds
 
 
-def _said(content: str = "", **more: Any) -> dict[str, Any]:
-    message = {"role": "assistant", "content": content, **more}
-    at = "2026-08-21T10:00:00.123456Z"
-    return {"model": "m", "created_at": at, "message": message, "done": False}
-
-
-def _called(index: int, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    function = {"index": index, "name": name, "arguments": arguments}
-    return _said(tool_calls=[{"id": f"call_{index:08x}", "function": function}])
-
-
-def _last(reason: str, counts: dict[str, int] | None = None) -> dict[str, Any]:
-    times = {"total_duration": 9_000_000, "load_duration": 1_000_000}
-    return {**_said(), "done": True, "done_reason": reason, **times, **(counts or {})}
-
-
-def _lines(lines: Sequence[dict[str, Any]], *, cut: bool = False) -> Reply:
-    return Reply(
-        headers={"content-type": "application/x-ndjson"},
-        chunks=[jsonlib.dumps(line).encode() + b"\n" for line in lines],
-        cut=cut,
-    )
+def _progress(
+    seen: Seen, lines: Iterable[Line | Gate], pull: Pull | None = None
+) -> Reply:
+    """Return the lines as they come, or the last where no stream is wanted."""
+    if seen.json.get("stream") is not False:
+        return ndjson(
+            lines, cut=bool(pull and pull.cut), silent=bool(pull and pull.hangs)
+        )
+    *_, end = (line for line in lines if not isinstance(line, Gate))
+    return Reply(status=500 if "error" in end else 200, body=end)

@@ -19,7 +19,7 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -121,13 +121,13 @@ class Gate:
 class Reply:
     """What the server answers.
 
-    One of ``body`` (with content-length), ``events`` (SSE, chunked), ``chunks`` (as
-    they are, each flushed, chunked; a ``Gate`` waits) or ``raw`` (the bytes of the
-    whole answer, status line and all; then the connection closes; ``b""`` hangs up
-    without an answer). ``cut`` closes the connection before the body's end.
-    ``silent`` sends what there is and then nothing until the client goes away;
-    ``silent`` alone sends not even a status line. ``close`` closes the connection
-    after a whole answer without having said so.
+    One of ``body`` (with content-length), ``events`` (SSE, chunked), ``chunks`` (each
+    flushed, chunked; a ``Gate`` waits; a generator makes them as they go, once) or
+    ``raw`` (the bytes of the whole answer, status line and all; then the connection
+    closes; ``b""`` hangs up without an answer). ``cut`` closes the connection before
+    the body's end. ``silent`` sends what there is and then nothing until the client
+    goes away; ``silent`` alone sends not even a status line. ``close`` closes the
+    connection after a whole answer without having said so.
     """
 
     def __init__(  # noqa: PLR0913  one knob per way a server can behave
@@ -137,7 +137,7 @@ class Reply:
         headers: Mapping[str, str] | None = None,
         body: bytes | str | dict[str, Any] | list[Any] | None = None,
         events: Sequence[Event] | None = None,
-        chunks: Sequence[bytes | Gate] | None = None,
+        chunks: Iterable[bytes | Gate] | None = None,
         raw: bytes | None = None,
         cut: bool = False,
         silent: bool = False,
@@ -145,7 +145,7 @@ class Reply:
     ) -> None:
         self.status = status
         self.headers = dict(headers or {})
-        self.chunks: list[bytes | Gate] | None = None
+        self.chunks: Iterable[bytes | Gate] | None = None
         self.raw = raw
         self.cut = cut
         self.silent = silent
@@ -156,7 +156,7 @@ class Reply:
             self.chunks = [sse(events)]
         elif chunks is not None:
             self.headers.setdefault("content-type", "text/event-stream")
-            self.chunks = list(chunks)
+            self.chunks = chunks
         elif isinstance(body, dict | list):
             self.headers.setdefault("content-type", "application/json")
             self.body = jsonlib.dumps(body).encode()
@@ -192,6 +192,8 @@ Scripted = Answer | Callable[[Seen], Answer]
 
 class FakeServer:
     """The server; a context manager that serves from a thread of its own."""
+
+    address: tuple[str, int] = ("127.0.0.1", 0)
 
     def __init__(
         self,
@@ -244,7 +246,7 @@ class FakeServer:
                 self._http.socket, server_side=True, do_handshake_on_connect=False
             )
         self.port = self._http.server_address[1]
-        self.url = f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if self._tls else ''}://{self.address[0]}:{self.port}"
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )
@@ -270,7 +272,7 @@ class FakeServer:
     def answer(self, seen: Seen) -> Reply:
         """Keep a request and return its reply."""
         path = seen.path.partition("?")[0]
-        table = self.post if seen.method == "POST" else self.get
+        table = self.post if seen.method in ("POST", "DELETE") else self.get
         with self._lock:
             self.requests.append(seen)
             self._arrived.notify_all()
@@ -312,7 +314,7 @@ class _Http(http.server.ThreadingHTTPServer):
 
     def __init__(self, fake: FakeServer) -> None:
         self.fake = fake
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(fake.address, _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep what a callable of the script raised; the test fails at its end."""
@@ -343,7 +345,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve()
 
-    do_POST = do_HEAD = do_CONNECT = do_GET  # noqa: N815  the names http.server calls
+    do_POST = do_HEAD = do_CONNECT = do_DELETE = do_GET  # noqa: N815  http.server's
 
     def _serve(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -381,7 +383,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("content-length", str(len(reply.body)))
         self.end_headers()
 
-    def _write_chunks(self, chunks: list[bytes | Gate], *, end: bool) -> None:
+    def _write_chunks(self, chunks: Iterable[bytes | Gate], *, end: bool) -> None:
         for piece in chunks:
             if isinstance(piece, Gate):
                 piece.pass_through()
