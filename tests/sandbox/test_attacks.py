@@ -57,6 +57,8 @@ def codex(mode: Mode, uid: int) -> Report:
 
 
 def startable(uid: int) -> None:
+    if sys.platform != "linux":
+        pytest.skip("needs Linux")
     if uid != os.getuid() and os.getuid() != 0:
         pytest.skip("only root can become an ordinary user")
     if not python_for(uid):
