@@ -6,7 +6,8 @@ A row is one way to run `true`; all are run in turn in every round. Wall time, a
 of everything that ran: the sandbox's helpers, `true`, and for ours what this program
 spends on preparing, starting and waiting. `CODEX_BIN` names the Codex CLI; its native
 binary is measured where it is found next to an npm shim, since the shim costs more than
-the sandbox. What Codex spends on `true` is its whole program, once.
+the sandbox. What bubblewrap does not end with us has a guard, a small shell; it is in
+its row (also in `bare`). What Codex spends on `true` is its whole program, once.
 """
 
 import argparse
