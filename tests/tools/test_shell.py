@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from codex_oss import events
-from codex_oss.errors import ToolError
+from codex_oss.errors import ConfigError, ToolError
 from codex_oss.items import FunctionCall
 from codex_oss.policy import (
     Answer,
@@ -27,7 +27,7 @@ from codex_oss.ports import Output, Scope
 from codex_oss.sandbox import bubblewrap
 from codex_oss.sandbox.run import Sandbox
 from codex_oss.tools import sessions
-from codex_oss.tools.permit import Permit
+from codex_oss.tools.permit import NoRules, Permit
 from codex_oss.tools.placement import Placement
 from codex_oss.tools.shell import Settings, Shell
 from people import Person
@@ -69,6 +69,7 @@ class Bench:
         mode: SandboxMode = "danger-full-access",
         approval: ApprovalPolicy = "never",
         person: Person | None = None,
+        permit: Permit | None = None,
         sandbox: Sandbox | None = None,
         **settings: object,
     ) -> None:
@@ -82,7 +83,7 @@ class Bench:
         permissions = Permissions(
             mode=mode, approval=approval, writable_roots=(str(cwd),)
         )
-        permit = Permit(permissions, person or Person())
+        permit = permit or Permit(permissions, person or Person())
         self.shell = Shell(
             permit,
             Placement(permit, sandbox or isolating(cwd), ENV),
@@ -847,6 +848,28 @@ def test_an_answer_for_the_session_is_asked_for_once(tmp_path: Path) -> None:
             assert "Process exited with code 0" in await bench.run("touch a")
         assert "rejected by user" in await bench.run("touch b")
         assert len(person.asked) == len({"touch a", "touch b"})
+
+    bounded(run)
+
+
+class FullDisk(NoRules):
+    """A rules file that cannot be written."""
+
+    def allow(self, prefix: tuple[str, ...]) -> None:
+        raise ConfigError(f"no room for {prefix}", hint="Make some.")
+
+
+def test_a_rule_that_cannot_be_saved_is_told_and_the_command_runs(
+    tmp_path: Path,
+) -> None:
+    async def run() -> None:
+        permissions = Permissions(mode="danger-full-access", approval="untrusted")
+        permit = Permit(permissions, Person("always"), rules=FullDisk())
+        bench = Bench(tmp_path, permit=permit)
+        assert "Process exited with code 0" in await bench.run("touch a")
+        told = "no room for ('touch', 'a')\nMake some."
+        item = events.ErrorItem(id="item_1", message=told)
+        assert bench.events[0] == events.ItemCompleted(item=item)
 
     bounded(run)
 

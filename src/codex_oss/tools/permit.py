@@ -6,7 +6,8 @@ from typing import Protocol, assert_never
 
 from msgspec.structs import replace
 
-from codex_oss import policy
+from codex_oss import events, policy
+from codex_oss.errors import ConfigError
 from codex_oss.policy import Action, Allow, Ask, Deny, Isolation, Permissions, Rules
 from codex_oss.policy.rules import proposal
 from codex_oss.policy.script import read
@@ -117,7 +118,11 @@ class Permit:
     def _allow_always(self, prefix: tuple[str, ...], scope: Scope) -> None:
         if not prefix:
             return
-        self._file.allow(prefix)
+        try:
+            self._file.allow(prefix)
+        except ConfigError as error:  # it counts for this session all the same
+            item = events.ErrorItem(id=scope.new_item_id(), message=error.report())
+            scope.emit(events.ItemCompleted(item=item))
         self._rules = self._file.load()
         words = ", ".join(f'"{word}"' for word in prefix)
         scope.remark(f"Approved command prefix saved:\n- [{words}]")
