@@ -72,14 +72,21 @@ def test_ollama_says_what_it_has_and_what_is_loaded_where() -> None:
         server.load("qwen3:8b", 16384)
         found = look(server)
 
+    told: dict[str, Any] = {
+        "size": half.size,
+        "context": 131072,
+        "tools": True,
+        "quantization": "Q4_K_M",
+        "parameters": "8.2B",
+    }
     assert found == [
         Found(
             server="ollama",
             url=server.url,
             version="0.33.0",
             models=(
-                Installed(name="gpt-oss:20b", size=1024**3),
-                Installed(name="qwen3:8b", size=1024**3, loaded=16384, on_gpu=0.5),
+                Installed(name="gpt-oss:20b", **told),
+                Installed(name="qwen3:8b", loaded=16384, on_gpu=0.5, **told),
             ),
             said_by="a test",
         )
