@@ -102,6 +102,11 @@ def exec_parser() -> Parser:
         help="also work outside a git repository",
     )
     add("--ephemeral", action="store_true", help="keep no session file")
+    add(
+        "--yes",
+        action="store_true",
+        help="consent to what may be downloaded, installed or started for the model",
+    )
     add_config(parser)
     add_work(parser)
     return parser

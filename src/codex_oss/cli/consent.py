@@ -8,13 +8,13 @@ import asyncio
 from typing import TYPE_CHECKING, TextIO, assert_never
 
 from codex_oss.errors import EngineError
-from codex_oss.exec_mode import keys
 from codex_oss.exec_mode.question import wrap
 from codex_oss.exec_mode.visible import visible
 
 if TYPE_CHECKING:
     # The engines' package costs 10 ms, and most runs have nothing to ask.
     from codex_oss.engines.base import Consent, Question
+    from codex_oss.exec_mode.keys import Keys
 
 MIN_COLUMNS = 20
 """A narrower terminal is written to as if it had so many."""
@@ -72,6 +72,8 @@ class Person:
 
         Raises ``EngineError`` where there is no terminal, or it is another job's.
         """
+        from codex_oss.exec_mode import keys  # noqa: PLC0415  0.6 ms; rarely asked
+
         async with self._one_at_a_time:
             fd = keys.open_terminal()
             if fd is None:
@@ -85,7 +87,7 @@ class Person:
                 terminal.close()
 
 
-async def _answer(terminal: keys.Keys, question: "Question") -> bool:
+async def _answer(terminal: "Keys", question: "Question") -> bool:
     told = "taken back"
     try:
         terminal.write(f"{_ERASE}\n{draw(question, terminal.columns())}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from codex_oss.cli.consent import consent
 from codex_oss.cli.place import folder, in_repository
 from codex_oss.cli.prompt_input import read_prompt
 from codex_oss.cli.settings import GRANULAR, load_config
@@ -50,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
         output_schema=schema,
         approver=approver,
         ignore_rules=options.ignore_rules,
+        consent=consent(yes=options.yes, asks=not options.json, err=sys.stderr),
     )
     images = [path for group in options.image for path in group]
     try:
