@@ -166,11 +166,19 @@ def bridge_parser() -> Parser:
     return bridge_arguments.parser()
 
 
+def engines_parser() -> Parser:
+    """Return the parser of ``codex-oss engines``."""
+    from codex_oss.cli import engines_arguments  # noqa: PLC0415  `exec` does without
+
+    return engines_arguments.parser()
+
+
 PARSERS: dict[str, Callable[[], Parser]] = {
     "exec": exec_parser,
     "config": config_parser,
     "bridge": bridge_parser,
     "sandbox": sandbox_parser,
+    "engines": engines_parser,
 }
 ALIASES = {"e": "exec"}
 WITH_VALUE = frozenset(
@@ -198,6 +206,7 @@ Usage: codex-oss COMMAND [OPTIONS]
 Commands:
   exec, e   do one task without a terminal UI
   bridge    serve the Responses API in front of a local model's server
+  engines   show the servers of models on this machine, and which one is taken
   sandbox   run a command as the model's commands run, or say what they may do
   config    show the configuration and where each value comes from
 

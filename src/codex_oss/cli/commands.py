@@ -54,6 +54,10 @@ def _dispatch(argv: list[str]) -> int:
             from codex_oss.cli import bridge_command  # noqa: PLC0415  paid when used
 
             return bridge_command.run(options)
+        case "engines":
+            from codex_oss.cli import engines_command  # noqa: PLC0415  paid when used
+
+            return engines_command.run(options)
         case "sandbox":
             from codex_oss.cli import sandbox_command  # noqa: PLC0415  paid when used
 

@@ -22,6 +22,7 @@ from codex_oss.engines.base import (
 from codex_oss.engines.choose import Choice
 from codex_oss.errors import ConfigError, EngineError
 from codex_oss.exec_mode.progress import Progress
+from codex_oss.exec_mode.visible import visible
 from codex_oss.net import Client
 from codex_oss.wiring.ending import Endings
 from codex_oss.wiring.world import state_home
@@ -125,7 +126,7 @@ class Engines:
         seen = await self.look(wanted)
         choice = seen.choice
         if wanted.model is None and choice.toy:
-            err.write(f"{choice.why}\n")
+            err.write(f"{visible(choice.why)}\n")
         engine = ENGINES[choice.engine](self._options(seen, consent), self._client)
         end.append(engine.close)
         progress = Progress(err, isatty=err.isatty())

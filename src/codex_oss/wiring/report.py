@@ -1,0 +1,84 @@
+"""What there is to serve models here, and what is taken of it."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from codex_oss.config.load import Loaded
+from codex_oss.engines import at_hand
+from codex_oss.engines.base import Found, Server
+from codex_oss.engines.choose import Choice
+from codex_oss.errors import EngineError
+from codex_oss.net import Client
+from codex_oss.wiring.engines import Engines, Wanted, models_home
+
+EMBEDDED_PACKAGE = "xllamacpp"
+
+
+class Silent(msgspec.Struct, frozen=True, kw_only=True):
+    """A place where no server of models answers."""
+
+    url: str
+    said_by: str
+    expected: Server | None
+    """Which server would be there; None: any."""
+
+
+class Embedded(msgspec.Struct, frozen=True, kw_only=True):
+    """The embedded engine: its version, empty where it is not installed."""
+
+    version: str
+    models: list[str]
+    """Downloaded ones, by the names that ``-m`` takes."""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """All that was found; ``choice`` is None where nothing can be taken."""
+
+    found: list[Found]
+    """Servers that answer; one without ``url`` is an Ollama that stands still."""
+    silent: list[Silent]
+    embedded: Embedded
+    choice: Choice | None = None
+    problem: str = ""
+    hint: str = ""
+
+
+async def report(loaded: Loaded, env: Mapping[str, str]) -> Report:
+    """Return what there is, and what the configuration would take."""
+    client = Client(env)
+    try:
+        engines = Engines(loaded, env, client)
+        found = await engines.discover()
+        wanted = Wanted(loaded.provider_id, loaded.config.model)
+        choice, problem, hint = None, "", ""
+        try:
+            choice = engines.take(wanted, found).choice
+        except EngineError as error:
+            problem, hint = str(error), error.hint
+    finally:
+        await client.close()
+    answering = {server.url for server in found}
+    return Report(
+        found=found,
+        silent=[
+            Silent(url=place.url, said_by=place.said_by, expected=place.expected)
+            for place in engines.places()
+            if place.url not in answering
+        ],
+        embedded=Embedded(
+            version=_version(), models=at_hand.embedded(models_home(loaded.config, env))
+        ),
+        choice=choice,
+        problem=problem,
+        hint=hint,
+    )
+
+
+def _version() -> str:
+    from importlib import metadata  # noqa: PLC0415  5 ms; only this page needs it
+
+    try:
+        return metadata.version(EMBEDDED_PACKAGE)
+    except metadata.PackageNotFoundError:
+        return ""
