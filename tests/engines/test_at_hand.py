@@ -59,6 +59,18 @@ def test_its_store_is_where_its_own_variable_says(tmp_path: Path) -> None:
     )
 
 
+def test_models_that_our_own_servers_pulled_are_there_too(tmp_path: Path) -> None:
+    program(tmp_path / "ollama")
+    ours = at_hand.own_store(tmp_path / "models")
+    manifest(ours, "registry.ollama.ai/library/a/1b", 1)
+    env = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+
+    found = at_hand.ollama(env, ours)
+
+    assert found is not None
+    assert found.models == (Installed(name="a:1b", size=1),)
+
+
 PLACES = [
     ("linux", "usr/local/bin/ollama"),
     ("linux", "usr/bin/ollama"),

@@ -23,13 +23,22 @@ _REGISTRY, _LIBRARY = "registry.ollama.ai", "library"
 # --- Ollama --------------------------------------------------------------------------
 
 
-def ollama(env: Mapping[str, str]) -> Found | None:
-    """Return an installed Ollama with the models of its store; None: there is none."""
+def ollama(env: Mapping[str, str], *stores: Path) -> Found | None:
+    """Return an installed Ollama with the models of its store; None: there is none.
+
+    ``stores`` are more of them, such as that of our own servers.
+    """
     program = ollama_program(env)
     if program is None:
         return None
-    models = tuple(_installed(ollama_store(env)))
-    return Found(server="ollama", url="", models=models, said_by=str(program))
+    models = {
+        model.name: model
+        for store in (*stores, ollama_store(env))
+        for model in installed(store)
+    }
+    return Found(
+        server="ollama", url="", models=tuple(models.values()), said_by=str(program)
+    )
 
 
 def ollama_program(
@@ -68,6 +77,11 @@ def ollama_store(env: Mapping[str, str]) -> Path:
     return Path(env.get("HOME", ""), ".ollama", "models")
 
 
+def own_store(models: Path) -> Path:
+    """Return the folder of the models that Ollama servers of our own download."""
+    return (models / "ollama").absolute()
+
+
 class _Layer(msgspec.Struct, frozen=True):
     size: int = 0
 
@@ -76,7 +90,8 @@ class _Manifest(msgspec.Struct, frozen=True):
     layers: list[_Layer] | None = None
 
 
-def _installed(store: Path) -> Iterator[Installed]:
+def installed(store: Path) -> Iterator[Installed]:
+    """Yield the models of a store of Ollama's."""
     found = 0
     for parent, _, files in os.walk(store / "manifests"):
         folder = Path(parent).relative_to(store / "manifests")

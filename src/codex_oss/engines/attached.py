@@ -45,5 +45,6 @@ def ready(found: Found, model: str | None) -> Ready:
         context_window=known.loaded if known else None,
         api_key=None,
         server=found.server,
+        on_gpu=known.on_gpu if known else None,
         supports_tools=known.tools if known else None,
     )

@@ -122,6 +122,8 @@ class Pulling(msgspec.Struct, frozen=True):
     done: int
     total: int | None
     bytes_per_s: float
+    resumes: bool = True
+    """What has arrived is kept when it is stopped."""
 
 
 class Verifying(msgspec.Struct, frozen=True):
@@ -147,6 +149,8 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of context that are really allocated. None: the engine does not say."""
     api_key: str | None
     server: Server
+    on_gpu: float | None = None
+    """Share of the model that is in graphics memory, 0 to 1. None: not known."""
     supports_tools: bool | None = None
     """Whether the model's chat template shows tools to the model. None: unknown."""
 

@@ -146,7 +146,8 @@ class Engines:
         """Add an Ollama that is installed and stands still."""
         if any(server.server == "ollama" for server in found):
             return found
-        still = at_hand.ollama(self._env)
+        ours = at_hand.own_store(models_home(self._loaded.config, self._env))
+        still = at_hand.ollama(self._env, ours)
         return [*found, still] if still else found
 
     def _choose(self, model: str | None, local: str, found: list[Found]) -> Choice:
