@@ -1,5 +1,6 @@
 """Engine events, drawn for terminals and written for files."""
 
+import asyncio
 import io
 from collections.abc import Sequence
 
@@ -55,8 +56,8 @@ def test_a_terminal_gets_one_line_that_changes_and_goes_away() -> None:
     ]
     assert lines(printed(events, isatty=True)) == [
         "Looking for m on hub",
-        "[....................] m 0% 0/2000 MB",
-        "[##########..........] m 50% 1000/2000 MB 10.0 MB/s 1 min 40 s left",
+        "[....................] m  0%  0.00/2.00 GB",
+        "[##########..........] m  50%  1.00/2.00 GB  10.0 MB/s  1 min 40 s left",
         "Checking m",
         "Loading m: 2 s",
         "",
@@ -73,12 +74,22 @@ def test_a_line_is_never_wider_than_the_terminal() -> None:
 
 def test_a_file_gets_a_line_every_ten_percent() -> None:
     pulls: list[EngineEvent] = [
-        Pulling("m", done * GB // 40, GB, 1e6) for done in range(41)
+        Pulling("m", done * GB // 50, GB * 4 // 5, 1e6) for done in range(41)
     ]
     text = printed([*pulls, Verifying("m"), Verifying("m")], isatty=False)
 
     assert text.splitlines() == [
-        *[f"Downloading m: {n}% {n * 10}/1000 MB" for n in range(0, 101, 10)],
+        "Downloading m: 0%  0/800 MB  1.0 MB/s  13 min 20 s left",
+        "Downloading m: 10%  80/800 MB  1.0 MB/s  12 min 00 s left",
+        "Downloading m: 20%  160/800 MB  1.0 MB/s  10 min 40 s left",
+        "Downloading m: 30%  240/800 MB  1.0 MB/s  9 min 20 s left",
+        "Downloading m: 40%  320/800 MB  1.0 MB/s  8 min 00 s left",
+        "Downloading m: 50%  400/800 MB  1.0 MB/s  6 min 40 s left",
+        "Downloading m: 60%  480/800 MB  1.0 MB/s  5 min 20 s left",
+        "Downloading m: 70%  560/800 MB  1.0 MB/s  4 min 00 s left",
+        "Downloading m: 80%  640/800 MB  1.0 MB/s  2 min 40 s left",
+        "Downloading m: 90%  720/800 MB  1.0 MB/s  1 min 20 s left",
+        "Downloading m: 100%  800/800 MB  1.0 MB/s",
         "Checking m",
     ]
 
@@ -86,9 +97,9 @@ def test_a_file_gets_a_line_every_ten_percent() -> None:
 def test_a_file_gets_a_line_every_500_mb_of_an_unknown_total() -> None:
     pulls: list[EngineEvent] = [Pulling("m", n * GB // 4, None, 1e6) for n in range(5)]
     assert printed(pulls, isatty=False).splitlines() == [
-        "Downloading m: 0 MB",
-        "Downloading m: 500 MB",
-        "Downloading m: 1000 MB",
+        "Downloading m: 0 MB  1.0 MB/s",
+        "Downloading m: 500 MB  1.0 MB/s",
+        "Downloading m: 1.00 GB  1.0 MB/s",
     ]
 
 
@@ -113,3 +124,47 @@ def test_closing_takes_the_line_away_once() -> None:
     progress.close()
     progress.close()
     assert stream.getvalue() == "\r\x1b[KLooking for m\r\x1b[K"
+
+
+def broken_off(event: EngineEvent, cause: type[BaseException]) -> str:
+    """Return the last line of what is printed when ``cause`` comes after ``event``."""
+    stream = io.StringIO()
+
+    def run() -> None:
+        with Progress(stream, isatty=True) as progress:
+            progress.feed(event)
+            raise cause
+
+    with pytest.raises(cause):
+        run()
+    return lines(stream.getvalue())[-1]
+
+
+@pytest.mark.parametrize("cause", [asyncio.CancelledError, KeyboardInterrupt])
+def test_a_download_that_is_broken_off_says_how_to_go_on(
+    cause: type[BaseException],
+) -> None:
+    assert broken_off(Pulling("m", 999, 1000, 0.0), cause) == (
+        "The download of m was stopped at 99%. What has arrived is kept: the same "
+        "command goes on from there.\n"
+    )
+    assert broken_off(Pulling("m", 20_000_000, None, 0.0, resumes=False), cause) == (
+        "The download of m was stopped after 20 MB. The same command downloads it "
+        "from its start.\n"
+    )
+
+
+def test_what_fails_by_itself_or_is_no_download_is_told_by_others() -> None:
+    assert broken_off(Pulling("m", 1, 2, 0.0), OSError) == ""
+    assert broken_off(Loading("m", 2.0), asyncio.CancelledError) == ""
+
+
+def test_a_models_name_cannot_act_on_the_terminal() -> None:
+    for isatty in (True, False):
+        text = printed([Pulling("m\x1b[2J\u202e", 1, None, 0.0)], isatty=isatty)
+        assert text.replace("\r\x1b[K", "").rstrip("\n").isprintable()
+
+
+def test_wide_characters_count_as_two_columns() -> None:
+    (line,) = lines(printed([Looking("模" * 60)], isatty=True, width=41))
+    assert line == "Looking for " + "模" * 14

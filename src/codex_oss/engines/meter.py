@@ -12,9 +12,10 @@ WINDOW_S = 5.0
 class Meter:
     """Tells when it is time to report. Sizes in bytes, times in seconds."""
 
-    def __init__(self, model: str, total: int | None) -> None:
+    def __init__(self, model: str, total: int | None, *, resumes: bool = True) -> None:
         self._model = model
         self._total = total
+        self._resumes = resumes
         self._samples: deque[tuple[float, int]] = deque()
 
     def reach(self, done: int, now: float) -> Pulling | None:
@@ -28,7 +29,7 @@ class Meter:
         self._samples.append((now, done))
         while now - self._samples[0][0] > WINDOW_S:
             self._samples.popleft()
-        return Pulling(self._model, done, self._total, self._speed())
+        return Pulling(self._model, done, self._total, self._speed(), self._resumes)
 
     def _speed(self) -> float:
         (start, first), (end, last) = self._samples[0], self._samples[-1]

@@ -113,7 +113,7 @@ async def _watch(
 ) -> AsyncIterator[Pulling]:
     clock = asyncio.get_running_loop().time
     began = clock()
-    meter = Meter(name, source.wheel_bytes)
+    meter = Meter(name, source.wheel_bytes, resumes=False)
     ended = asyncio.ensure_future(child.wait())
     try:
         while not ended.done():

@@ -1,9 +1,13 @@
 """The way to a model, drawn: one line that changes on a terminal, else a few lines.
 
-Nothing is printed while everything is at hand and quick.
+Nothing is printed while everything is at hand and quick. Names of models are a
+server's words: what does not print is shown by its code.
 """
 
-from typing import TextIO, assert_never
+import asyncio
+import os
+from types import TracebackType
+from typing import Self, TextIO, assert_never
 
 from codex_oss.engines.base import (
     EngineEvent,
@@ -14,6 +18,8 @@ from codex_oss.engines.base import (
     Starting,
     Verifying,
 )
+from codex_oss.exec_mode.question import wrap
+from codex_oss.exec_mode.visible import visible
 
 QUICK_S = 1.0
 """A model that loads faster than this is not worth a word."""
@@ -22,27 +28,51 @@ STEP_PERCENT = 10
 """How often a download is told where lines cannot be redrawn."""
 STEP_BYTES = 500_000_000
 """The same, when the total is not known."""
+COLUMNS = 80
+"""The width of a terminal that does not tell its own."""
+GO_ON = "What has arrived is kept: the same command goes on from there."
+ANEW = "The same command downloads it from its start."
 _ERASE = "\r\x1b[K"
 _MIN_BAR_WIDTH = 60
+_GB = 1_000_000_000
 
 
 class Progress:
     """Prints engine events to ``stream``, which is usually standard error.
 
-    ``width`` is the terminal's, in columns. Call ``close`` before anything else is
-    printed, also after an error: it leaves the line that is being redrawn.
+    ``width`` is the terminal's, in columns; None: ask it each time. Use it as a
+    context: nothing of the line that is being redrawn is left then, and a download
+    that was broken off is told, with how to go on.
     """
 
-    def __init__(self, stream: TextIO, *, isatty: bool, width: int = 80) -> None:
+    def __init__(
+        self, stream: TextIO, *, isatty: bool, width: int | None = None
+    ) -> None:
         self._stream = stream
         self._isatty = isatty
         self._width = width
         self._drawn = False
         self._told: str | None = None
         self._step = -1
+        self._pulled: Pulling | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+        broken_off = isinstance(error, (asyncio.CancelledError, KeyboardInterrupt))
+        if broken_off and self._pulled is not None:
+            self._print(_stopped(self._pulled))
 
     def feed(self, event: EngineEvent) -> None:
         """Print one event, or nothing."""
+        self._pulled = event if isinstance(event, Pulling) else None
         match event:
             case Looking(what):
                 self._say(f"Looking for {what}")
@@ -85,46 +115,73 @@ class Progress:
             self._draw(self._bar(event))
             return
         if event.total:
-            step = 100 * event.done // event.total // STEP_PERCENT
+            step = _percent(event) // STEP_PERCENT
         else:
             step = event.done // STEP_BYTES
         if step != self._step:
             self._step = step
-            self._print(f"Downloading {event.model}: {_amount(event)}")
+            self._print(f"Downloading {event.model}: {_amount(event)}{_pace(event)}")
 
     def _bar(self, event: Pulling) -> str:
-        text = f"{event.model} {_amount(event)}{_pace(event)}"
-        if not event.total or self._width < _MIN_BAR_WIDTH:
+        text = f"{event.model}  {_amount(event)}{_pace(event)}"
+        if not event.total or self._columns() < _MIN_BAR_WIDTH:
             return text
         full = BAR_CELLS * min(event.done, event.total) // event.total
         return f"[{'#' * full}{'.' * (BAR_CELLS - full)}] {text}"
 
     def _draw(self, text: str) -> None:
-        self._stream.write(_ERASE + text[: self._width - 1])
+        row = wrap(visible(text), max(1, self._columns() - 1))[0]
+        self._stream.write(_ERASE + row)
         self._stream.flush()
         self._drawn = True
 
     def _print(self, text: str) -> None:
-        self._stream.write(f"{text}\n")
+        self._stream.write(f"{visible(text)}\n")
         self._stream.flush()
+
+    def _columns(self) -> int:
+        if self._width is not None:
+            return self._width
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or COLUMNS
+        except OSError:
+            return COLUMNS
+
+
+def _stopped(event: Pulling) -> str:
+    how = f"at {_percent(event)}%" if event.total else f"after {_amount(event)}"
+    way_on = GO_ON if event.resumes else ANEW
+    return f"The download of {event.model} was stopped {how}. {way_on}"
+
+
+def _percent(event: Pulling) -> int:
+    """Return the share that has come; 100 only when all of it has."""
+    assert event.total
+    return min(100, 100 * event.done // event.total)
 
 
 def _amount(event: Pulling) -> str:
-    done = event.done / 1e6
     if not event.total:
-        return f"{done:.0f} MB"
-    percent = 100 * event.done // event.total
-    return f"{percent}% {done:.0f}/{event.total / 1e6:.0f} MB"
+        return _size(event.done)
+    if event.total < _GB:
+        both = f"{event.done / 1e6:.0f}/{event.total / 1e6:.0f} MB"
+    else:
+        both = f"{event.done / 1e9:.2f}/{event.total / 1e9:.2f} GB"
+    return f"{_percent(event)}%  {both}"
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.0f} MB" if size < _GB else f"{size / 1e9:.2f} GB"
 
 
 def _pace(event: Pulling) -> str:
     """Return speed and time left, once there is a speed."""
     if event.bytes_per_s <= 0:
         return ""
-    text = f" {event.bytes_per_s / 1e6:.1f} MB/s"
-    if not event.total:
+    text = f"  {event.bytes_per_s / 1e6:.1f} MB/s"
+    if not event.total or event.done >= event.total:
         return text
-    return f"{text} {_duration((event.total - event.done) / event.bytes_per_s)} left"
+    return f"{text}  {_duration((event.total - event.done) / event.bytes_per_s)} left"
 
 
 def _duration(seconds: float) -> str:
