@@ -98,8 +98,9 @@ def _add_server(add: Add) -> None:
     )
     add(
         "--engine",
-        choices=("llamacpp", "ollama"),
-        help="llamacpp: the embedded engine, with the model of -m",
+        choices=("embedded", "llamacpp", "ollama"),
+        help="embedded: llama.cpp in this program, with the model of -m; llamacpp: the "
+        "same, unless a llama-server runs here",
     )
 
 

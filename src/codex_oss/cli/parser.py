@@ -87,10 +87,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     add(
         "--oss",
         action="store_true",
-        help="use the built-in profile for models on this machine",
+        help="use what runs on this machine: `codex-oss engines` shows it",
     )
     add(
         "--local-provider",
         metavar="NAME",
-        help="with --oss: ollama, llamacpp, lmstudio, vllm or a configured provider",
+        help="with --oss: ollama, lmstudio, llamacpp, vllm, sglang, embedded or a "
+        "configured provider",
     )
