@@ -62,6 +62,9 @@ class Tag(msgspec.Struct, frozen=True):
     capabilities: list[str] | None = None
     remote_model: str = ""
     remote_host: str = ""
+    digest: str = ""
+    """Of its manifest: the same for all names of one model."""
+    modified_at: str = ""
 
 
 class Tags(msgspec.Struct, frozen=True):
@@ -71,12 +74,14 @@ class Tags(msgspec.Struct, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """A model in memory; sizes in bytes."""
+    """A model in memory; sizes in bytes, ``context_length`` as really allocated."""
 
     name: str
     size: int = 0
     size_vram: int = 0
     context_length: int | None = None
+    expires_at: str = ""
+    """When it is unloaded (RFC 3339); far in the future: never."""
 
 
 class Running(msgspec.Struct, frozen=True):

@@ -1,0 +1,236 @@
+"""Ollama as an engine: a server that runs, else one of our own; its model made ready.
+
+A server that we did not start is never stopped. Without consent nothing is started,
+unless the model is there already, and nothing is pulled. The model is loaded with the
+context that the chat will ask for, so that it is loaded once.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+
+from codex_oss.config.builtin import ollama_url
+from codex_oss.engines import at_hand, choose, room
+from codex_oss.engines.base import (
+    EngineEvent,
+    Loading,
+    Looking,
+    Options,
+    Ready,
+    Starting,
+)
+from codex_oss.engines.ollama import faults, names, orphans, registry
+from codex_oss.engines.ollama.api import Api, older, parts, require_version
+from codex_oss.engines.ollama.private import Private, own_store, state
+from codex_oss.errors import EngineError, ModelError, NotFound
+from codex_oss.net import Client
+from codex_oss.net import url as urls
+from codex_oss.providers.ollama_facts import DEFAULT_CONTEXT, choose_context
+from codex_oss.wire.ollama.library import Shown
+
+DEFAULT_MODEL = choose.PULL_DEFAULT
+TICK_S = 1.0
+"""How often people are told that a model is still being loaded."""
+UNLOAD_S = 5.0
+MEMORY = 1.2
+"""What a model wants of memory, as a multiple of its file: with a context of 32k."""
+
+
+class Ollama:
+    """The server that the configuration names, or one of our own."""
+
+    def __init__(self, options: Options, client: Client) -> None:
+        self._options = options
+        self._client = client
+        self._api = Api(client, options.url or ollama_url(_host(options)))
+        self._private: Private | None = None
+        self._loaded = ""
+
+    async def ensure(self, model: str | None) -> AsyncGenerator[EngineEvent]:
+        """Bring up ``model``; the last event is ``Ready``."""
+        name = model or DEFAULT_MODEL
+        await asyncio.to_thread(orphans.end_all, state(self._options))
+        yield Looking(f"{name} in Ollama at {self._api.root}")
+        if not await self._runs():
+            yield Starting("Ollama", name)
+            await self._start(name)
+        try:
+            async with aclosing(self._bring_up(name)) as events:
+                async for event in events:
+                    yield event
+        except ModelError as error:
+            raise EngineError(str(error), hint=error.hint) from error
+
+    async def close(self) -> None:
+        """Unload the model if we loaded it; end the server if we started it."""
+        private, self._private = self._private, None
+        loaded, self._loaded = self._loaded, ""
+        if private is not None:
+            await private.stop()
+        elif loaded:
+            with contextlib.suppress(ModelError, EngineError):
+                await self._api.unload(loaded, timeout_s=UNLOAD_S)
+
+    # --- the server --------------------------------------------------------------
+
+    async def _runs(self) -> bool:
+        """Tell whether the server runs; raises where it must and does not."""
+        try:
+            require_version(await self._api.version(), self._api.root)
+        except ModelError as error:
+            host = urls.parse(self._api.root).host
+            if self._program() is not None and urls.is_loopback(host):
+                return False
+            raise EngineError(
+                f"No running Ollama server detected at {self._api.root}: {error}",
+                hint="Start it with `ollama serve`, or run the embedded engine: "
+                "`-m smollm2-135m` or `-m hf:OWNER/REPO`.",
+            ) from error
+        return True
+
+    def _program(self) -> Path | None:
+        found = self._options.found
+        if found is not None and not found.url:
+            return Path(found.said_by)
+        return at_hand.ollama_program(self._options.env)
+
+    async def _start(self, name: str) -> None:
+        """Start a server of our own, on the store that has the model."""
+        program = self._program()
+        assert program is not None, "_runs has found one"
+        store = own_store(self._options)
+        there = _has(store, name)
+        theirs = at_hand.ollama_store(self._options.env)
+        if not there and _has(theirs, name):
+            store, there = theirs, True
+        self._private = private = Private(program, store, self._options)
+        if not there:
+            await room.need(self._options.consent, private.question())
+        context = self._options.context_length or DEFAULT_CONTEXT
+        root = await private.start(self._client, default_context=context)
+        self._api = Api(self._client, root)
+        require_version(await self._api.version(), root)
+
+    # --- the model ---------------------------------------------------------------
+
+    async def _bring_up(self, name: str) -> AsyncGenerator[EngineEvent]:
+        installed = [tag.name for tag in await self._api.tags()]
+        if not any(names.same(name, tag) for tag in installed):
+            async with aclosing(self._pull(name, installed)) as events:
+                async for event in events:
+                    yield event
+        shown = await self._show(name)
+        version = await self._api.version()
+        if shown.requires and older(version, parts(shown.requires) or ()):
+            raise faults.too_old_for(name, self._api.root, shown.requires)
+        async with aclosing(self._load(name, shown)) as events:
+            async for event in events:
+                yield event
+        loaded = None if shown.remote else await self._api.loaded(name)
+        yield Ready(
+            base_url=f"{self._api.root}/v1",
+            model=name,
+            context_window=loaded.context_length if loaded else shown.trained,
+            api_key=None,
+            server="ollama",
+            supports_tools=shown.can("tools"),
+        )
+
+    async def _show(self, name: str) -> Shown:
+        try:
+            return await self._api.show(name)
+        except NotFound as error:
+            raise EngineError(
+                f"Ollama at {self._api.root} lists {name} and cannot show it: {error}",
+                hint=f"Its files may be damaged: `ollama pull {name}`.",
+            ) from error
+
+    async def _pull(self, name: str, known: list[str]) -> AsyncGenerator[EngineEvent]:
+        """Download the model, if somebody wants that."""
+        parsed, options = names.parse(name), self._options
+        if options.offline or options.consent is None:
+            raise EngineError(
+                f"model `{name}` is not installed in Ollama at {self._api.root}",
+                hint=f"codex-oss models pull {name}",
+            )
+        made = await registry.manifest(self._client, parsed)
+        await room.ask_for(self._download(name, parsed, made), options.consent)
+        total = made.size if made else None
+        pulled = self._api.pull(name, total=total, known=known)
+        async with aclosing(pulled) as events:
+            async for event in events:
+                yield event
+
+    def _download(
+        self, name: str, parsed: names.Name, made: registry.Manifest | None
+    ) -> room.Download:
+        store = self._store()
+        size = None
+        if made is not None:
+            size = made.size if store is None else made.missing(store)
+        return room.Download(
+            model=name,
+            size=size,
+            source=parsed.host,
+            folder=store,
+            memory=int(made.size * MEMORY) if made else None,
+            command=f"codex-oss models pull {name}",
+        )
+
+    def _store(self) -> Path | None:
+        """Return where the server keeps its models; None: it does not say."""
+        if self._private is not None:
+            return self._private.store
+        theirs = at_hand.ollama_store(self._options.env)
+        here = urls.is_loopback(urls.parse(self._api.root).host)
+        return theirs if here and theirs.is_dir() else None
+
+    async def _load(self, name: str, shown: Shown) -> AsyncGenerator[Loading]:
+        """Have the model loaded as the chat will want it, unless it is."""
+        if shown.remote:
+            return
+        before = await self._api.loaded(name)
+        wanted = choose_context(
+            wanted=self._options.context_length,
+            loaded=before.context_length if before else None,
+            trained=shown.trained,
+            default=max(_default(self._options), shown.own_context),
+        )
+        if before is not None and before.context_length == wanted:
+            return
+        loading = asyncio.ensure_future(
+            self._api.load(name, num_ctx=wanted, keep_alive=_keep_alive(self._options))
+        )
+        seconds = 0.0
+        try:
+            while not loading.done():
+                yield Loading(name, seconds)
+                await asyncio.wait((loading,), timeout=TICK_S)
+                seconds += TICK_S
+            await loading
+        finally:
+            loading.cancel()
+        self._loaded = "" if before is not None else name
+
+
+def _host(options: Options) -> str:
+    return options.env.get("OLLAMA_HOST", "")
+
+
+def _has(store: Path, name: str) -> bool:
+    return any(names.same(model.name, name) for model in at_hand.installed(store))
+
+
+def _default(options: Options) -> int:
+    """Return the context that is asked for unless somebody says otherwise."""
+    said = options.env.get("OLLAMA_CONTEXT_LENGTH", "").strip()
+    return max(DEFAULT_CONTEXT, int(said) if said.isdecimal() else 0)
+
+
+def _keep_alive(options: Options) -> str | None:
+    """Return how long the model stays loaded; None: as the person has set."""
+    from codex_oss.providers.ollama import KEEP_ALIVE  # noqa: PLC0415  13 ms, and late
+
+    return None if options.env.get("OLLAMA_KEEP_ALIVE", "").strip() else KEEP_ALIVE
