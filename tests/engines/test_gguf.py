@@ -8,6 +8,7 @@ import pytest
 
 import fake_gguf
 from codex_oss.engines import gguf
+from codex_oss.engines.shape import Shape
 from codex_oss.errors import EngineError
 
 MODEL = os.environ.get("CODEX_OSS_TEST_MODEL")
@@ -30,7 +31,7 @@ def test_a_header_says_name_size_context_and_cost(tmp_path: Path) -> None:
         name="Small",
         size=path.stat().st_size,
         context_length=8192,
-        kv_bytes_per_token=256,
+        shape=Shape(per_token=128),
         chat_template="{{ messages }}",
     )
 

@@ -1,5 +1,6 @@
 """Cores and memory, read from file trees like those of Linux."""
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from codex_oss.engines import hardware
+from codex_oss.engines.base import Machine
+from codex_oss.engines.graphics import Card
+from codex_oss.engines.hardware import Host
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="the files below are Linux's"
@@ -120,3 +124,44 @@ def test_unknown_memory_is_none_not_zero(tmp_path: Path) -> None:
 def test_this_machine_has_a_core_and_some_memory() -> None:
     assert 1 <= hardware.cores() <= (os.cpu_count() or 1)
     assert (hardware.free_memory() or 0) > MIB
+
+
+CPUINFO = "processor\t: 0\nmodel name\t: AMD EPYC\nprocessor\t: 1\nmodel name\t: x\n"
+
+
+def test_all_memory_is_the_machines_or_what_its_control_group_allows(
+    tmp_path: Path,
+) -> None:
+    files = {"proc/meminfo": "MemTotal: 4096 kB\nMemAvailable: 2048 kB\n"}
+    assert hardware.all_memory(tree(tmp_path, files)) == 4 * MIB
+    limited = {
+        "proc/self/cgroup": "0::/job\n",
+        "sys/fs/cgroup/memory.max": "max",
+        "sys/fs/cgroup/job/memory.max": str(3 * MIB),
+    }
+    assert hardware.all_memory(tree(tmp_path, limited)) == 3 * MIB
+
+
+def test_a_machine_that_tells_nothing_is_not_guessed(tmp_path: Path) -> None:
+    assert hardware.all_memory(tmp_path) is None
+    assert hardware.processor(tmp_path) == ""
+
+
+@pytest.mark.usefixtures("four_cpus")
+def test_a_machine_is_looked_at_as_a_whole(tmp_path: Path) -> None:
+    files = {
+        "proc/cpuinfo": CPUINFO,
+        "proc/meminfo": "MemTotal: 4096 kB\nMemAvailable: 2048 kB\n",
+        "sys/class/drm/card0/device/vendor": "0x1002",
+        "sys/class/drm/card0/device/mem_info_vram_total": str(MIB << 13),
+    }
+    host = asyncio.run(hardware.look({}, tree(tmp_path, files)))
+
+    assert host == Host(
+        processor="AMD EPYC",
+        cores=4,
+        memory=4 * MIB,
+        free=2 * MIB,
+        cards=(Card(name="AMD graphics", memory=MIB << 13, free=MIB << 13),),
+    )
+    assert host.machine == Machine(memory=2 * MIB, graphics=MIB << 13)

@@ -17,6 +17,7 @@ import fake_gguf
 from codex_oss.engines import gguf, hardware, llamacpp
 from codex_oss.engines.base import EngineEvent, Loading, Options, Ready, Starting
 from codex_oss.engines.llamacpp import LlamaCpp
+from codex_oss.engines.shape import Shape
 from codex_oss.errors import EngineError
 from codex_oss.net import Client
 
@@ -356,7 +357,7 @@ def header(**fields: Any) -> gguf.Header:
         name="",
         size=4 * GIB,
         context_length=131_072,
-        kv_bytes_per_token=64 * 1024,
+        shape=Shape(per_token=32 * 1024),
         chat_template=None,
     )
     return msgspec.structs.replace(base, **fields)
@@ -369,7 +370,7 @@ def header(**fields: Any) -> gguf.Header:
         ({}, None, 65_536),
         ({"context_length": 8192}, 64 * GIB, 8192),
         ({"context_length": 0}, 64 * GIB, 65_536),
-        ({"kv_bytes_per_token": 0}, GIB, 65_536),
+        ({"shape": Shape()}, GIB, 65_536),
         ({}, 6 * GIB, 16_384),
         ({}, 6 * GIB + 2_000_000, 16_384),
         ({"context_length": 512}, 5 * GIB, 512),

@@ -11,6 +11,8 @@ from typing import BinaryIO
 
 import msgspec
 
+from codex_oss.engines import shape
+from codex_oss.engines.shape import BYTES, Pairs, Shape
 from codex_oss.errors import EngineError
 
 MAGIC = b"GGUF"
@@ -20,10 +22,6 @@ MAX_STRING = 16 * 1024 * 1024
 MAX_ARRAY = 4 * 1024 * 1024
 KEPT_ARRAY = 4096
 """Longer arrays are vocabularies; they are skipped."""
-
-F16_BYTES = 2
-SLIDING_EVERY = {"gpt-oss": 2}
-"""Families whose file does not say it: every n-th layer sees the whole context."""
 
 _STRING, _ARRAY = 8, 9
 _NUMBERS = {
@@ -55,10 +53,15 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of the file; of all parts, when the model is split."""
     context_length: int
     """Tokens the model was trained on."""
-    kv_bytes_per_token: int
-    """Bytes of key/value cache for one more token of context, in 16-bit floats."""
+    shape: Shape
+    """What its context costs."""
     chat_template: str | None
     """The Jinja template; only with ``whole=True``."""
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Bytes of cache for one more token of context, in 16-bit floats."""
+        return int(self.shape.per_token * BYTES["f16"])
 
 
 def read(path: Path, *, whole: bool = False) -> Header:
@@ -165,56 +168,17 @@ def _bounded(value: int, limit: int) -> int:
 
 
 def _header(pairs: dict[str, Value], size: int) -> Header:
-    arch = _text(pairs, "general.architecture")
+    said = Pairs(pairs)
     return Header(
-        architecture=arch,
+        architecture=said.architecture,
         name=_text(pairs, "general.name"),
         size=size,
-        context_length=_whole(pairs, f"{arch}.context_length"),
-        kv_bytes_per_token=_kv_bytes(pairs, arch),
+        context_length=said.whole("context_length"),
+        shape=shape.read(pairs),
         chat_template=_text(pairs, "tokenizer.chat_template") or None,
     )
-
-
-def _kv_bytes(pairs: dict[str, Value], arch: str) -> int:
-    """Sum the cache that grows with the context over the layers that keep one."""
-    layers = _whole(pairs, f"{arch}.block_count")
-    heads = _whole(pairs, f"{arch}.attention.head_count")
-    width = _whole(pairs, f"{arch}.embedding_length") // heads if heads else 0
-    key = _whole(pairs, f"{arch}.attention.key_length") or width
-    value = _whole(pairs, f"{arch}.attention.value_length") or width
-    kv_heads = pairs.get(f"{arch}.attention.head_count_kv", heads)
-    per_layer = kv_heads if isinstance(kv_heads, list) else [kv_heads or 0] * layers
-    grows = _growing_layers(pairs, arch, layers)
-    total = sum(
-        int(n)
-        for n, full in zip(per_layer, grows, strict=False)
-        if full and isinstance(n, int | float)
-    )
-    return total * (key + value) * F16_BYTES
-
-
-def _growing_layers(pairs: dict[str, Value], arch: str, layers: int) -> list[bool]:
-    """Tell for each layer whether its cache grows: not with a sliding window.
-
-    Where the file does not say which layers slide, all count: too much is safe.
-    """
-    every = _whole(pairs, f"{arch}.full_attention_interval")
-    if _whole(pairs, f"{arch}.attention.sliding_window"):
-        pattern = pairs.get(f"{arch}.attention.sliding_window_pattern")
-        if isinstance(pattern, list):
-            return [not slides for slides in pattern]
-        if isinstance(pattern, int):
-            every = pattern
-        every = every or SLIDING_EVERY.get(arch, 0)
-    return [every <= 1 or (n + 1) % every == 0 for n in range(layers)]
 
 
 def _text(pairs: dict[str, Value], key: str) -> str:
     value = pairs.get(key)
     return value if isinstance(value, str) else ""
-
-
-def _whole(pairs: dict[str, Value], key: str) -> int:
-    value = pairs.get(key)
-    return value if isinstance(value, int) else 0
