@@ -103,6 +103,7 @@ def test_a_program_reads_the_same_as_json(
         "url": ollama.url,
         "why": f"Ollama 0.33.0 at {ollama.url} has m:1b",
         "passed_over": [],
+        "to_pull": False,
     }
     assert set(page["embedded"]) == {"version", "models"}
 

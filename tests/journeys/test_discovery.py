@@ -42,9 +42,13 @@ def test_oss_finds_the_ollama_that_runs_and_speaks_to_it_natively(
             env={"OLLAMA_HOST": f"{server.url}/v1"},
         )
     assert done.stdout == "hello\n", done.stderr
-    assert [chat["model"] for chat in server.chats] == [MODEL]
+    asked = [chat for chat in server.chats if chat.get("messages")]
+    assert [chat["model"] for chat in asked] == [MODEL]
     assert server.loads == [(MODEL, 32768)]
-    assert f"server: Ollama 0.33.0 at {server.url}" in done.stderr
+    assert (
+        f"model: {MODEL}\nprovider: oss\nserver: Ollama 0.33.0 at {server.url}\n"
+        "context: 32768 tokens of 131072\n"
+    ) in done.stderr
 
 
 def test_a_local_provider_that_is_named_needs_no_model(tmp_path: Path) -> None:
@@ -64,7 +68,7 @@ def test_a_model_that_ollama_lacks_is_not_pulled_but_named(tmp_path: Path) -> No
             tmp_path, ["--oss", "-m", "big:70b", "hi"], env={"OLLAMA_HOST": server.url}
         )
     assert server.asked_for("/api/pull") == 0
-    assert "ollama pull big:70b" in done.stderr
+    assert "models pull big:70b" in done.stderr
     assert done.returncode == 1
 
 

@@ -40,6 +40,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     why: str
     passed_over: tuple[tuple[str, str], ...] = ()
+    to_pull: bool = False
+    """Nobody named the model, and the engine does not have it."""
 
     @property
     def toy(self) -> bool:
@@ -126,10 +128,15 @@ def usable(model: Installed, machine: Machine) -> str:
         return "runs in a cloud"
     if model.tools is False:
         return "cannot call tools"
-    room = max(machine.memory or 0, machine.graphics or 0)
-    if model.size and room and not model.loaded and model.size > room * MOST_OF_MEMORY:
+    room = (machine.memory or 0) + (machine.graphics or 0)
+    if not model.loaded and too_large(model.size or 0, room):
         return f"is larger than the memory ({room / 1e9:.0f} GB)"
     return ""
+
+
+def too_large(size: int, memory: int | None) -> bool:
+    """Tell whether a model's file is too large for a memory, both in bytes."""
+    return bool(memory) and size > memory * MOST_OF_MEMORY
 
 
 # --- a model was named ---------------------------------------------------------------
@@ -232,6 +239,7 @@ def _nothing_usable(found: Sequence[Found], only: str, machine: Machine) -> Choi
     return Choice(
         engine=server.server if server else engine,
         model=PULL_DEFAULT if engine == "ollama" else None,
+        to_pull=engine == "ollama",
         url=(server.url or None) if server else None,
         why=f"{NAMES[engine]} was asked for",
         passed_over=_others(found, server, machine),

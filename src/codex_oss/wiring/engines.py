@@ -1,10 +1,11 @@
 """The engine that a configuration leads to: looked for, chosen, brought up."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TextIO
 
 import msgspec
+from msgspec.structs import replace
 
 from codex_oss.config.builtin import LOCAL, OSS
 from codex_oss.config.load import Loaded
@@ -17,6 +18,7 @@ from codex_oss.engines.base import (
     Machine,
     Options,
     Place,
+    Question,
     Ready,
 )
 from codex_oss.engines.choose import Choice
@@ -70,10 +72,19 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
 class Engines:
     """Finds and starts engines for one configuration."""
 
-    def __init__(self, loaded: Loaded, env: Mapping[str, str], client: Client) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        env: Mapping[str, str],
+        client: Client,
+        *,
+        host: Callable[[Mapping[str, str]], Awaitable[hardware.Host]] = hardware.look,
+    ) -> None:
+        """Take what the configuration says; ``host`` looks at the machine."""
         self._loaded = loaded
         self._env = env
         self._client = client
+        self._host = host
 
     def places(self) -> list[Place]:
         """Return all places where servers may be."""
@@ -100,9 +111,9 @@ class Engines:
             found = await self.discover()
         else:
             found = []
-        return self.take(wanted, found)
+        return await self.take(wanted, found)
 
-    def take(self, wanted: Wanted, found: list[Found]) -> Survey:
+    async def take(self, wanted: Wanted, found: list[Found]) -> Survey:
         """Return what is taken of what was found; raises as ``look`` does."""
         local = _local(wanted)
         place = self._place(local)
@@ -114,7 +125,8 @@ class Engines:
             if local == "ollama":
                 found = self._with_ollama(found)
             local = found[0].server if found else local
-        return Survey(found=found, choice=self._choose(wanted.model, local, found))
+        choice = await self._choose(wanted.model, local, found)
+        return Survey(found=found, choice=choice)
 
     async def bring_up(
         self, wanted: Wanted, err: TextIO, end: Endings, consent: Consent | None = None
@@ -124,9 +136,44 @@ class Engines:
         Progress goes to ``err``. Raises ``errors.EngineError``.
         """
         seen = await self.look(wanted)
+        if seen.choice.toy and wanted.model is None:
+            better = await self._pulled(wanted, seen, err, end, consent)
+            if better is not None:
+                return better
+            err.write(f"{visible(seen.choice.why)}\n")
+        return await self._start(seen, err, end, consent)
+
+    async def _pulled(
+        self,
+        wanted: Wanted,
+        seen: Survey,
+        err: TextIO,
+        end: Endings,
+        consent: Consent | None,
+    ) -> Answering | None:
+        """Offer to pull a model into an Ollama that has none; None: nobody wants it."""
+        server = next((f for f in seen.found if f.server == "ollama"), None)
+        if server is None or consent is None or _local(wanted) != OSS:
+            return None
+        model = await self._worth_pulling()
+        if model is None:
+            return None
+        why = f"{choose.title(server)} can pull {model}"
+        choice = Choice(engine="ollama", model=model, url=server.url or None, why=why)
+        heard = _Heard(consent)
+        try:
+            offered = replace(seen, choice=choice)
+            return await self._start(offered, err, end, heard)
+        except EngineError as error:
+            if heard.agreed:
+                raise
+            err.write(f"{visible(str(error))}\n")
+            return None
+
+    async def _start(
+        self, seen: Survey, err: TextIO, end: Endings, consent: Consent | None
+    ) -> Answering:
         choice = seen.choice
-        if wanted.model is None and choice.toy:
-            err.write(f"{visible(choice.why)}\n")
         engine = ENGINES[choice.engine](self._options(seen, consent), self._client)
         end.append(engine.close)
         progress = Progress(err, isatty=err.isatty())
@@ -150,13 +197,36 @@ class Engines:
         still = at_hand.ollama(self._env, ours)
         return [*found, still] if still else found
 
-    def _choose(self, model: str | None, local: str, found: list[Found]) -> Choice:
+    async def _choose(
+        self, model: str | None, local: str, found: list[Found]
+    ) -> Choice:
         machine, there = Machine(), list[str]()
         if model is None:
-            machine = Machine(memory=hardware.free_memory())
+            machine = await self._machine(found)
             models = models_home(self._loaded.config, self._env)
             there = at_hand.embedded(models, room=machine.memory)
-        return choose.choose(model, found, machine, local_provider=local, at_hand=there)
+        choice = choose.choose(
+            model, found, machine, local_provider=local, at_hand=there
+        )
+        if model is None and choice.engine == "ollama" and choice.to_pull:
+            return replace(choice, model=await self._worth_pulling() or choice.model)
+        return choice
+
+    async def _machine(self, found: list[Found]) -> Machine:
+        """Return what matters of this machine; cards are asked only where they do."""
+        memory = hardware.all_memory()
+        sizes = [model.size or 0 for server in found for model in server.models]
+        if not choose.too_large(max(sizes, default=0), memory):
+            return Machine(memory=memory)
+        cards = (await self._host(self._env)).graphics
+        return Machine(memory=memory, graphics=cards)
+
+    async def _worth_pulling(self) -> str | None:
+        """Return the name of the best model for this machine; None: none fits."""
+        from codex_oss.engines import catalog  # noqa: PLC0415  only who lacks a model
+
+        recommended = catalog.default(await self._host(self._env))
+        return recommended.model if recommended else None
 
     def _options(self, seen: Survey, consent: Consent | None) -> Options:
         config, choice = self._loaded.config, seen.choice
@@ -171,6 +241,20 @@ class Engines:
             found=seen.taken,
             consent=consent,
         )
+
+
+class _Heard:
+    """Passes questions on, and remembers whether one was answered with yes."""
+
+    def __init__(self, consent: Consent) -> None:
+        self._consent = consent
+        self.agreed = False
+
+    async def ask(self, question: Question) -> bool:
+        """Return whether it may be done."""
+        said = await self._consent.ask(question)
+        self.agreed = self.agreed or said
+        return said
 
 
 def _local(wanted: Wanted) -> str:

@@ -52,8 +52,9 @@ async def open_model(
     Raises ``ConfigError`` or ``EngineError``.
     """
     provider, name = loaded.provider, loaded.config.model
-    rows = [("provider", loaded.provider_id)]
-    if provider.base_url is None or loaded.provider_id in LOCAL:
+    rows, answering = [("provider", loaded.provider_id)], None
+    nowhere = provider.base_url is None and not provider.base_urls
+    if nowhere or (loaded.provider_id in LOCAL and not provider.base_urls):
         served = Served(loaded.provider_id, provider, name, consent)
         provider, answering = await start_engine(served, loaded, env, client, err, end)
         name = answering.ready.model
@@ -73,6 +74,7 @@ async def open_model(
         version=__version__,
         context_length=loaded.config.engine.context_length,
     )
+    rows += _context(await model.window(), answering)
     return Connected(model=model, name=name, rows=rows)
 
 
@@ -107,3 +109,21 @@ def _server(answering: "Answering") -> str:
 
     taken = answering.survey.taken
     return title(taken) if taken else "llama.cpp, embedded"
+
+
+def _context(
+    window: int | None, answering: "Answering | None"
+) -> list[tuple[str, str]]:
+    """Return how much context the model really has, and where it is, as rows."""
+    ready = answering.ready if answering else None
+    installed = answering.survey.installed if answering else None
+    given = (ready.context_window if ready else None) or window
+    if given is None:
+        return []
+    told = f"{given} tokens"
+    if installed and installed.context and installed.context > given:
+        told += f" of {installed.context}"
+    share = ready.on_gpu if ready else None
+    if share is None:
+        return [("context", told)]
+    return [("context", told), ("graphics", f"{share:.0%} of the model is there")]

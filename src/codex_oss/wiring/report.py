@@ -53,7 +53,7 @@ async def report(loaded: Loaded, env: Mapping[str, str]) -> Report:
         wanted = Wanted(loaded.provider_id, loaded.config.model)
         choice, problem, hint = None, "", ""
         try:
-            choice = engines.take(wanted, found).choice
+            choice = (await engines.take(wanted, found)).choice
         except EngineError as error:
             problem, hint = str(error), error.hint
     finally:

@@ -1,0 +1,179 @@
+"""The engine that a configuration leads to, and what a person is asked on the way."""
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from codex_oss.engines.base import Consent, Question
+from codex_oss.engines.hardware import Host
+from codex_oss.errors import EngineError
+from codex_oss.net import Client
+from codex_oss.wiring.ending import Endings, end_all
+from codex_oss.wiring.engines import Answering, Engines, Survey, Wanted
+from config_home import loader
+from fake_ollama import FakeOllama, OllamaModel
+from fake_server import FakeServer, closed_port
+
+LIMIT_S = 30
+CLOUD = OllamaModel("big:cloud", remote_host="https://ollama.com")
+OTHERS = ("lmstudio", "llamacpp", "vllm", "sglang")
+GIB = 1024**3
+Machine = Callable[[Mapping[str, str]], Awaitable[Host]]
+
+
+class Says:
+    """Somebody who always says the same; ``None``: nobody can be asked."""
+
+    def __init__(self, *, answer: bool | None) -> None:
+        self.answer = answer
+        self.heard: list[Question] = []
+
+    async def ask(self, question: Question) -> bool:
+        self.heard.append(question)
+        if self.answer is None:
+            raise EngineError(f"{question.what} is missing, and nobody can be asked")
+        return self.answer
+
+
+async def large(env: Mapping[str, str]) -> Host:
+    return Host(memory=64 * GIB, free=64 * GIB)
+
+
+async def small(env: Mapping[str, str]) -> Host:
+    return Host(memory=GIB, free=GIB)
+
+
+class Case:
+    """A home, and one server of Ollama's; nothing listens at the others' places."""
+
+    def __init__(self, folder: Path, host: str, text: str = "") -> None:
+        self.err = io.StringIO()
+        self.env = {
+            "HOME": str(folder),
+            "CODEX_OSS_HOME": str(folder / "state"),
+            "OLLAMA_HOST": host,
+            "PATH": "",
+        }
+        with closed_port() as port:
+            moved = "".join(
+                f'[model_providers.{name}]\nbase_url = "http://127.0.0.1:{port}/v1"\n'
+                for name in OTHERS
+                if name not in text
+            )
+        self.loaded = loader(folder)(text + moved, env=self.env)
+
+    def look(self, provider: str = "oss", model: str | None = None) -> Survey:
+        async def run() -> Survey:
+            client = Client({})
+            try:
+                async with asyncio.timeout(LIMIT_S):
+                    engines = Engines(self.loaded, self.env, client, host=large)
+                    return await engines.look(Wanted(provider, model))
+            finally:
+                await client.close()
+
+        return asyncio.run(run())
+
+    def bring_up(
+        self, consent: Consent | None, host: Machine = large
+    ) -> Answering | str:
+        """Return what answers, or why nothing does."""
+
+        async def run() -> Answering | str:
+            client = Client({})
+            end: Endings = [client.close]
+            engines = Engines(self.loaded, self.env, client, host=host)
+            try:
+                async with asyncio.timeout(LIMIT_S):
+                    return await engines.bring_up(
+                        Wanted("oss", None), self.err, end, consent
+                    )
+            except EngineError as error:
+                return str(error)
+            finally:
+                await end_all(end)
+
+        return asyncio.run(run())
+
+
+# --- what is taken -------------------------------------------------------------------
+
+
+def test_a_provider_is_looked_for_at_its_own_place_only(tmp_path: Path) -> None:
+    with FakeOllama() as ollama, FakeServer() as other:
+        text = f'[model_providers.vllm]\nbase_url = "{other.url}"\n'
+        seen = Case(tmp_path, ollama.url, text).look("ollama")
+
+    assert (seen.choice.engine, seen.choice.url) == ("ollama", ollama.url)
+    assert other.requests == []
+
+
+def test_without_a_look_nothing_is_asked(tmp_path: Path) -> None:
+    with FakeOllama() as ollama:
+        case = Case(tmp_path, ollama.url)
+        for provider, model in (("oss", "hf:o/r"), ("embedded", None)):
+            assert case.look(provider, model).choice.engine == "embedded"
+
+    assert ollama.requests == []
+
+
+def test_what_was_named_may_be_any_server(tmp_path: Path) -> None:
+    listed = {"data": [{"id": "m", "owned_by": "vllm"}]}
+    with FakeServer(get={"/v1/models": listed}) as server:
+        seen = Case(tmp_path, server.url).look("ollama")
+
+    assert (seen.choice.engine, seen.choice.model) == ("vllm", "m")
+
+
+def test_a_users_own_provider_without_a_url_leaves_the_choice_to_us(
+    tmp_path: Path,
+) -> None:
+    with FakeOllama(OllamaModel("m:1b")) as ollama:
+        seen = Case(tmp_path, ollama.url).look("mine")
+
+    assert (seen.choice.engine, seen.choice.model) == ("ollama", "m:1b")
+    assert seen.taken is not None
+    assert seen.installed is not None
+
+
+# --- an Ollama without a model -------------------------------------------------------
+
+
+def test_a_model_is_pulled_when_the_person_wants_it(tmp_path: Path) -> None:
+    person = Says(answer=True)
+    with FakeOllama(CLOUD) as ollama:
+        answering = Case(tmp_path, ollama.url).bring_up(person)
+
+    assert isinstance(answering, Answering), answering
+    assert answering.ready.model == "gpt-oss:20b"
+    assert [(q.kind, q.what) for q in person.heard] == [("pull", "gpt-oss:20b")]
+    assert ollama.asked_for("/api/pull") == 1
+
+
+@pytest.mark.parametrize("person", [Says(answer=False), Says(answer=None)])
+def test_else_the_embedded_engine_is_taken_and_it_is_said_why(
+    tmp_path: Path, person: Says
+) -> None:
+    with FakeOllama(CLOUD) as ollama:
+        case = Case(tmp_path, ollama.url, "[engine]\nmodels_dir = '/dev/null/no'\n")
+        ended = case.bring_up(person)
+
+    told = case.err.getvalue()
+    assert ollama.asked_for("/api/pull") == 0
+    assert "gpt-oss:20b" in told
+    assert "smollm2-135m is a toy" in told
+    assert isinstance(ended, str), "its folder of models cannot be made"
+
+
+def test_nobody_is_asked_for_a_model_that_the_machine_cannot_run(
+    tmp_path: Path,
+) -> None:
+    person = Says(answer=True)
+    with FakeOllama(CLOUD) as ollama:
+        case = Case(tmp_path, ollama.url, "[engine]\nmodels_dir = '/dev/null/no'\n")
+        case.bring_up(person, small)
+
+    assert person.heard == []
