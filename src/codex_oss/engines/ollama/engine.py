@@ -117,7 +117,10 @@ class Ollama:
 
     async def _bring_up(self, name: str) -> AsyncGenerator[EngineEvent]:
         installed = [tag.name for tag in await self._api.tags()]
-        if not any(names.same(name, tag) for tag in installed):
+        there = next((tag for tag in installed if names.same(name, tag)), None)
+        if there is not None and there != names.tagged(name):
+            name = there  # written otherwise: case does not count
+        if there is None:
             async with aclosing(self._pull(name, installed)) as events:
                 async for event in events:
                     yield event
@@ -135,6 +138,9 @@ class Ollama:
             context_window=loaded.context_length if loaded else shown.trained,
             api_key=None,
             server="ollama",
+            on_gpu=min(1.0, loaded.size_vram / loaded.size)
+            if loaded and loaded.size
+            else None,
             supports_tools=shown.can("tools"),
         )
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from codex_oss import process
 from codex_oss.engines.base import Options, Question
-from codex_oss.engines.ollama import orphans
 from codex_oss.engines.ollama.api import Api
 from codex_oss.engines.ollama.log import Log
+from codex_oss.engines.ollama.orphans import keep
 from codex_oss.errors import EngineError, ModelError
 from codex_oss.net import Client
 
@@ -102,7 +102,7 @@ class Private:
             env=environment(self._options.env, self.store, default_context),
             on_output=log.feed,
         )
-        self._kept = orphans.keep(state(self._options), child.pid)
+        self._kept = keep(state(self._options), child.pid)
         return f"http://{await self._listening(child, log)}"
 
     async def _listening(self, child: process.Child, log: Log) -> str:

@@ -1,0 +1,269 @@
+"""Ollama as an engine, on a server that somebody else runs."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from codex_oss.engines import hardware, room
+from codex_oss.engines.base import (
+    EngineEvent,
+    Loading,
+    Looking,
+    Options,
+    Pulling,
+    Ready,
+    Verifying,
+)
+from codex_oss.engines.ollama import Ollama
+from codex_oss.errors import DownloadError, EngineError
+from codex_oss.net import Client
+from fake_ollama import MISSING, FakeOllama, OllamaModel, Pull
+from fake_server import FakeServer, Reply, closed_port
+from with_ollama import LIMIT_S, Somebody, options, told
+
+NAME = "gpt-oss:20b"
+MODEL = OllamaModel(NAME, layers=(8000, 160, 40), vram=0.75)
+
+
+def ensure(
+    options: Options, model: str | None, *, close: bool = True
+) -> list[EngineEvent]:
+    async def run() -> list[EngineEvent]:
+        client = Client({})
+        engine = Ollama(options, client)
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                return await told(engine.ensure(model))
+        finally:
+            if close:
+                await engine.close()
+            await client.close()
+
+    return asyncio.run(run())
+
+
+def refused(options: Options, model: str | None = NAME) -> EngineError:
+    with pytest.raises(EngineError) as caught:
+        ensure(options, model)
+    return caught.value
+
+
+def ready(root: str, name: str = NAME, window: int = 32768) -> Ready:
+    return Ready(
+        base_url=f"{root}/v1",
+        model=name,
+        context_window=window,
+        api_key=None,
+        server="ollama",
+        on_gpu=0.75,
+        supports_tools=True,
+    )
+
+
+def unknown(folder: Path) -> None:
+    """Say that a disk does not tell what is free."""
+
+
+# --- a model that is there -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [None, NAME, "GPT-OSS:20b"])
+def test_an_installed_model_is_loaded_with_room_for_work(
+    tmp_path: Path, name: str | None
+) -> None:
+    with FakeOllama(MODEL) as server:
+        events = ensure(options(tmp_path, server.url), name, close=False)
+
+    assert events == [
+        Looking(f"{name or NAME} in Ollama at {server.url}"),
+        Loading(NAME),
+        ready(server.url),
+    ]
+    assert server.loads == [(NAME, 32768)]
+    assert server.kept == {NAME: 1800.0}
+
+
+def test_the_person_s_context_and_keep_alive_are_asked_for(tmp_path: Path) -> None:
+    wanted = replace(options(tmp_path, OLLAMA_KEEP_ALIVE="2h"), context_length=65536)
+    with FakeOllama(MODEL) as server:
+        events = ensure(replace(wanted, url=server.url), NAME, close=False)
+
+    assert events[-1] == ready(server.url, window=65536)
+    assert "keep_alive" not in server.chats[0]
+
+
+def test_less_context_than_was_asked_for_is_what_is_told(tmp_path: Path) -> None:
+    with FakeOllama(MODEL, grants=8192) as server:
+        assert ensure(options(tmp_path, server.url), NAME)[-1] == ready(
+            server.url, window=8192
+        )
+
+
+def test_a_model_that_is_loaded_with_enough_is_neither_loaded_nor_unloaded(
+    tmp_path: Path,
+) -> None:
+    with FakeOllama(MODEL) as server:
+        server.load(NAME, 16384)
+        events = ensure(options(tmp_path, server.url), NAME)
+
+    assert events[-1] == ready(server.url, window=16384)
+    assert server.loads == [(NAME, 16384)]
+    assert server.loaded == {NAME: 16384}
+
+
+def test_what_was_loaded_for_us_is_unloaded_with_us(tmp_path: Path) -> None:
+    with FakeOllama(MODEL) as server:
+        ensure(options(tmp_path, server.url), NAME)
+
+        assert server.loads == [(NAME, 32768)]
+        assert server.loaded == {}
+
+
+def test_a_model_of_a_cloud_is_not_loaded(tmp_path: Path) -> None:
+    cloud = OllamaModel("big:cloud", remote_host="https://ollama.com", trained=262144)
+    with FakeOllama(cloud) as server:
+        events = ensure(options(tmp_path, server.url), "big:cloud")
+
+    last = ready(server.url, "big:cloud", 262144)
+    assert events[1:] == [replace(last, on_gpu=None)]
+    assert server.loads == []
+
+
+def test_a_model_that_is_too_new_for_the_server_says_so(tmp_path: Path) -> None:
+    with FakeOllama(replace(MODEL, requires="0.34.1")) as server:
+        error = refused(options(tmp_path, server.url))
+
+    assert str(error) == f"{NAME} needs Ollama 0.34.1 than that at {server.url}"
+
+
+def test_a_failed_load_is_told_in_ollama_s_words(tmp_path: Path) -> None:
+    said = "model requires more system memory (20 GiB) than is available (8 GiB)"
+    with FakeOllama(MODEL) as server:
+        server.post["/api/chat"] = Reply(status=500, body={"error": said})
+        error = refused(options(tmp_path, server.url))
+
+    assert said in str(error)
+    assert "smaller context" in error.hint
+
+
+# --- a model that is missing ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_without_consent_a_model_is_never_pulled(
+    tmp_path: Path, *, offline: bool
+) -> None:
+    with FakeOllama(OllamaModel("other:1b")) as server:
+        given = options(tmp_path, server.url)
+        somebody = Somebody() if offline else None
+        error = refused(replace(given, offline=offline, consent=somebody))
+
+    assert error.report() == (
+        f"model `{NAME}` is not installed in Ollama at {server.url}\n"
+        f"codex-oss models pull {NAME}"
+    )
+    assert server.asked_for("/api/pull") == 0
+
+
+def test_a_missing_model_is_pulled_when_somebody_says_yes(tmp_path: Path) -> None:
+    manifest = {
+        "config": {"digest": "c", "size": 40},
+        "layers": [{"digest": "a", "size": 8000}, {"digest": "b", "size": 160}],
+    }
+    somebody = Somebody()
+    with FakeServer(get={"/v2/library/m/manifests/1b": manifest}) as registry:
+        name = f"{registry.url}/library/m:1b"
+        pulls = {name: [Pull(replace(MODEL, name=name))]}
+        with FakeOllama(OllamaModel("other:1b"), pulls=pulls) as server:
+            given = replace(options(tmp_path, server.url), consent=somebody)
+            events = ensure(given, name)
+
+    assert events[:2] == [
+        Looking(f"{name} in Ollama at {server.url}"),
+        Pulling(name, 0, 8200, 0.0),
+    ]
+    assert events[-3:] == [Verifying(name), Loading(name), ready(server.url, name)]
+    # So small a model is nothing to ask about.
+    assert somebody.asked == []
+
+
+def test_the_question_tells_size_disk_memory_and_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "free_memory", lambda: 16_000_000_000)
+    monkeypatch.setattr(room, "free", unknown)
+    (tmp_path / ".ollama/models").mkdir(parents=True)
+    manifest = {"layers": [{"digest": "a", "size": 13_000_000_000}]}
+    somebody = Somebody(says=False)
+    with FakeServer(get={"/v2/library/gpt-oss/manifests/20b": manifest}) as registry:
+        name = f"{registry.url}/library/{NAME}"
+        with FakeOllama(OllamaModel("other:1b")) as server:
+            given = replace(options(tmp_path, server.url), consent=somebody)
+            error = refused(given, name)
+            assert server.asked_for("/api/pull") == 0
+
+    assert isinstance(error, DownloadError)
+    (question,) = somebody.asked
+    assert (question.kind, question.what) == ("pull", name)
+    assert question.command == f"codex-oss models pull {name}"
+    facts = dict(question.facts)
+    assert facts["size"] == "13.0 GB"
+    assert facts["from"] == f"127.0.0.1:{registry.port}"
+    assert facts["to"] == f"{tmp_path}/.ollama/models"
+    assert facts["memory"].startswith("needs 15.6 GB; 16.0 GB are free")
+    assert facts["licence"] == "Apache-2.0"
+
+
+def test_a_wrong_name_is_told_with_the_one_that_is_installed(tmp_path: Path) -> None:
+    with closed_port() as port:
+        name = f"http://127.0.0.1:{port}/library/gpt-os:20b"
+        pulls = {name: [Pull(after=0, error=MISSING)]}
+        with FakeOllama(
+            replace(MODEL, name=f"http://127.0.0.1:{port}/library/gpt-oss:20b"),
+            pulls=pulls,
+        ) as server:
+            given = replace(options(tmp_path, server.url), consent=Somebody())
+            error = refused(given, name)
+
+    assert "Did you mean `http" in error.hint
+
+
+# --- no server -----------------------------------------------------------------------
+
+
+def test_without_a_server_and_a_program_both_ways_out_are_named(tmp_path: Path) -> None:
+    with closed_port() as port:
+        given = options(tmp_path, f"http://127.0.0.1:{port}", PATH="/nonexistent")
+        error = refused(given)
+
+    assert str(error).startswith("No running Ollama server detected at http://127")
+    assert "`ollama serve`" in error.hint
+    assert "-m smollm2-135m" in error.hint
+
+
+def test_a_server_that_is_too_old_is_not_used(tmp_path: Path) -> None:
+    with FakeOllama(MODEL, version="0.5.13") as server:
+        error = refused(options(tmp_path, server.url))
+
+    assert "Ollama 0.5.13" in str(error)
+    assert "0.9.0 or newer" in str(error)
+
+
+def test_a_development_build_is_new_enough(tmp_path: Path) -> None:
+    with FakeOllama(MODEL, version="0.0.0") as server:
+        assert isinstance(ensure(options(tmp_path, server.url), NAME)[-1], Ready)
+
+
+@pytest.mark.parametrize(
+    "host", ["{host}:{port}", "http://{host}:{port}/", "'{host}:{port}'", ":{port}"]
+)
+def test_ollama_host_names_the_server_where_no_url_does(
+    tmp_path: Path, host: str
+) -> None:
+    with FakeOllama(MODEL) as server:
+        said = host.format(host="127.0.0.1", port=server.port)
+        events = ensure(options(tmp_path, OLLAMA_HOST=said), NAME)
+
+    assert events[-1] == ready(server.url)
