@@ -15,8 +15,10 @@ from codex_oss.engines.discover import PATIENCE_S, WITHIN_S, discover, places
 from codex_oss.errors import ConfigError
 from codex_oss.net import Client
 from config_home import loader
+from fake_lmstudio import FakeLmStudio
 from fake_ollama import FakeOllama, OllamaModel
 from fake_server import FakeServer, Gate, Reply, Scripted, closed_port
+from fake_vllm import FakeLlamaServer, FakeSglang, FakeVllm
 
 LIMIT_S = 20
 SLACK_S = 1.0
@@ -91,6 +93,33 @@ def test_ollama_says_what_it_has_and_what_is_loaded_where() -> None:
             said_by="a test",
         )
     ]
+
+
+def test_they_are_all_found_at_once_and_told_apart() -> None:
+    with (
+        FakeOllama() as ollama,
+        FakeLmStudio() as lmstudio,
+        FakeLlamaServer(context=16384) as llama,
+        FakeVllm(context=40960) as vllm,
+        FakeSglang() as sglang,
+    ):
+        servers = (ollama, lmstudio, llama, vllm, sglang)
+        found = look(*(place(server, expected="ollama") for server in servers))
+        urls = [server.url for server in servers]
+
+    kinds = ["ollama", "lmstudio", "llamacpp", "vllm", "sglang"]
+    assert [(f.server, f.url) for f in found] == list(zip(kinds, urls, strict=True))
+    assert [f.models[0].loaded for f in found[2:]] == [16384, 40960, 32768]
+    assert all(f.note == "" for f in found)
+
+
+def test_a_llama_server_that_still_reads_its_model_is_found() -> None:
+    with FakeLlamaServer("m.gguf") as server:
+        server.ready = False
+        [found] = look(server)
+
+    assert (found.server, found.note) == ("llamacpp", "it still reads its model")
+    assert [(m.name, m.loaded) for m in found.models] == [("m.gguf", None)]
 
 
 def test_an_ollama_without_models_is_one() -> None:

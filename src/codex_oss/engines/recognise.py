@@ -21,20 +21,23 @@ from codex_oss.wire import servers
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 """Of an answer; lists of models are far smaller."""
 NEEDS_KEY = "it wants a key"
+LOADING = "it still reads its model"
 NOT_MODELS = ("embed", "rerank")
 """Words in names of models that cannot talk."""
 
 _OK = range(200, 300)
 _REFUSED = (401, 403)
+_NOT_YET = 503
 _T = TypeVar("_T")
 
 
 class Asking:
-    """Asks one server; remembers whether it wanted a key."""
+    """Asks one server; remembers whether it wanted a key, or was not ready."""
 
     def __init__(self, client: Client, place: Place, connect_s: float) -> None:
         self.place = place
         self.wants_key = False
+        self.loading = False
         self._client = client
         self._connect_s = connect_s
         key = (("authorization", f"Bearer {place.key}"),) if place.key else ()
@@ -54,6 +57,7 @@ class Asking:
         with reply:
             data = await reply.read(MAX_ANSWER_BYTES)
         self.wants_key |= reply.status in _REFUSED
+        self.loading |= reply.status == _NOT_YET
         if reply.status not in _OK:
             return None
         try:
@@ -76,7 +80,7 @@ class Asking:
             version=version,
             models=tuple(models),
             said_by=self.place.said_by,
-            note=NEEDS_KEY if self.wants_key else "",
+            note=NEEDS_KEY if self.wants_key else LOADING if self.loading else "",
         )
 
 
