@@ -97,10 +97,10 @@ IN_FILE = "~/.codex/config.toml"
             "[model_providers.ollama]\nzzz = 1",
             (
                 f"{IN_FILE}:2: unknown key `model_providers.ollama.zzz`\n"
-                "Known: name, base_url, wire_api, env_key, env_key_instructions, "
-                "experimental_bearer_token, query_params, http_headers, "
-                "env_http_headers, request_max_retries, "
-                "stream_max_retries, stream_idle_timeout_ms, "
+                "Known: name, base_url, base_urls, wire_api, env_key, "
+                "env_key_instructions, experimental_bearer_token, query_params, "
+                "http_headers, env_http_headers, request_max_retries, "
+                "stream_max_retries, stream_idle_timeout_ms, local, "
                 "requires_openai_auth, tool_mode"
             ),
         ),

@@ -100,7 +100,11 @@ def _provider(name: str, node: Tree | Leaf) -> Provider:
     own: Tree = {field: entry[field] for field in entry if field in known}
     builtin = PROVIDERS.get(name)
     below = msgspec.to_builtins(builtin) if builtin else {"name": name}
-    return _convert(merge(graft(below, lambda _: "default"), own), Provider, key)
+    tree = merge(graft(below, lambda _: "default"), own)
+    provider: Provider = _convert(tree, Provider, key)
+    if not provider.base_urls:
+        return provider
+    return msgspec.structs.replace(provider, base_url=provider.base_urls[0])
 
 
 def _unknown_in_provider(key: Key, node: Tree | Leaf, known: list[str]) -> ConfigError:

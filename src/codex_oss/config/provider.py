@@ -21,6 +21,10 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     base_url: str | None = None
     """URL before ``/responses`` or ``/chat/completions``, such as
     ``http://localhost:11434/v1``. None: the provider's engine decides."""
+    base_urls: tuple[str, ...] = ()
+    """Several servers with the same model, instead of ``base_url``. A conversation
+    stays at one of them, where its beginning is cached, and goes on at another when
+    that one fails."""
     wire_api: WireApi = "responses"
     """Which API the server speaks: ``responses`` is OpenAI's own, ``chat`` is Chat
     Completions, ``ollama`` is Ollama's ``/api/chat``, where the context can be chosen
@@ -42,7 +46,12 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     stream_max_retries: int = 5
     """How often a turn asks again after its stream was cut."""
     stream_idle_timeout_ms: int = 300_000
-    """Silence on a stream that counts as a cut, in milliseconds."""
+    """Silence on a stream that counts as a cut, in milliseconds. A local server may be
+    silent for as long as it likes before its answer begins."""
+    local: bool | None = None
+    """Whether the server is one of your own, which reads a long prompt in silence for
+    many minutes and keeps a model in memory. None: if its address is of this machine
+    or network."""
     requires_openai_auth: bool = False
     """Take the key from ``CODEX_API_KEY`` when ``env_key`` is not set."""
     tool_mode: ToolMode = "auto"

@@ -1,8 +1,10 @@
 """Models over the wire APIs that servers speak. A provider is data; this reads it."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from codex_oss.config.provider import Provider
 from codex_oss.net import Client
@@ -13,7 +15,10 @@ from codex_oss.providers.probe import Probe
 from codex_oss.providers.retry import Pause, WallClock, noise
 from codex_oss.translate.quirks import Mending
 
-__all__ = ["WIRE_APIS", "ProbeMemory", "Wanted", "connect"]
+if TYPE_CHECKING:
+    from codex_oss.providers.replicas import Replicas
+
+__all__ = ["WIRE_APIS", "ProbeMemory", "Wanted", "connect", "replicas_of"]
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,23 +93,68 @@ def connect(  # noqa: PLR0913  all that a model needs from outside
     mending: Mending | None = None,
     context_length: int | None = None,
     probe: Probe | None = None,
+    replicas: "Replicas | None" = None,
 ) -> Model:
     """Return a model of a provider; nothing is asked until it is.
 
     ``version`` is codex-oss's own; ``mending`` says what is done about calls that are
     not as their tools want them; ``context_length`` is the context to ask for, in
-    tokens, where the server lets one ask; ``probe`` has asked it already. Raises
-    ``ConfigError`` when the provider lacks its ``base_url`` or its key.
+    tokens, where the server lets one ask; ``probe`` has asked it already;
+    ``replicas`` are the servers of a provider with several, if others ask them too.
+    Raises ``ConfigError`` when the provider lacks its ``base_url`` or its key.
     """
-    wanted = Wanted(
-        site=site(provider_id, provider, env, version),
-        model=model,
-        client=client,
-        memory=memory,
-        pause=Pause(clock or WallClock(), noise),
-        env=env,
-        mending=mending,
-        context_length=context_length,
-        probed=probe,
+    clock = clock or WallClock()
+    if replicas is None:
+        replicas = replicas_of(provider_id, provider, env, client, version, clock)
+
+    def at(site: Site, pause: Pause) -> Model:
+        wanted = Wanted(
+            site=site,
+            model=model,
+            client=client,
+            memory=memory,
+            pause=pause,
+            env=env,
+            mending=mending,
+            context_length=context_length,
+            probed=probe if replicas is None else None,
+        )
+        return WIRE_APIS[provider.wire_api](wanted)
+
+    pause = Pause(clock, noise)
+    if replicas is None:
+        return at(site(provider_id, provider, env, version), pause)
+    from codex_oss.providers.replicated import ReplicatedModel  # noqa: PLC0415  rare
+
+    impatient = replace(pause, loading_s=0)
+    return ReplicatedModel(
+        {each.url: at(each.site, impatient) for each in replicas.all},
+        replicas,
+        limit=provider.request_max_retries,
+        pause=pause,
     )
-    return WIRE_APIS[provider.wire_api](wanted)
+
+
+def replicas_of(
+    provider_id: str,
+    provider: Provider,
+    env: Mapping[str, str],
+    client: Client,
+    version: str,
+    clock: Clock | None = None,
+) -> "Replicas | None":
+    """Return the servers of a provider that has several, else None.
+
+    Raises ``ConfigError`` as ``connect`` does.
+    """
+    urls = dict.fromkeys(url.strip().rstrip("/") for url in provider.base_urls)
+    if len(urls) <= 1:
+        return None
+    from codex_oss.providers.replicas import Replicas  # noqa: PLC0415  rare
+
+    # Each gives up at once: another one is asked meanwhile.
+    alone = replace(provider, request_max_retries=0)
+    sites = [
+        site(provider_id, replace(alone, base_url=url), env, version) for url in urls
+    ]
+    return Replicas(sites, client, clock or WallClock())

@@ -30,10 +30,14 @@ _T = TypeVar("_T")
 
 
 class Pause(msgspec.Struct, frozen=True):
-    """How to wait between tries. ``jitter`` returns a number from 0 to 1."""
+    """How to wait between tries. ``jitter`` returns a number from 0 to 1.
+
+    ``loading_s``: how long a server that reads its model is waited for.
+    """
 
     clock: Clock
     jitter: Callable[[], float]
+    loading_s: float = LOADING_LIMIT_S
 
     async def before(self, retry: int, error: ModelError) -> float:
         """Wait before retry number ``retry`` (from 0) of what failed with ``error``.
@@ -84,7 +88,7 @@ async def retrying(
         try:
             return await ask()
         except Loading as error:
-            if loading_s >= LOADING_LIMIT_S:
+            if loading_s >= pause.loading_s:
                 raise
             failed(error)
             loading_s += await pause.before(retry, error)
