@@ -8,6 +8,9 @@ import msgspec
 GIB = 1024**3
 MODIFIED = "2026-08-20T09:00:00.123456789Z"
 
+SMALL_BYTES = 1024**2
+"""A layer that is no bigger has contents that its digest fits."""
+
 Blob = tuple[str, int]
 """A digest, as ``sha256:`` and 64 digits, and a size in bytes."""
 
@@ -48,12 +51,18 @@ class OllamaModel(msgspec.Struct, frozen=True):
     @property
     def blobs(self) -> tuple[Blob, ...]:
         """Its layers as they lie on disk."""
-        names = (self.weights or self.name, *[self.name] * (len(self.layers) - 1))
-        digests = [
-            f"sha256:{_hex(f'{name}/{index}/{size}'.encode())}"
-            for index, (name, size) in enumerate(zip(names, self.layers, strict=True))
-        ]
-        return tuple(zip(digests, self.layers, strict=True))
+        return tuple(
+            (f"sha256:{_hex(content(self, index))}", size)
+            for index, size in enumerate(self.layers)
+        )
+
+
+def content(model: OllamaModel, index: int) -> bytes:
+    """Return what is in a layer; of a big one, what stands for it."""
+    name = model.name if index else model.weights or model.name
+    size = model.layers[index]
+    seed = f"{name}/{index}/{size}\n".encode()
+    return (seed * (size // len(seed) + 1))[:size] if size <= SMALL_BYTES else seed
 
 
 def variant(model: OllamaModel, name: str, num_ctx: int | None) -> OllamaModel:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from fake_ollama_models import OllamaModel, manifest
+from fake_ollama_models import SMALL_BYTES, OllamaModel, content, manifest
 from fake_server import Gate
 
 MISSING = "pull model manifest: file does not exist"
@@ -80,8 +80,10 @@ class Store:
 
     def add(self, model: OllamaModel) -> None:
         """Install a model."""
-        for digest, size in model.blobs:
+        for index, (digest, size) in enumerate(model.blobs):
             self._write(digest, size, size)
+            if self._folder and size <= SMALL_BYTES:
+                _blob(self._folder, digest).write_bytes(content(model, index))
         self.models[model.name] = model
         if self._folder:
             path = _path(self._folder, model.name)

@@ -1,5 +1,6 @@
 """The fake `ollama` program: a process that keeps its models, as the real one."""
 
+import hashlib
 import json
 import os
 import re
@@ -56,6 +57,8 @@ def test_what_was_pulled_is_there_after_a_kill(tmp_path: Path) -> None:
         process.kill()
     with serving(program, tmp_path) as (_, url):
         assert names(url) == ["a:1b"]
+    for blob in (tmp_path / ".ollama/models/blobs").iterdir():
+        assert blob.name == f"sha256-{hashlib.sha256(blob.read_bytes()).hexdigest()}"
 
 
 def test_half_a_pull_goes_on_in_the_next_process(tmp_path: Path) -> None:
