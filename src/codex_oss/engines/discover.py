@@ -84,6 +84,11 @@ def root_of(base_url: str) -> str:
     return base_url.strip().rstrip("/").removesuffix("/v1").rstrip("/")
 
 
+def is_here(place: Place) -> bool:
+    """Tell whether a place is on this machine."""
+    return urls.is_loopback(urls.parse(place.url).host)
+
+
 def _at(url: str) -> tuple[str, str, int]:
     parts = urls.parse(url)
     host = "localhost" if urls.is_loopback(parts.host) else parts.host

@@ -90,9 +90,21 @@ class Engines:
         """Return all places where servers may be."""
         return discover.places(self._env, self._loaded)
 
-    async def discover(self) -> list[Found]:
-        """Return all that can be found, whatever is wanted."""
-        found = await discover.discover(self.places(), self._client)
+    def provider_at(self, url: str | None) -> str | None:
+        """Return the local provider whose place a server's URL is."""
+        for name in LOCAL:
+            place = self._place(name)
+            if place is not None and place.url == url:
+                return name
+        return None
+
+    async def discover(self, *, here: bool = False) -> list[Found]:
+        """Return all that can be found, whatever is wanted.
+
+        ``here``: no other machine is asked.
+        """
+        places = [p for p in self.places() if not here or discover.is_here(p)]
+        found = await discover.discover(places, self._client)
         return self._with_ollama(found)
 
     async def look(self, wanted: Wanted) -> Survey:
@@ -176,14 +188,11 @@ class Engines:
         choice = seen.choice
         engine = ENGINES[choice.engine](self._options(seen, consent), self._client)
         end.append(engine.close)
-        progress = Progress(err, isatty=err.isatty())
-        try:
+        with Progress(err, isatty=err.isatty()) as progress:
             async for event in engine.ensure(choice.model):
                 progress.feed(event)
                 if isinstance(event, Ready):
                     return Answering(survey=seen, ready=event)
-        finally:
-            progress.close()
         raise EngineError(f"{choice.engine} ended without being ready")
 
     def _place(self, local: str) -> Place | None:

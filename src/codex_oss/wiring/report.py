@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from codex_oss.config.load import Loaded
-from codex_oss.engines import at_hand
+from codex_oss.engines import at_hand, discover
 from codex_oss.engines.base import Found, Server
 from codex_oss.engines.choose import Choice
 from codex_oss.errors import EngineError
@@ -22,6 +22,10 @@ class Silent(msgspec.Struct, frozen=True, kw_only=True):
     said_by: str
     expected: Server | None
     """Which server would be there; None: any."""
+    named: bool
+    """A person named it; else it is a server's usual port."""
+    asked: bool = True
+    """Whether it was asked; else it is on another machine."""
 
 
 class Embedded(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,12 +48,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     hint: str = ""
 
 
-async def report(loaded: Loaded, env: Mapping[str, str]) -> Report:
-    """Return what there is, and what the configuration would take."""
+async def report(
+    loaded: Loaded, env: Mapping[str, str], *, here: bool = False
+) -> Report:
+    """Return what there is, and what the configuration would take.
+
+    ``here``: no other machine is asked; those places are among the silent ones.
+    """
     client = Client(env)
     try:
         engines = Engines(loaded, env, client)
-        found = await engines.discover()
+        found = await engines.discover(here=here)
         wanted = Wanted(loaded.provider_id, loaded.config.model)
         choice, problem, hint = None, "", ""
         try:
@@ -62,7 +71,13 @@ async def report(loaded: Loaded, env: Mapping[str, str]) -> Report:
     return Report(
         found=found,
         silent=[
-            Silent(url=place.url, said_by=place.said_by, expected=place.expected)
+            Silent(
+                url=place.url,
+                said_by=place.said_by,
+                expected=place.expected,
+                named=place.named,
+                asked=not here or discover.is_here(place),
+            )
             for place in engines.places()
             if place.url not in answering
         ],
