@@ -128,6 +128,8 @@ def _asking(question: "Question") -> str:
             return f"{question.what} does not run. Start it? This would be run:"
         case "pull":
             return f"Download {question.what}? This does the same:"
+        case "remove":
+            return f"Delete {question.what}? This does the same:"
         case _:
             assert_never(question.kind)
 
@@ -140,6 +142,8 @@ def _doing(question: "Question") -> str:
             return f"Starting {question.what}"
         case "pull":
             return f"Downloading {question.what}"
+        case "remove":
+            return f"Deleting {question.what}"
         case _:
             assert_never(question.kind)
 
@@ -155,5 +159,7 @@ def _lacking(question: "Question") -> str:
             size = dict(question.facts).get("size")
             amount = f" (a download of {visible(size)})" if size else ""
             return f"{what} is not on this machine{amount}"
+        case "remove":
+            return f"{what} is to be deleted"
         case _:
             assert_never(question.kind)

@@ -79,9 +79,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person is asked before something is installed, started or pulled."""
+    """What a person is asked before something is installed, pulled or removed."""
 
-    kind: Literal["install", "start", "pull"]
+    kind: Literal["install", "start", "pull", "remove"]
     what: str
     """What it is about, such as ``Ollama`` or ``gpt-oss:20b``."""
     facts: tuple[tuple[str, str], ...] = ()
@@ -153,6 +153,8 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     """Share of the model that is in graphics memory, 0 to 1. None: not known."""
     supports_tools: bool | None = None
     """Whether the model's chat template shows tools to the model. None: unknown."""
+    notes: tuple[str, ...] = ()
+    """What people should know of how the model runs, a sentence or two each."""
 
 
 EngineEvent = Looking | Starting | Pulling | Verifying | Loading | Ready
