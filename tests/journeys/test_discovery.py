@@ -1,15 +1,20 @@
 """Whole tasks that find their server themselves, or are told where it is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from fake_lmstudio import FakeLmStudio
 from fake_ollama import FakeOllama, OllamaModel, Say
+from fake_openai import Compatible
 from fake_server import LLAMACPP, FakeServer, chat_text, chat_turn, closed_port
+from fake_vllm import FakeLlamaServer, FakeSglang, FakeVllm
 from running import run_exec
 
 MODEL = "gpt-oss:20b"
+ABSENT = 1
+"""A port that needs rights which nobody has here, so that nothing listens there."""
 MOVED = ("ollama", "lmstudio", "llamacpp", "vllm", "sglang")
 
 
@@ -49,6 +54,38 @@ def test_oss_finds_the_ollama_that_runs_and_speaks_to_it_natively(
         f"model: {MODEL}\nprovider: oss\nserver: Ollama 0.33.0 at {server.url}\n"
         "context: 32768 tokens of 131072\n"
     ) in done.stderr
+
+
+KINDS = [
+    ("lmstudio", lambda: FakeLmStudio(key="k"), "LM Studio"),
+    ("llamacpp", lambda: FakeLlamaServer(key="k"), "llama.cpp b11549-fake"),
+    ("vllm", lambda: FakeVllm(key="k"), "vLLM 0.33.0"),
+    ("sglang", lambda: FakeSglang(key="k"), "SGLang 0.5.23"),
+]
+
+
+@pytest.mark.parametrize(("name", "make", "title"), KINDS, ids=lambda v: str(v)[:8])
+@pytest.mark.parametrize("words", [["--oss"], ["--local-provider"]])
+def test_every_kind_of_server_does_a_task_without_its_models_name(
+    tmp_path: Path,
+    name: str,
+    make: Callable[[], Compatible],
+    title: str,
+    words: list[str],
+) -> None:
+    words = [*words, name] if "--local-provider" in words else words
+    config = tmp_path / "home" / "config.toml"
+    with make() as server:
+        table = f'[model_providers.{name}]\nbase_url = "{server.url}/v1"\n'
+        others = config.read_text().replace(f"[model_providers.{name}]", "[old]")
+        config.write_text(f'{table}env_key = "THE_KEY"\n{others}')
+        done = run_exec(
+            tmp_path,
+            [*words, "hi"],
+            env={"THE_KEY": "k", "OLLAMA_HOST": f"http://127.0.0.1:{ABSENT}"},
+        )
+    assert done.stdout == "Hello.\n", done.stderr
+    assert f"server: {title} at {server.url}\n" in done.stderr
 
 
 def test_a_local_provider_that_is_named_needs_no_model(tmp_path: Path) -> None:

@@ -113,10 +113,8 @@ async def open_bridge(
         provider, only = settings.provider, None
         if settings.engine:
             served = Served(settings.provider_id, provider, settings.model)
-            provider, answering = await start_engine(
-                served, loaded, env, client, err, end
-            )
-            only = answering.ready.model
+            engaged = await start_engine(served, loaded, env, client, err, end)
+            provider, only = engaged.provider, engaged.answering.ready.model
         upstream = _upstream(settings, provider, only, env, client)
         app = _app(settings, upstream, env, end, err)
     except BaseException:
@@ -145,6 +143,7 @@ def _app(
         lambda: ledger.in_flight,
         upstream=upstream.root,
         store=settings.store.partition(":")[0],
+        replicas=upstream.health,
     )
     running = Running(
         store,
@@ -194,6 +193,9 @@ def _upstream(
         ask_again=settings.ask_again,
     )
     where = site(settings.provider_id, patient, env, __version__)
+    replicas = providers.replicas_of(
+        settings.provider_id, patient, env, client, __version__
+    )
 
     async def connect(name: str) -> tuple[Model, bool]:
         wire, keep = settings.wire, True
@@ -214,11 +216,19 @@ def _upstream(
             mending=mending,
             context_length=settings.context_length,
             probe=probe,
+            replicas=replicas,
         )
         return model, keep
 
     logs = str(state_home(env) / "logs") if settings.engine else ""
-    return Upstream(connect, client, site=where, only=only, engine_logs=logs)
+    return Upstream(
+        connect,
+        client,
+        site=where,
+        only=only,
+        engine_logs=logs,
+        replicas=replicas,
+    )
 
 
 def _end_on_signals(listener: Listener) -> asyncio.Event:

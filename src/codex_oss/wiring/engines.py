@@ -90,13 +90,13 @@ class Engines:
         """Return all places where servers may be."""
         return discover.places(self._env, self._loaded)
 
-    def provider_at(self, url: str | None) -> str | None:
-        """Return the local provider whose place a server's URL is."""
-        for name in LOCAL:
+    def owner(self, url: str | None, provider_id: str) -> str:
+        """Return the local provider whose place a URL is; it may be another one's."""
+        for name in (provider_id, *LOCAL) if provider_id in LOCAL else ():
             place = self._place(name)
             if place is not None and place.url == url:
                 return name
-        return None
+        return provider_id
 
     async def discover(self, *, here: bool = False) -> list[Found]:
         """Return all that can be found, whatever is wanted.

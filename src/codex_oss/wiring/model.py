@@ -37,6 +37,16 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
     model: Model
     name: str
     rows: list[tuple[str, str]]
+    notes: tuple[str, ...] = ()
+    """What is not as people may think, a sentence or two each."""
+
+
+class Engaged(msgspec.Struct, frozen=True, kw_only=True):
+    """An engine that answers, and the provider to reach it by."""
+
+    provider_id: str
+    provider: Provider
+    answering: "Answering"
 
 
 async def open_model(
@@ -51,12 +61,15 @@ async def open_model(
 
     Raises ``ConfigError`` or ``EngineError``.
     """
-    provider, name = loaded.provider, loaded.config.model
-    rows, answering = [("provider", loaded.provider_id)], None
+    provider_id, provider = loaded.provider_id, loaded.provider
+    name, answering = loaded.config.model, None
+    rows = [("provider", provider_id)]
     nowhere = provider.base_url is None and not provider.base_urls
-    if nowhere or (loaded.provider_id in LOCAL and not provider.base_urls):
-        served = Served(loaded.provider_id, provider, name, consent)
-        provider, answering = await start_engine(served, loaded, env, client, err, end)
+    if nowhere or (provider_id in LOCAL and not provider.base_urls):
+        served = Served(provider_id, provider, name, consent)
+        engaged = await start_engine(served, loaded, env, client, err, end)
+        provider_id, provider = engaged.provider_id, engaged.provider
+        answering = engaged.answering
         name = answering.ready.model
         rows.append(("server", _server(answering)))
     if name is None:
@@ -65,7 +78,7 @@ async def open_model(
             hint="Name one with -m, or set `model` in config.toml.",
         )
     model = providers.connect(
-        loaded.provider_id,
+        provider_id,
         provider,
         name,
         env=env,
@@ -75,7 +88,8 @@ async def open_model(
         context_length=loaded.config.engine.context_length,
     )
     rows += _context(await model.window(), answering)
-    return Connected(model=model, name=name, rows=rows)
+    notes = answering.ready.notes if answering else ()
+    return Connected(model=model, name=name, rows=rows, notes=notes)
 
 
 async def start_engine(
@@ -85,22 +99,29 @@ async def start_engine(
     client: Client,
     err: TextIO,
     end: Endings,
-) -> tuple[Provider, "Answering"]:
-    """Return the provider at the engine's URL, and what answers there."""
+) -> Engaged:
+    """Return what answers, and the provider at its URL.
+
+    A server that was found at the place of another provider brings that provider's
+    key, headers and limits.
+    """
     # Only who has no server of their own pays for the engines' imports.
     from codex_oss.wiring.engines import Engines, Wanted  # noqa: PLC0415
 
     wanted = Wanted(served.provider_id, served.model)
     engines = Engines(loaded, env, client)
     answering = await engines.bring_up(wanted, err, end, served.consent)
-    ready, provider = answering.ready, served.provider
+    ready, provider_id, provider = answering.ready, served.provider_id, served.provider
+    owner = engines.owner(answering.survey.choice.url, provider_id)
+    if owner != provider_id:
+        provider_id, provider = owner, loaded.config.model_providers[owner]
     provider = replace(provider, base_url=ready.base_url)
     if ready.api_key is not None:
         provider = replace(provider, experimental_bearer_token=ready.api_key)
-    if f"model_providers.{served.provider_id}.wire_api" not in loaded.origins:
+    if f"model_providers.{provider_id}.wire_api" not in loaded.origins:
         native = ready.server == "ollama"
         provider = replace(provider, wire_api="ollama" if native else "chat")
-    return provider, answering
+    return Engaged(provider_id=provider_id, provider=provider, answering=answering)
 
 
 def _server(answering: "Answering") -> str:

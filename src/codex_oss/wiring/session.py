@@ -92,7 +92,8 @@ async def open_session(job: Job, err: TextIO) -> Opened:
         ("approval", approval_summary(allowed)),
         ("sandbox", sandbox_summary(allowed, job.cwd)),
     ]
-    return Opened(session, description, [*job.loaded.warnings, *notes], end)
+    warnings = [*job.loaded.warnings, *opened.notes, *notes]
+    return Opened(session, description, warnings, end)
 
 
 async def _session(
