@@ -42,3 +42,27 @@ def test_a_missing_model_ends_with_the_command_that_gets_it(tmp_path: Path) -> N
     assert done.returncode == 1
     assert f"Ollama at {server.url} has no model '{MODEL}'" in done.stderr
     assert f"ollama pull {MODEL}" in done.stderr
+
+
+def test_less_context_than_was_asked_for_is_a_warning_before_the_turn(
+    tmp_path: Path,
+) -> None:
+    with FakeOllama(Installed(MODEL, vram=0.5), grants=16384) as server:
+        done = run_exec(
+            tmp_path,
+            ["--local-provider", "ollama", "-m", MODEL, "--json", "look around"],
+            env={"OLLAMA_HOST": server.url},
+        )
+
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr
+    assert [event["type"] for event in told][:3] == [
+        *("thread.started", "item.completed", "item.completed")
+    ]
+    assert [event["item"]["message"] for event in told[1:3]] == [
+        f"Ollama gives {MODEL} 16384 tokens of context; 32768 were asked for.",
+        (
+            f"50 % of {MODEL} is in video memory, the rest runs on the CPU, slowly. "
+            "A smaller context or model may fit whole."
+        ),
+    ]

@@ -131,14 +131,8 @@ class OllamaFacts:
 
     def notes(self) -> list[str]:
         """Return what a person should know, a sentence or two each."""
-        notes = _notes_on(self.model, self.granted) if self.granted else []
         version = self._known.version if self._known else ""
-        if _older(version, REFUSES_TRUNCATION):
-            notes.append(
-                f"Ollama {version} drops the oldest messages of a prompt that does "
-                "not fit, and says nothing. Update it."
-            )
-        return notes
+        return notes_on(self.model, self.granted, version)
 
     # --- questions ---------------------------------------------------------------
 
@@ -287,7 +281,18 @@ def _older(version: str, than: tuple[int, ...]) -> bool:
     return any(parts) and parts < than
 
 
-def _notes_on(model: str, granted: Granted) -> list[str]:
+def notes_on(model: str, granted: Granted | None, version: str) -> list[str]:
+    """Return what a person should know of a model and its server."""
+    notes = _on_model(model, granted) if granted else []
+    if _older(version, REFUSES_TRUNCATION):
+        notes.append(
+            f"Ollama {version} drops the oldest messages of a prompt that does not "
+            "fit, and says nothing. Update it."
+        )
+    return notes
+
+
+def _on_model(model: str, granted: Granted) -> list[str]:
     notes: list[str] = []
     if granted.asked and granted.given < granted.asked:
         notes.append(

@@ -24,7 +24,7 @@ from fake_server import FakeServer, Reply, closed_port
 from with_ollama import LIMIT_S, Somebody, options, told
 
 NAME = "gpt-oss:20b"
-MODEL = OllamaModel(NAME, layers=(8000, 160, 40), vram=0.75)
+MODEL = OllamaModel(NAME, layers=(8000, 160, 40))
 
 
 def ensure(
@@ -57,7 +57,7 @@ def ready(root: str, name: str = NAME, window: int = 32768) -> Ready:
         context_window=window,
         api_key=None,
         server="ollama",
-        on_gpu=0.75,
+        on_gpu=1.0,
         supports_tools=True,
     )
 
@@ -94,11 +94,24 @@ def test_the_person_s_context_and_keep_alive_are_asked_for(tmp_path: Path) -> No
     assert "keep_alive" not in server.chats[0]
 
 
-def test_less_context_than_was_asked_for_is_what_is_told(tmp_path: Path) -> None:
-    with FakeOllama(MODEL, grants=8192) as server:
-        assert ensure(options(tmp_path, server.url), NAME)[-1] == ready(
-            server.url, window=8192
-        )
+def test_what_was_asked_for_and_not_given_is_told(tmp_path: Path) -> None:
+    with FakeOllama(replace(MODEL, vram=0.75), grants=8192, version="0.12.5") as server:
+        last = ensure(options(tmp_path, server.url), NAME)[-1]
+
+    assert isinstance(last, Ready)
+    assert (last.context_window, last.on_gpu) == (8192, 0.75)
+    assert last.notes == (
+        f"Ollama gives {NAME} 8192 tokens of context; 32768 were asked for.",
+        "8192 tokens of context are few for a coding agent: 32768 or more are better.",
+        (
+            f"75 % of {NAME} is in video memory, the rest runs on the CPU, slowly. "
+            "A smaller context or model may fit whole."
+        ),
+        (
+            "Ollama 0.12.5 drops the oldest messages of a prompt that does not fit, "
+            "and says nothing. Update it."
+        ),
+    )
 
 
 def test_a_model_that_is_loaded_with_enough_is_neither_loaded_nor_unloaded(

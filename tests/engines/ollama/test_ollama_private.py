@@ -15,6 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from children import needs_linux
+from codex_oss.engines import at_hand
 from codex_oss.engines.base import (
     EngineEvent,
     Loading,
@@ -26,7 +27,7 @@ from codex_oss.engines.base import (
 )
 from codex_oss.engines.ollama import Ollama, orphans, private
 from codex_oss.engines.ollama.api import Api
-from codex_oss.engines.ollama.private import environment, own_store
+from codex_oss.engines.ollama.private import environment
 from codex_oss.errors import DownloadError, EngineError
 from codex_oss.net import Client
 from codex_oss.process import detached
@@ -60,7 +61,7 @@ class Bench:
 
     def own(self, *models: OllamaModel) -> None:
         """Put models where servers of our own keep theirs."""
-        Store(models, own_store(self.options(1)))
+        Store(models, at_hand.own_store(self.options(1).models))
 
     def run(
         self,
@@ -174,7 +175,7 @@ def test_a_model_of_the_person_s_own_store_is_used_where_it_lies(
 
     assert isinstance(bench.events[-1], Ready)
     assert bench.somebody.asked == []
-    assert not own_store(bench.options(1)).exists()
+    assert not at_hand.own_store(bench.options(1).models).exists()
 
 
 def test_the_person_s_settings_hold_but_for_place_context_and_cloud() -> None:

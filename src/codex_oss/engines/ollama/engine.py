@@ -23,11 +23,16 @@ from codex_oss.engines.base import (
 )
 from codex_oss.engines.ollama import faults, names, orphans, registry
 from codex_oss.engines.ollama.api import Api, older, parts, require_version
-from codex_oss.engines.ollama.private import Private, own_store, state
+from codex_oss.engines.ollama.private import Private, state
 from codex_oss.errors import EngineError, ModelError, NotFound
 from codex_oss.net import Client
 from codex_oss.net import url as urls
-from codex_oss.providers.ollama_facts import DEFAULT_CONTEXT, choose_context
+from codex_oss.providers.ollama_facts import (
+    DEFAULT_CONTEXT,
+    Granted,
+    choose_context,
+    notes_on,
+)
 from codex_oss.wire.ollama.library import Shown
 
 DEFAULT_MODEL = choose.PULL_DEFAULT
@@ -100,7 +105,7 @@ class Ollama:
         """Start a server of our own, on the store that has the model."""
         program = self._program()
         assert program is not None, "_runs has found one"
-        store = own_store(self._options)
+        store = at_hand.own_store(self._options.models)
         there = _has(store, name)
         theirs = at_hand.ollama_store(self._options.env)
         if not there and _has(theirs, name):
@@ -124,24 +129,40 @@ class Ollama:
             async with aclosing(self._pull(name, installed)) as events:
                 async for event in events:
                     yield event
-        shown = await self._show(name)
-        version = await self._api.version()
+        shown, version = await self._show(name), await self._api.version()
         if shown.requires and older(version, parts(shown.requires) or ()):
             raise faults.too_old_for(name, self._api.root, shown.requires)
-        async with aclosing(self._load(name, shown)) as events:
-            async for event in events:
-                yield event
-        loaded = None if shown.remote else await self._api.loaded(name)
-        yield Ready(
+        wanted = None if shown.remote else await self._context(name, shown)
+        if wanted is not None:
+            async with aclosing(self._load(name, wanted)) as events:
+                async for event in events:
+                    yield event
+        yield await self._ready(name, shown, version, wanted)
+
+    async def _ready(
+        self, name: str, shown: Shown, version: str, wanted: int | None
+    ) -> Ready:
+        """Return what the server really gives to the model."""
+        loaded = await self._api.loaded(name) if wanted is not None else None
+        granted, share = None, None
+        if loaded is not None and loaded.context_length:
+            granted = Granted(
+                asked=wanted,
+                given=loaded.context_length,
+                size=loaded.size,
+                size_vram=loaded.size_vram,
+            )
+        if loaded is not None and loaded.size:
+            share = min(1.0, loaded.size_vram / loaded.size)
+        return Ready(
             base_url=f"{self._api.root}/v1",
             model=name,
-            context_window=loaded.context_length if loaded else shown.trained,
+            context_window=granted.given if granted else wanted or shown.trained,
             api_key=None,
             server="ollama",
-            on_gpu=min(1.0, loaded.size_vram / loaded.size)
-            if loaded and loaded.size
-            else None,
+            on_gpu=share,
             supports_tools=shown.can("tools"),
+            notes=tuple(notes_on(name, granted, version)),
         )
 
     async def _show(self, name: str) -> Shown:
@@ -193,17 +214,19 @@ class Ollama:
         here = urls.is_loopback(urls.parse(self._api.root).host)
         return theirs if here and theirs.is_dir() else None
 
-    async def _load(self, name: str, shown: Shown) -> AsyncGenerator[Loading]:
-        """Have the model loaded as the chat will want it, unless it is."""
-        if shown.remote:
-            return
-        before = await self._api.loaded(name)
-        wanted = choose_context(
+    async def _context(self, name: str, shown: Shown) -> int:
+        """Return the context that the chat will ask for, in tokens."""
+        loaded = await self._api.loaded(name)
+        return choose_context(
             wanted=self._options.context_length,
-            loaded=before.context_length if before else None,
+            loaded=loaded.context_length if loaded else None,
             trained=shown.trained,
             default=max(_default(self._options), shown.own_context),
         )
+
+    async def _load(self, name: str, wanted: int) -> AsyncGenerator[Loading]:
+        """Have the model loaded as the chat will want it, unless it is."""
+        before = await self._api.loaded(name)
         if before is not None and before.context_length == wanted:
             return
         loading = asyncio.ensure_future(

@@ -148,11 +148,6 @@ def environment(
     }
 
 
-def own_store(options: Options) -> Path:
-    """Return the folder of the models that such servers download."""
-    return (options.models / "ollama").absolute()
-
-
 def state(options: Options) -> Path:
     """Return the folder that says which servers run."""
     return options.logs.with_name("ollama")
