@@ -117,7 +117,7 @@ def test_what_was_asked_for_is_looked_at_with_its_own_eyes(
         _, other = engines(capsys, "--local-provider", "embedded")
         _, named = engines(capsys, "-m", "absent:1b")
 
-    assert "\nTaken: smollm2-135m, by the embedded engine\n  it was asked for." in other
+    assert "\nTaken: smollm2-135m, by the embedded engine\n  It was asked for." in other
     assert "\nTaken: absent:1b, by Ollama\n" in named
 
 

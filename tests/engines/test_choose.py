@@ -205,7 +205,7 @@ def test_without_a_server_the_embedded_engine_takes_what_is_on_disk() -> None:
     assert choice == Choice(
         engine="embedded",
         model="hf:o/r",
-        why="no server with a model answers here; the embedded engine has hf:o/r",
+        why="No server with a model answers here; the embedded engine has hf:o/r",
     )
 
 
@@ -215,7 +215,7 @@ def test_with_nothing_at_all_its_toy_is_taken_and_called_one() -> None:
         assert taken(choice) == ("embedded", TOY, None)
         assert choice.toy
         assert choice.why == (
-            f"no server with a model answers here. {sources.DEFAULT_IS_A_TOY}"
+            f"No server with a model answers here. {sources.DEFAULT_IS_A_TOY}"
         )
 
 

@@ -22,19 +22,24 @@ def _embedded(options: Options, client: Client) -> Engine:
     return LlamaCpp(options, client)
 
 
-def _attached(options: Options, client: Client) -> Engine:  # noqa: ARG001  it asks nothing
-    from codex_oss.engines.attached import Attached  # noqa: PLC0415  see below
+def _attached(engine: EngineName) -> "Maker":
+    def make(options: Options, client: Client) -> Engine:  # noqa: ARG001  it asks nothing
+        from codex_oss.engines.attached import Attached  # noqa: PLC0415  see below
 
-    return Attached(options)
+        return Attached(engine, options)
+
+    return make
 
 
-ENGINES: dict[EngineName, Callable[[Options, Client], Engine]] = {
+Maker = Callable[[Options, Client], Engine]
+
+ENGINES: dict[EngineName, Maker] = {
     "ollama": _ollama,
     "embedded": _embedded,
-    "lmstudio": _attached,
-    "llamacpp": _attached,
-    "vllm": _attached,
-    "sglang": _attached,
-    "openai": _attached,
+    "lmstudio": _attached("lmstudio"),
+    "llamacpp": _attached("llamacpp"),
+    "vllm": _attached("vllm"),
+    "sglang": _attached("sglang"),
+    "openai": _attached("openai"),
 }
 """An engine is imported when it is used: the start with one does not pay for others."""

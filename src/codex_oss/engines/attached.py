@@ -2,14 +2,24 @@
 
 from collections.abc import AsyncGenerator
 
-from codex_oss.engines.base import EngineEvent, Found, Options, Ready
+from codex_oss.engines.base import EngineEvent, EngineName, Found, Options, Ready
+from codex_oss.engines.choose import NAMES
 from codex_oss.errors import EngineError
+
+HOW: dict[EngineName, str] = {
+    "lmstudio": "lms server start",
+    "llamacpp": "llama-server -m model.gguf --jinja",
+    "vllm": "vllm serve MODEL --enable-auto-tool-choice --tool-call-parser PARSER",
+    "sglang": "python -m sglang.launch_server --model-path M --tool-call-parser auto",
+}
+"""What starts a server; its own documentation says more."""
 
 
 class Attached:
     """The server of ``options.found``."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, engine: EngineName, options: Options) -> None:
+        self._engine: EngineName = engine
         self._found = options.found
         self._url = options.url
 
@@ -17,9 +27,12 @@ class Attached:
         """Yield ``Ready`` for ``model``; None: the first one that the server has."""
         found = self._found
         if found is None:
+            how = HOW.get(self._engine)
             raise EngineError(
-                f"no server answers at {self._url}",
-                hint="Start it, or look at what runs: `codex-oss engines`.",
+                f"{NAMES[self._engine]} does not answer at {self._url}",
+                hint=f"Start it (`{how}`), or look at what runs: `codex-oss engines`."
+                if how
+                else "Look at what runs: `codex-oss engines`.",
             )
         yield ready(found, model)
 

@@ -76,7 +76,7 @@ def choose(
     if wanted is not None and sources.is_embedded(wanted) and not served:
         return _embedded(wanted, found, only)
     if only == EMBEDDED:
-        return _best_embedded(wanted, (), at_hand, "it was asked for")
+        return _best_embedded(wanted, (), at_hand, "It was asked for")
     if wanted is not None:
         return _with(wanted, found, only)
     taken = _best(found, machine)
@@ -91,8 +91,9 @@ def choose(
         )
     if only is not None and only != "llamacpp":
         return _nothing_usable(found, only, machine)
-    why = "no server with a model answers here" if not found else "no server here has a"
-    why = why if not found else f"{why} model to work with"
+    why = "No server with a model answers here"
+    if found:
+        why = "No server here has a model to work with"
     return _best_embedded(None, _others(found, None, machine), at_hand, why)
 
 
