@@ -39,6 +39,7 @@ from fake_server import (
     incomplete,
     message,
     sse,
+    text_delta,
     turn,
 )
 
@@ -142,7 +143,7 @@ def test_a_last_event_that_cannot_be_read_is_a_cut() -> None:
 
 
 def test_silence_is_a_cut() -> None:
-    script = [Reply(chunks=[sse([created()])], silent=True)]
+    script = [Reply(chunks=[sse([created(), text_delta("so")])], silent=True)]
     with (
         FakeServer(script) as server,
         pytest.raises(StreamCut, match=r"^idle timeout waiting for SSE$"),

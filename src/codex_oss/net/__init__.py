@@ -5,7 +5,7 @@ host is. The rest is inside: ``connection`` (bytes and parser), ``dial`` (TCP, T
 ``proxy`` (which one), ``inflate`` (gzip).
 """
 
-from codex_oss.net.client import Client, Headers
+from codex_oss.net.client import Client, Headers, Patience
 from codex_oss.net.reply import Reply
 
-__all__ = ["Client", "Headers", "Reply"]
+__all__ = ["Client", "Headers", "Patience", "Reply"]

@@ -1,13 +1,13 @@
 """The HTTP client: pooled connections, one exchange each, errors as ours.
 
 It asks for plain bodies. There is no limit on the wait for the first byte unless the
-caller sets one: a local model reads a long prompt for minutes, and TCP keep-alive
-finds a peer that has died meanwhile.
+caller sets one: a local model reads a long prompt for minutes. TCP keep-alive finds a
+peer that has died meanwhile, and the caller's ``Patience`` one that is no use.
 """
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
@@ -60,6 +60,17 @@ _EXCERPT_CHARS = 300
 _Route = tuple[tuple[str, str, int], Proxy | None]
 
 
+class Patience(msgspec.Struct, frozen=True):
+    """With a server that may be silent for long: it is looked after meanwhile.
+
+    ``look`` is called after each ``every_s`` of silence; it raises when the wait is
+    in vain. It lasts until the answer is told to ``hurry``.
+    """
+
+    every_s: float
+    look: Callable[[], Awaitable[None]]
+
+
 class _Ask(msgspec.Struct, frozen=True, kw_only=True):
     """A request and how long to wait for what of its answer, in seconds."""
 
@@ -70,6 +81,7 @@ class _Ask(msgspec.Struct, frozen=True, kw_only=True):
     idle_s: float
     first_byte_s: float | None
     connect_s: float
+    patience: Patience | None
 
 
 class Client:
@@ -97,13 +109,14 @@ class Client:
         first_byte_s: float | None = None,
         connect_s: float = CONNECT_S,
         follow: int = 0,
+        patience: Patience | None = None,
     ) -> Coroutine[None, None, Reply]:
         """Send a request; return when the head of its answer is there.
 
         ``follow`` is how many redirects to follow; another host does not get the
-        credentials. Raises ``Unreachable``, ``StreamCut``, ``ServerFault`` (not
-        HTTP), ``BadRequest`` (redirects) and ``ConfigError`` (URL, header, proxy). A
-        status is never an error here.
+        credentials. With ``patience``, silence is no cut. Raises ``Unreachable``,
+        ``StreamCut``, ``ServerFault`` (not HTTP), ``BadRequest`` (redirects) and
+        ``ConfigError`` (URL, header, proxy). A status is never an error here.
         """
         ask = _Ask(
             method=method,
@@ -113,6 +126,7 @@ class Client:
             idle_s=idle_s,
             first_byte_s=first_byte_s,
             connect_s=connect_s,
+            patience=patience,
         )
         return self._follow(ask, follow) if follow else self._exchange(ask)
 
@@ -181,12 +195,15 @@ class Client:
         else:
             data += b"\r\n"
         kept = connection = self._take(route)
+        patience = ask.patience
+        first_s = patience.every_s if patience else ask.first_byte_s
         while True:
             if connection is None:
                 connection = await self._dialer.connect(ask.url, proxy, ask.connect_s)
             try:
                 connection.send(ask.method, data)
-                await connection.head(ask.first_byte_s)
+                connection.patience = patience and patience.look
+                await connection.head(first_s)
             except BaseException as error:
                 connection.abort()
                 if kept is None or not _came_too_late(kept, error):
@@ -194,7 +211,8 @@ class Client:
                 kept = connection = None
             else:
                 keep = partial(self._keep, route)
-                return Reply(connection, ask.url, ask.idle_s, keep)
+                wait_s = patience.every_s if patience else ask.idle_s
+                return Reply(connection, ask.url, ask.idle_s, wait_s, keep)
 
     async def _json(
         self, method: str, url: str, headers: Headers, body: bytes, timeout_s: float

@@ -7,15 +7,14 @@ it returns ``b""``, or ``pour``. It pauses its transport when nobody takes bytes
 import asyncio
 from collections.abc import Awaitable, Callable
 from math import inf
-from typing import Literal, NoReturn, Self, cast
+from typing import Literal, Self, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from codex_oss.errors import ServerFault, StreamCut
 from codex_oss.net.deadline import Deadline
+from codex_oss.net.fields import Fields
 
-MAX_HEAD_BYTES = 64 * 1024
-"""Of all headers (or trailers) of one answer together."""
 HIGH_WATER = 512 * 1024
 """Bytes held for a slow reader, about, before the transport is paused."""
 MANY_PIECES = 64
@@ -39,9 +38,9 @@ class Connection(asyncio.BufferedProtocol):
         "_buffer",
         "_deadline",
         "_fault",
+        "_fields",
         "_full",
         "_has_head",
-        "_head_bytes",
         "_held",
         "_idle",
         "_idle_s",
@@ -53,7 +52,6 @@ class Connection(asyncio.BufferedProtocol):
         "_paused",
         "_put",
         "_raised",
-        "_sized",
         "_turn",
         "_waiter",
         "closed_by_peer",
@@ -61,6 +59,8 @@ class Connection(asyncio.BufferedProtocol):
         "headers",
         "lost",
         "on_body",
+        "on_header",
+        "patience",
         "place",
         "received",
         "reusable",
@@ -84,8 +84,10 @@ class Connection(asyncio.BufferedProtocol):
         self._idle = True
         self._turn = 0
         self._body: list[bytes] = []
+        self._fields = Fields()
         # Of C: no frame of Python is made for each chunk of a body.
         self.on_body = self._body.append
+        self.on_header = self._fields.add
         self.complete = self.reusable = False
         self._begin("")
 
@@ -95,16 +97,16 @@ class Connection(asyncio.BufferedProtocol):
         self._method = method
         self._body.clear()
         self.received = False
-        self.status = 0
         self.headers: dict[str, str] = {}
         self.complete = self.reusable = False
         self._on_rest: Callable[[Self], None] | None = None
         self._fault: StreamCut | ServerFault | None = None
-        self._held = self._head_bytes = 0
+        self._held = self.status = 0
         self._put: Callable[[bytes], bool] | None = None
         self._raised: BaseException | None = None
-        self._paused = False
-        self._has_head = self._sized = False
+        self._paused = self._has_head = False
+        self.patience: Callable[[], Awaitable[None]] | None = None
+        """Asked when nothing comes in time; raises if it is not worth the wait."""
 
     # --- for the client ----------------------------------------------------------
 
@@ -120,27 +122,26 @@ class Connection(asyncio.BufferedProtocol):
         """Wait until ``status`` and ``headers`` are there.
 
         Raises ``StreamCut`` when the connection ends or stays silent for
-        ``first_byte_s`` (None: wait for as long as the connection lives), and
-        ``ServerFault`` when what comes is not HTTP.
+        ``first_byte_s`` (None: wait for as long as the connection lives) without
+        ``patience``, and ``ServerFault`` when what comes is not HTTP.
         """
         while not self._has_head:
             self._raise_if_over()
             if await self._wait(first_byte_s) == "late":
-                self.abort()
-                raise StreamCut(f"no answer from {self.place} in {first_byte_s:g} s")
+                await self._late(f"no answer from {self.place} in {first_byte_s:g} s")
 
     async def next(self, idle_s: float) -> bytes:
         """Return what has come of the body, at least a byte; ``b""`` at its end.
 
         Raises ``StreamCut`` when the connection ends early or when nothing comes
-        for ``idle_s`` seconds.
+        for ``idle_s`` seconds without ``patience``.
         """
         while not self._body:
             if self.complete:
                 return b""
             self._raise_if_over()
             if await self._wait(idle_s) == "late":
-                self._go_silent()
+                await self._late()
         data = self._drain()
         self._resume()
         return data
@@ -175,14 +176,21 @@ class Connection(asyncio.BufferedProtocol):
             self._raise_if_over()
             self._put = put
             self._resume()
-            word = await self._wait(idle_s)
+            word = await self._wait(self._idle_s)
             if self._turn != turn:
                 return
             self._put = None
             if self._raised is not None:
                 raise self._raised
             if word == "late":
-                self._go_silent()
+                await self._late()
+
+    def hurry(self, idle_s: float) -> None:
+        """Have no more patience than ``idle_s`` with the exchange that runs."""
+        self.patience = None
+        self._idle_s = idle_s
+        if self._waiter is not None:
+            self._deadline.at = self._now() + idle_s
 
     def end(self) -> bool:
         """End the exchange; return whether the connection can carry another one.
@@ -244,9 +252,16 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._wake("late")
 
-    def _go_silent(self) -> NoReturn:
-        self.abort()
-        raise StreamCut("idle timeout waiting for SSE")
+    async def _late(self, fault: str = "idle timeout waiting for SSE") -> None:
+        """End the exchange, unless there is patience."""
+        if self.patience is None:
+            self.abort()
+            raise StreamCut(fault)
+        try:
+            await self.patience()
+        except BaseException:
+            self.abort()
+            raise
 
     def _drain(self) -> bytes:
         data = b"".join(self._body)
@@ -340,7 +355,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note the end, which is also the end of a body without a length."""
-        if exc is None and self._has_head and not self._sized and not self.lost:
+        if exc is None and self._has_head and not self._fields.sized and not self.lost:
             self.complete = True
         self.closed_by_peer = not self.lost
         self.lost = True
@@ -362,31 +377,16 @@ class Connection(asyncio.BufferedProtocol):
         if self.complete:
             self.reusable = False
             raise ValueError("an answer that nobody asked for")
-        self.headers = {}
-        self._head_bytes = 0
-        self._sized = False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header; trailers are counted and dropped."""
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > MAX_HEAD_BYTES:
-            raise ValueError(f"headers of more than {MAX_HEAD_BYTES} bytes")
-        if self._has_head:
-            return
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        if key in ("content-length", "transfer-encoding"):
-            self._sized = True
-        before = self.headers.get(key)
-        self.headers[key] = text if before is None else f"{before}, {text}"
+        self._fields.begin()
 
     def on_headers_complete(self) -> None:
         """Publish the head, unless it is an informational one."""
         status = self._parser.get_status_code()
         if status in _INFORMATIONAL:
             return
-        self.status = status
+        self.status, self.headers = status, self._fields.values
         self._has_head = True
-        self._head_bytes = 0
+        self._fields.end()
         if self._method in _NO_BODY_METHODS:
             self.complete = True
         else:

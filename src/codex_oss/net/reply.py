@@ -21,6 +21,7 @@ class Reply:
         "_give_back",
         "_idle_s",
         "_inflater",
+        "_wait_s",
         "headers",
         "status",
         "url",
@@ -31,12 +32,14 @@ class Reply:
         connection: Connection,
         url: Url,
         idle_s: float,
+        wait_s: float,
         give_back: Callable[[Connection, bool], None],
     ) -> None:
         self.status = connection.status
         self.headers = connection.headers
         self.url = url
         self._idle_s = idle_s
+        self._wait_s = wait_s
         self._connection: Connection | None = connection
         self._give_back = give_back
         encoding = connection.headers.get("content-encoding", "identity").lower()
@@ -52,7 +55,7 @@ class Reply:
         """Return more of the body, at least a byte; ``b""`` at its end.
 
         Raises ``StreamCut`` when the body ends early or nothing comes for the
-        request's ``idle_s``.
+        request's ``idle_s``, unless there is patience.
         """
         if self._connection is None:
             return b""
@@ -60,7 +63,7 @@ class Reply:
             while True:
                 if self._inflater and (piece := self._inflater.take()):
                     return piece
-                data = await self._connection.next(self._idle_s)
+                data = await self._connection.next(self._wait_s)
                 if not self._inflater:
                     return data
                 if not data:
@@ -85,7 +88,7 @@ class Reply:
         """
         try:
             if self._inflater is None and self._connection is not None:
-                await self._connection.pour(put, ready, self._idle_s)
+                await self._connection.pour(put, ready, self._wait_s)
                 return
             while data := await self.receive():
                 if not put(data):
@@ -93,6 +96,12 @@ class Reply:
         except BaseException:
             self._abort()
             raise
+
+    def hurry(self) -> None:
+        """End the patience: from now on, silence for ``idle_s`` is a cut."""
+        self._wait_s = self._idle_s
+        if self._connection is not None:
+            self._connection.hurry(self._idle_s)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes, then close."""

@@ -279,6 +279,7 @@ class _Answer:
 
     __slots__ = (
         "_decoder",
+        "_hurries",
         "_left",
         "_put_on",
         "_reply",
@@ -296,6 +297,7 @@ class _Answer:
         self._tap = tap
         self._put_on = tap.outlet.put
         self._left = MAX_ANSWER_BYTES
+        self._hurries = decoder.steady
         self.ended = False
 
     async def drain(self) -> None:
@@ -331,6 +333,8 @@ class _Answer:
         more = self._tap.put(events)
         if self.ended:
             self._reply.release()
+        elif self._tap.shown and self._hurries:
+            self._reply.hurry()
         return more
 
     def finish(self) -> None:

@@ -27,6 +27,11 @@ class Decoder(Protocol):
     """
 
     @property
+    def steady(self) -> bool:
+        """Whether an answer that has begun comes without long silences."""
+        ...
+
+    @property
     def ended(self) -> bool:
         """Whether the server has said that the answer is whole."""
         ...
@@ -134,6 +139,8 @@ class EventsDecoder:
 
     __slots__ = ("_pattern", "_sse", "ended")
 
+    steady = True
+
     def __init__(self) -> None:
         self._sse = SseDecoder()
         self._pattern = chat.TextPattern()
@@ -171,6 +178,8 @@ class EventsDecoder:
 
 class WholeDecoder:
     """Reads an answer that is not streamed. ``url`` is for messages."""
+
+    steady = True
 
     def __init__(self, url: str) -> None:
         self._url = url

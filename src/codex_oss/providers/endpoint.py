@@ -13,6 +13,7 @@ from codex_oss.net import Client, Reply
 from codex_oss.net import url as urls
 from codex_oss.providers.failure import Asked, refusal
 from codex_oss.providers.retry import Pause, retrying
+from codex_oss.providers.watch import patience
 
 MAX_REFUSAL_BYTES = 64 * 1024
 """Of an error's body that are read."""
@@ -38,6 +39,12 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     def host(self) -> str:
         """The server's host."""
         return urls.parse(self.base_url).host
+
+    @property
+    def local(self) -> bool:
+        """Whether it may be silent for as long as it reads a prompt."""
+        said = self.provider.local
+        return urls.is_private(self.host) if said is None else said
 
     @property
     def root(self) -> str:
@@ -121,6 +128,8 @@ def endpoint(site: Site, path: str, client: Client, pause: Pause) -> "Endpoint":
         url=site.url(path),
         headers=tuple((_JSON_TO_EVENTS | dict(site.headers)).items()),
         nearby=urls.is_loopback(site.host),
+        local=site.local,
+        alive=site.url("/models"),
     )
 
 
@@ -136,6 +145,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...]
     nearby: bool
     """Whether the server is on this machine."""
+    local: bool
+    """Whether it may be silent for as long as it reads a prompt."""
+    alive: str
+    """What it is asked meanwhile."""
 
     def asked(self, model: str) -> Asked:
         """Return what messages say of a request for ``model``."""
@@ -169,12 +182,18 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     async def _ask(self, model: str, body: bytes) -> Reply:
+        idle_s = self.site.provider.stream_idle_timeout_ms / 1000
+        headers, silent = self.site.headers, None
+        if self.local:
+            silent = patience(self.client, self.alive, headers, idle_s)
         reply = await self.client.open(
             "POST",
             self.url,
             headers=self.headers,
             body=body,
-            idle_s=self.site.provider.stream_idle_timeout_ms / 1000,
+            idle_s=idle_s,
+            first_byte_s=idle_s,
+            patience=silent,
         )
         if reply.status == _OK:
             return reply

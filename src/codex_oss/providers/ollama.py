@@ -196,7 +196,12 @@ def _plain(error: ModelError) -> str:
 
 
 class LinesDecoder:
-    """Reads chunks from JSON lines; the line with ``done`` is the end."""
+    """Reads chunks from JSON lines; the line with ``done`` is the end.
+
+    A call comes whole: while a long one is written, nothing comes for minutes.
+    """
+
+    steady = False
 
     def __init__(self) -> None:
         self._lines = LineDecoder()

@@ -50,9 +50,12 @@ class ResponsesModel:
                 for event in _whole(asked, await read_json(reply, asked)):
                     yield event
                 return
-            frames, reported = Frames(reply), None
+            frames, reported, begun = Frames(reply), None, False
             while (batch := await frames.next()) is not None:
                 for event in _decoded(batch):
+                    if not (begun or isinstance(event, responses.LIFE_SIGNS)):
+                        begun = True
+                        reply.hurry()
                     yield event
                     if isinstance(event, responses.ENDS):
                         reply.release()
@@ -77,12 +80,16 @@ class ResponsesModel:
             if kind_of(reply, asked) == "json":
                 tap.put(_whole(asked, await read_json(reply, asked)))
                 return
-            answer = _Answer()
+            answer, begun = _Answer(), False
 
             def put(data: bytes) -> bool:
+                nonlocal begun
                 more = tap.put(answer.feed(data))
                 if answer.ended:
                     reply.release()
+                elif tap.shown and not begun:
+                    begun = True
+                    reply.hurry()
                 return more
 
             await reply.pour(put, tap.outlet.ready)
