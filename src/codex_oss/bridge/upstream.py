@@ -2,16 +2,20 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace
 
-from codex_oss.errors import CodexOssError, ServerFault, Unreachable
+from codex_oss.errors import CodexOssError, ModelError, ServerFault, Unreachable
 from codex_oss.net import Client
 from codex_oss.net import url as urls
 from codex_oss.ports import Model
 from codex_oss.providers.endpoint import Site
+
+if TYPE_CHECKING:
+    # Most bridges have one server behind them.
+    from codex_oss.providers.replicas import Health, Replicas
 
 MAX_MODELS = 64
 """Names of models that are kept ready; a client could think of new ones for ever."""
@@ -26,7 +30,8 @@ class Upstream:
 
     ``site`` is where it is and what every request to it carries. ``only``: the one
     model there is, whatever name is asked for. ``engine_logs``: the folder of the
-    logs of the engine that was started for the bridge, if one was.
+    logs of the engine that was started for the bridge, if one was. ``replicas``:
+    there are several with the same models, and the best of them counts as the one.
     """
 
     def __init__(
@@ -37,13 +42,20 @@ class Upstream:
         site: Site,
         only: str | None = None,
         engine_logs: str = "",
+        replicas: "Replicas | None" = None,
     ) -> None:
         self._connect = connect
         self._models: OrderedDict[str, Model] = OrderedDict()
         self.client = client
-        self._site = _whole(site)
+        self._first = _whole(site)
         self.only = only
         self._engine_logs = engine_logs
+        self._replicas = replicas
+
+    @property
+    def _site(self) -> Site:
+        replicas = self._replicas
+        return self._first if replicas is None else replicas.best().site
 
     @property
     def root(self) -> str:
@@ -98,6 +110,17 @@ class Upstream:
 
         Raises ``ModelError`` when it cannot be asked.
         """
+        if self._replicas is None:
+            return await self._listed()
+        for _ in self._replicas.all[1:]:
+            best = self._replicas.best()
+            try:
+                return await self._listed()
+            except ModelError as error:
+                self._replicas.failed(best, error)
+        return await self._listed()
+
+    async def _listed(self) -> list[dict[str, Any]]:
         url = self.url("/models")
         told = await self.client.get_json(url, headers=self.headers)
         try:
@@ -111,8 +134,14 @@ class Upstream:
         """Return the names of the server's models."""
         return [each["id"] for each in await self.listed()]
 
+    def health(self) -> "list[Health]":
+        """Return how the servers are, where there are several."""
+        return [] if self._replicas is None else self._replicas.health()
+
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and end the checks of servers."""
+        if self._replicas is not None:
+            await self._replicas.close()
         await self.client.close()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 
+from codex_oss.bridge.health import Replica
 from codex_oss.bridge.service import asking, daemon
 from codex_oss.bridge.service import log as logs
 from codex_oss.bridge.service.asking import Report
@@ -181,11 +182,18 @@ def _status_of(
         f"{url}  runs{process}, version {report.version}, up {_span(report.uptime_s)}",
         f"  requests  {report.in_flight} in flight",
         f"  upstream  {report.upstream} ({reached}, {counted})",
+        *map(_replica, report.replicas),
     ]
     log = call.shelf.log(instance.port if instance else call.settings.port)
     if log.exists():
         lines.append(f"  log       {log}")
     return "\n".join(lines)
+
+
+def _replica(one: Replica) -> str:
+    counted = f"{one.in_flight} in flight, {one.asked} so far"
+    why = f": {one.said}" if one.said else ""
+    return f"  server    {one.url} {one.state} ({counted}){why}"
 
 
 def _span(seconds: float) -> str:

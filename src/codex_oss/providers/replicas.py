@@ -108,6 +108,10 @@ class Replicas:
         order = {each: _ORDER[self.state(each)] for each in self.all}
         return sorted(ranked, key=order.__getitem__)
 
+    def best(self) -> Replica:
+        """Return the first server that is well, for what any can answer."""
+        return min(self.all, key=lambda each: _ORDER[self.state(each)])
+
     def state(self, replica: Replica) -> State:
         """Return how a server is now."""
         if replica.down:

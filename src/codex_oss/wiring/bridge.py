@@ -114,8 +114,12 @@ async def open_bridge(
         if settings.engine:
             served = Served(settings.provider_id, provider, settings.model)
             engaged = await start_engine(served, loaded, env, client, err, end)
-            provider, only = engaged.provider, engaged.answering.ready.model
+            provider, answering = engaged.provider, engaged.answering
+            # A server that runs has other models too; an engine of ours has one.
+            runs = answering.survey.choice.url is not None
+            only = None if runs else answering.ready.model
         upstream = _upstream(settings, provider, only, env, client)
+        end.append(upstream.close)
         app = _app(settings, upstream, env, end, err)
     except BaseException:
         await listener.close(0)

@@ -5,6 +5,7 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
+from codex_oss.bridge.health import Replica
 from codex_oss.errors import ModelError
 from codex_oss.net import Client
 
@@ -35,6 +36,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     models: list[str] = []
     uptime_s: float = 0
     in_flight: int = 0
+    replicas: list[Replica] = []
     locked: bool = False
 
 
@@ -47,6 +49,7 @@ class _Health(msgspec.Struct, frozen=True, kw_only=True):
     models: list[str]
     uptime_s: float
     in_flight: int
+    replicas: list[Replica] = []
 
 
 async def ask(url: str, client: Client, key: str = "") -> Report | None:
