@@ -23,15 +23,20 @@ PULL = Question(
 INSTALL = Question(kind="install", what="Ollama", command="curl x | sh")
 START = Question(kind="start", what="Ollama", command="ollama serve")
 ASK = """
-import asyncio, sys
+import asyncio, signal, sys
 from codex_oss.cli.consent import consent
 from codex_oss.engines.base import Question
 from codex_oss.errors import EngineError
 question = Question(kind="pull", what="gpt-oss:20b", command="ollama pull gpt-oss:20b")
 asked = consent(yes=False, asks=True, err=sys.stderr)
 sys.stderr.write("[####....] half a line of progress")
+async def main():
+    # As `exec` does: this wakes the loop wherever it is.
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, task.cancel)
+    return await asked.ask(question)
 try:
-    print("ANSWER", asyncio.run(asked.ask(question)))
+    print("ANSWER", asyncio.run(main()))
 except EngineError as error:
     print("ERROR", error)
 """

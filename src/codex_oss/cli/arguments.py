@@ -173,12 +173,28 @@ def engines_parser() -> Parser:
     return engines_arguments.parser()
 
 
+def doctor_parser() -> Parser:
+    """Return the parser of ``codex-oss doctor``."""
+    from codex_oss.cli import doctor_arguments  # noqa: PLC0415  `exec` does without
+
+    return doctor_arguments.parser()
+
+
+def models_parser() -> Parser:
+    """Return the parser of ``codex-oss models``."""
+    from codex_oss.cli import models_arguments  # noqa: PLC0415  `exec` does without
+
+    return models_arguments.parser()
+
+
 PARSERS: dict[str, Callable[[], Parser]] = {
     "exec": exec_parser,
     "config": config_parser,
     "bridge": bridge_parser,
     "sandbox": sandbox_parser,
     "engines": engines_parser,
+    "models": models_parser,
+    "doctor": doctor_parser,
 }
 ALIASES = {"e": "exec"}
 WITH_VALUE = frozenset(
@@ -207,6 +223,8 @@ Commands:
   exec, e   do one task without a terminal UI
   bridge    serve the Responses API in front of a local model's server
   engines   show the servers of models on this machine, and which one is taken
+  models    show which models fit this machine, fetch them, choose one
+  doctor    say what is here, what is amiss, and what to do next
   sandbox   run a command as the model's commands run, or say what they may do
   config    show the configuration and where each value comes from
 

@@ -58,6 +58,14 @@ def _dispatch(argv: list[str]) -> int:
             from codex_oss.cli import engines_command  # noqa: PLC0415  paid when used
 
             return engines_command.run(options)
+        case "doctor":
+            from codex_oss.cli import doctor_command  # noqa: PLC0415  paid when used
+
+            return doctor_command.run(options)
+        case "models":
+            from codex_oss.cli import models_command  # noqa: PLC0415  paid when used
+
+            return models_command.run(options)
         case "sandbox":
             from codex_oss.cli import sandbox_command  # noqa: PLC0415  paid when used
 

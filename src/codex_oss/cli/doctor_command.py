@@ -1,0 +1,90 @@
+"""``codex-oss doctor``: one page on what is here, what is amiss, and what to do."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from codex_oss.cli.settings import load_config
+from codex_oss.exec_mode.question import wrap
+from codex_oss.exec_mode.visible import visible
+from codex_oss.wiring.doctor import Check, Page, examine
+from codex_oss.wiring.permissions import Job
+
+COLUMNS = 80
+"""Of a page that goes to no terminal."""
+MIN_COLUMNS = 40
+MARKS = {"ok": "ok", "note": "--", "todo": "!!"}
+_MARK = 4
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """The page as JSON."""
+
+    version: str
+    ok: bool
+    checks: tuple[Check, ...]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the page; the exit code is 1 where something needs doing."""
+    job = Job(
+        loaded=load_config(options, os.environ), cwd=Path.cwd(), env=dict(os.environ)
+    )
+    page = asyncio.run(examine(job))
+    if options.json:
+        told = _Told(page.version, not page.todo, page.checks)
+        text = msgspec.json.format(msgspec.json.encode(told)).decode() + "\n"
+    else:
+        text = "".join(f"{line}\n" for line in words(page, _columns()))
+    sys.stdout.write(text)
+    return 1 if page.todo else 0
+
+
+def words(page: Page, columns: int) -> Iterator[str]:
+    """Yield the page's lines."""
+    label = max(len(check.name) for check in page.checks) + 2
+    for check in page.checks:
+        yield from _lines(check, label, max(columns, MIN_COLUMNS) - 1)
+    yield ""
+    count = len(page.todo)
+    if not count:
+        yield "All is well."
+        return
+    yield "1 thing to do:" if count == 1 else f"{count} things to do:"
+    for number, check in enumerate(page.todo, start=1):
+        yield f"  {number}. {visible(check.name)}"
+        # Not wrapped: these are commands, to be copied whole.
+        yield from (f"     {visible(line)}" for line in check.next.splitlines())
+
+
+def _lines(check: Check, label: int, width: int) -> Iterator[str]:
+    indent = _MARK + label
+    rows = wrapped(visible(check.value), width - indent)
+    yield f"{MARKS[check.state]:<{_MARK}}{visible(check.name):<{label}}{rows[0]}"
+    yield from (f"{'':<{indent}}{row}" for row in rows[1:])
+    if check.state == "note" and check.next:
+        yield f"{'':<{indent}}> {visible(check.next)}"
+
+
+def wrapped(text: str, columns: int) -> list[str]:
+    """Return text in rows that break between words where they can."""
+    rows, row = list[str](), ""
+    for word in text.split(" "):
+        joined = f"{row} {word}" if row else word
+        if len(wrap(joined, columns)) > 1 and row:
+            rows.append(row)
+            joined = word
+        row = joined
+    return [part for line in (*rows, row) for part in wrap(line, columns)]
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or COLUMNS
+    except (OSError, ValueError):
+        return COLUMNS
