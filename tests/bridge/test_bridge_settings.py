@@ -138,8 +138,10 @@ PROVIDER = (
         ("--wire chat", "", {}, ("ollama", OLLAMA, "chat")),
         ("--engine llamacpp", "", {}, ("llamacpp", None, "chat")),
         ("--engine ollama", FILE, {}, ("ollama", OLLAMA, "native")),
-        ("-m hf:a/b", "", {}, ("llamacpp", None, "chat")),
-        ("-m hf:a/b", FILE, {}, ("llamacpp", None, "chat")),
+        ("--engine embedded", FILE, {}, ("embedded", None, "chat")),
+        ("--engine auto", FILE, {}, ("oss", None, "auto")),
+        ("-m hf:a/b", "", {}, ("embedded", None, "chat")),
+        ("-m hf:a/b", FILE, {}, ("embedded", None, "chat")),
         ("-m qwen3:14b", "", {}, ("ollama", OLLAMA, "native")),
         (
             "",

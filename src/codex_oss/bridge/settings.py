@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from codex_oss.bridge.places import REDIS, check_place
-from codex_oss.config.builtin import OSS, PROVIDERS, ollama_url
+from codex_oss.config.builtin import EMBEDDED, OSS, PROVIDERS, ollama_url
 from codex_oss.config.load import Loaded
 from codex_oss.config.provider import Provider
 from codex_oss.config.schema import Bridge, Diet, Wire
@@ -177,8 +177,8 @@ def _rank(loaded: Loaded, key: str) -> int:
 def _provider_rank(loaded: Loaded, bridge: Bridge) -> int:
     """Return who chose the provider; a file may have chosen the bridge for Codex."""
     rank = _rank(loaded, "model_provider")
-    if loaded.provider_id == OSS and loaded.provider.base_url is None:
-        # Nobody's choice: Ollama, unless the model's name is one of the engine's.
+    if _nobodys(loaded):
+        # Ollama, unless the model's name is one of the engine's.
         embedded = _embedded(loaded.config.model)
         return _rank(loaded, "model") if embedded else _NOBODY
     if rank == _FILE and _is_here(loaded.provider.base_url, bridge):
@@ -187,9 +187,15 @@ def _provider_rank(loaded: Loaded, bridge: Bridge) -> int:
 
 
 def _configured(loaded: Loaded) -> tuple[str, Provider]:
-    if loaded.provider_id == OSS and loaded.provider.base_url is None:
-        return "llamacpp", loaded.config.model_providers["llamacpp"]
+    if _nobodys(loaded):
+        return EMBEDDED, loaded.config.model_providers[EMBEDDED]
     return loaded.provider_id, loaded.provider
+
+
+def _nobodys(loaded: Loaded) -> bool:
+    """Tell whether nobody has chosen a provider."""
+    oss = loaded.provider_id == OSS and loaded.provider.base_url is None
+    return oss and loaded.origin("model_provider") != "--local-provider"
 
 
 def _embedded(model: str | None) -> bool:

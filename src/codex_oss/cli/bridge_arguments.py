@@ -78,13 +78,14 @@ def settle_engine(options: argparse.Namespace) -> None:
     """Make ``--engine`` what it is short for."""
     if options.engine is None:
         return
-    if options.local_provider not in (None, options.engine):
+    engine = "oss" if options.engine == "auto" else options.engine
+    if options.local_provider not in (None, engine):
         raise UsageError(
             f"--engine {options.engine} and --local-provider "
             f"{options.local_provider} name two servers",
             hint="Name one.",
         )
-    options.local_provider = options.engine
+    options.local_provider = engine
 
 
 def _add_server(add: Add) -> None:
@@ -98,9 +99,10 @@ def _add_server(add: Add) -> None:
     )
     add(
         "--engine",
-        choices=("embedded", "llamacpp", "ollama"),
-        help="embedded: llama.cpp in this program, with the model of -m; llamacpp: the "
-        "same, unless a llama-server runs here",
+        choices=("auto", "embedded", "llamacpp", "ollama"),
+        help="auto: what runs here (see `codex-oss engines`); embedded: llama.cpp in "
+        "this program, with the model of -m; llamacpp: the same, unless a llama-server "
+        "runs here",
     )
 
 
