@@ -30,6 +30,9 @@ from config_home import Run
         ("", "http://127.0.0.1:11434/v1"),
         ("http://box:1/v1", "http://box:1/v1"),
         ("https://box/ollama/v1/", "https://box:443/ollama/v1"),
+        ("ollama.com", "https://ollama.com:443/v1"),
+        ("http://[::1]", "http://[::1]:80/v1"),
+        ("http://0.0.0.0:1", "http://127.0.0.1:1/v1"),
     ],
 )
 def test_every_form_of_ollama_host_is_a_url(host: str, url: str) -> None:

@@ -76,9 +76,11 @@ def ollama_url(host: str) -> str:
     Forms: ``host``, ``host:port``, ``:port``, ``scheme://host:port/path`` and
     ``[v6]:port``, with or without quotes. The port is 11434, or the scheme's when one
     is written. An address to listen on everywhere is reached at the loopback. A
-    ``/v1`` at the end, of OpenAI's base URLs, is not doubled.
+    ``/v1`` at the end, of OpenAI's base URLs, is not doubled. The bare name of Ollama's
+    cloud means TLS.
     """
     host = host.strip().strip("\"'").strip()
+    host = "https://ollama.com" if host == "ollama.com" else host
     scheme, separator, rest = host.partition("://")
     if not separator:
         scheme, rest = "http", host

@@ -177,6 +177,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Never download."""
     url: str = ""
     """Root of the server that the configuration names, without ``/v1``."""
+    key: str = ""
+    """What that server gets as a bearer token; empty: nothing."""
     found: Found | None = None
     """That server, where it answers, or an Ollama that is installed and stands still
     (its ``url`` is empty). None: nothing was found of this engine."""

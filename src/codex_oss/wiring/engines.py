@@ -247,6 +247,7 @@ class Engines:
             context_length=config.engine.context_length,
             threads=config.engine.threads,
             url=choice.url or (place.url if place else ""),
+            key=place.key if place else "",
             found=seen.taken,
             consent=consent,
         )

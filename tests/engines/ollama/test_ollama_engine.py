@@ -20,6 +20,7 @@ from codex_oss.engines.ollama import Ollama
 from codex_oss.errors import DownloadError, EngineError
 from codex_oss.net import Client
 from fake_ollama import MISSING, FakeOllama, OllamaModel, Pull
+from fake_registry import FakeRegistry
 from fake_server import FakeServer, Reply, closed_port
 from with_ollama import LIMIT_S, Somebody, options, told
 
@@ -181,23 +182,25 @@ def test_without_consent_a_model_is_never_pulled(
 
 
 def test_a_missing_model_is_pulled_when_somebody_says_yes(tmp_path: Path) -> None:
-    manifest = {
-        "config": {"digest": "c", "size": 40},
-        "layers": [{"digest": "a", "size": 8000}, {"digest": "b", "size": 160}],
-    }
     somebody = Somebody()
-    with FakeServer(get={"/v2/library/m/manifests/1b": manifest}) as registry:
+    with (
+        FakeRegistry(replace(MODEL, name="m:1b")) as registry,
+        FakeOllama(OllamaModel("other:1b")) as server,
+    ):
         name = f"{registry.url}/library/m:1b"
-        pulls = {name: [Pull(replace(MODEL, name=name))]}
-        with FakeOllama(OllamaModel("other:1b"), pulls=pulls) as server:
-            given = replace(options(tmp_path, server.url), consent=somebody)
-            events = ensure(given, name)
+        given = replace(options(tmp_path, server.url), consent=somebody)
+        events = ensure(given, name)
 
+    listed = name.removeprefix("http://")
     assert events[:2] == [
         Looking(f"{name} in Ollama at {server.url}"),
         Pulling(name, 0, 8200, 0.0),
     ]
-    assert events[-3:] == [Verifying(name), Loading(name), ready(server.url, name)]
+    assert events[-3:] == [
+        Verifying(name),
+        Loading(listed),
+        ready(server.url, listed),
+    ]
     # So small a model is nothing to ask about.
     assert somebody.asked == []
 
@@ -254,6 +257,14 @@ def test_without_a_server_and_a_program_both_ways_out_are_named(tmp_path: Path) 
     assert str(error).startswith("No running Ollama server detected at http://127")
     assert "`ollama serve`" in error.hint
     assert "-m smollm2-135m" in error.hint
+
+
+def test_a_server_behind_a_proxy_gets_the_provider_s_key(tmp_path: Path) -> None:
+    with FakeOllama(MODEL) as server:
+        ensure(replace(options(tmp_path, server.url), key="sesame"), NAME)
+
+    keys = {seen.headers.get("authorization") for seen in server.requests}
+    assert keys == {"Bearer sesame"}
 
 
 def test_a_server_that_is_too_old_is_not_used(tmp_path: Path) -> None:

@@ -44,7 +44,10 @@ def test_what_is_no_name_is_refused(text: str) -> None:
         ("m", "m:latest", True),
         ("GPT-OSS:20B", "gpt-oss:20b", True),
         ("box:5000/n/m", "box:5000/n/m:latest", True),
+        ("http://box:5000/n/m:1b", "box:5000/n/m:1b", True),
+        ("registry.ollama.ai/library/m", "m:latest", True),
         ("m:1b", "m", False),
+        ("me/m", "m", False),
     ],
 )
 def test_names_are_compared_with_their_tags(

@@ -206,7 +206,8 @@ def test_leaving_a_pull_closes_the_connection_and_keeps_what_came() -> None:
 
 def test_a_registry_without_tls_is_asked_only_when_the_name_says_so() -> None:
     name = "http://127.0.0.1:9/library/m:1b"
-    with FakeOllama() as server:
+    done = Reply(chunks=[b'{"status":"success"}\n'])
+    with FakeServer(post={"/api/pull": done}) as server:
         asked(server.url, lambda api: told(api.pull(name)))
         asked(server.url, lambda api: told(api.pull("m:1b")))
 

@@ -50,9 +50,13 @@ class Api:
     ``errors.EngineError`` for what it refuses.
     """
 
-    def __init__(self, client: Client, root: str) -> None:
+    def __init__(self, client: Client, root: str, *, key: str = "") -> None:
+        """Ask the server at ``root``; ``key`` is for one that stands behind a proxy."""
         self.root = root.rstrip("/").removesuffix("/v1").rstrip("/")
         self._client = client
+        self._headers = (("accept", "application/json"),)
+        if key:
+            self._headers += (("authorization", f"Bearer {key}"),)
 
     # --- questions ---------------------------------------------------------------
 
@@ -234,8 +238,7 @@ class Api:
                 yield _line(line)
 
     async def _open(self, method: str, path: str, body: object, idle_s: float) -> Reply:
-        headers = (("accept", "application/json"),)
-        data = b""
+        headers, data = self._headers, b""
         if body is not None:
             headers = (*headers, ("content-type", "application/json"))
             data = msgspec.json.encode(body)

@@ -49,7 +49,8 @@ class Ollama:
     def __init__(self, options: Options, client: Client) -> None:
         self._options = options
         self._client = client
-        self._api = Api(client, options.url or ollama_url(_host(options)))
+        url = options.url or ollama_url(options.env.get("OLLAMA_HOST", ""))
+        self._api = Api(client, url, key=options.key)
         self._private: Private | None = None
         self._loaded = ""
 
@@ -123,12 +124,13 @@ class Ollama:
     async def _bring_up(self, name: str) -> AsyncGenerator[EngineEvent]:
         installed = [tag.name for tag in await self._api.tags()]
         there = next((tag for tag in installed if names.same(name, tag)), None)
-        if there is not None and there != names.tagged(name):
-            name = there  # written otherwise: case does not count
         if there is None:
             async with aclosing(self._pull(name, installed)) as events:
                 async for event in events:
                     yield event
+            there = names.listed(name)
+        if there != names.tagged(name):
+            name = there  # it was written otherwise
         shown, version = await self._show(name), await self._api.version()
         if shown.requires and older(version, parts(shown.requires) or ()):
             raise faults.too_old_for(name, self._api.root, shown.requires)
@@ -242,10 +244,6 @@ class Ollama:
         finally:
             loading.cancel()
         self._loaded = "" if before is not None else name
-
-
-def _host(options: Options) -> str:
-    return options.env.get("OLLAMA_HOST", "")
 
 
 def _has(store: Path, name: str) -> bool:

@@ -68,9 +68,15 @@ def tagged(name: str) -> str:
     return name if ":" in name.rpartition("/")[2] else f"{name}:{TAG}"
 
 
+def listed(name: str) -> str:
+    """Return a name as Ollama lists it: with a tag, and without what is usual."""
+    plain = tagged(name).rpartition("://")[2]
+    return plain.removeprefix(f"{HOST}/").removeprefix(f"{NAMESPACE}/")
+
+
 def same(one: str, other: str) -> bool:
     """Tell whether two names are one model's."""
-    return tagged(one).lower() == tagged(other).lower()
+    return listed(one).lower() == listed(other).lower()
 
 
 def near(name: str, known: Iterable[str]) -> list[str]:
