@@ -1,6 +1,6 @@
 """The seams: what the agent needs from the world, all on one page."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -76,6 +76,10 @@ class Output(msgspec.Struct, frozen=True):
     success: bool = True
 
 
+async def _at_once() -> None:
+    """Wait for nobody."""
+
+
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """What a running tool call may use of its turn."""
 
@@ -86,6 +90,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """Tells the model something before its next answer, as a developer message."""
     interrupt: Callable[[], None] = lambda: None
     """Ends the turn, as Ctrl-C does."""
+    seen: Callable[[], Awaitable[None]] = _at_once
+    """Waits until the front end has shown all that was emitted."""
 
 
 class Tool(Protocol):

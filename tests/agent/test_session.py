@@ -349,6 +349,27 @@ def test_an_interrupt_stops_what_runs_and_keeps_what_was_said() -> None:
     )
 
 
+def test_a_tool_can_wait_until_the_front_end_has_shown_what_it_told() -> None:
+    order: list[str] = []
+
+    class Asking(FakeTool):
+        async def run(self, call: Call, scope: Scope) -> Output:
+            scope.emit(events.Notice(message="told"))
+            await scope.seen()
+            order.append("asked")
+            return await super().run(call, scope)
+
+    async def scenario() -> None:
+        model = ScriptedModel([called("ask"), finished()], [said("ok"), finished()])
+        rig = Rig(model, [Asking("ask")])
+        async for event in rig.session.submit(user("go")):
+            await asyncio.sleep(0)  # a front end that takes its time
+            order.extend(["shown"] if event == events.Notice(message="told") else [])
+
+    asyncio.run(asyncio.wait_for(scenario(), 5))
+    assert order == ["shown", "asked"]
+
+
 def test_a_tool_can_end_the_turn() -> None:
     class Refused(FakeTool):
         async def run(self, call: Call, scope: Scope) -> Output:

@@ -96,7 +96,7 @@ def test_a_model_without_tools_is_held_to_a_schema_and_its_reply_is_run(
         assert "exec_command(cmd: string)" in body["messages"][0]["content"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_turn_and_the_command_and_keeps_the_session(
     tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -814,6 +814,25 @@ def test_under_on_failure_a_blocked_command_may_run_again_outside(
 
 
 @needs_sandbox
+def test_a_question_comes_after_what_it_is_about_has_been_shown(tmp_path: Path) -> None:
+    async def run() -> None:
+        person = Person("no")
+        bench = blocked_bench(tmp_path, person, "on-failure")
+        told_before: list[type[events.Event]] = []
+
+        async def seen() -> None:
+            assert person.asked == []
+            told_before.extend(type(event) for event in bench.events)
+
+        bench.scope = msgspec.structs.replace(bench.scope, seen=seen)
+        await bench.run("touch a")
+        assert told_before[-2:] == [events.ItemCompleted, events.Blocked]
+        assert len(person.asked) == 1
+
+    bounded(run)
+
+
+@needs_sandbox
 @pytest.mark.parametrize("approval", ["never", "on-request"])
 def test_otherwise_nobody_is_asked_about_a_blocked_command(
     tmp_path: Path, approval: ApprovalPolicy

@@ -1,7 +1,7 @@
 """A conversation: its history, and one turn after the other."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class Session:
         """
         told: asyncio.Queue[events.Event | None] = asyncio.Queue()
         self._begin(prompt)
-        turn = Turn(self._settings(told.put_nowait), self._usage)
+        turn = Turn(self._settings(told), self._usage)
         async with aclosing(_events(told)) as happened:
             task = asyncio.ensure_future(self._take(turn, told))
             self._turn = task
@@ -124,14 +124,15 @@ class Session:
         self._items += 1
         return f"item_{number}"
 
-    def _settings(self, emit: Callable[[events.Event], None]) -> Settings:
+    def _settings(self, told: asyncio.Queue[events.Event | None]) -> Settings:
         parts = self._parts
         scope = Scope(
             cwd=parts.cwd,
-            emit=emit,
+            emit=told.put_nowait,
             new_item_id=self._new_item_id,
             remark=self._remarks.append,
             interrupt=self.interrupt,
+            seen=told.join,
         )
         return Settings(
             model=parts.model,
@@ -149,6 +150,8 @@ async def _events(
 ) -> AsyncGenerator[events.Event, None]:
     while (event := await told.get()) is not None:
         yield event
+        # Whoever asks for the next one has shown this one.
+        told.task_done()
 
 
 def _token_count(usage: events.TokenUsage) -> dict[str, object]:

@@ -80,10 +80,10 @@ async def _exec(
 
 
 async def _open(job: Job) -> wiring.Opened:
-    """Open the session; Ctrl-C and SIGTERM end that too, and what it started."""
+    """Open the session; a signal that ends the work ends that too."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
-    for number in exec_run.SIGNALS:
+    for number in exec_run.signals():
         loop.add_signal_handler(number, task.cancel)
     try:
         return await wiring.open_session(job, sys.stderr)

@@ -12,8 +12,7 @@ from codex_oss.agent.session import Session
 from codex_oss.errors import CodexOssError
 from codex_oss.items import Item
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""What ends the work early, in good order."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Printer(Protocol):
@@ -28,6 +27,15 @@ class Printer(Protocol):
         ...
 
 
+def signals() -> list[signal.Signals]:
+    """Return what ends the work early, in good order.
+
+    A closed terminal does, but not under ``nohup``.
+    """
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return [*_SIGNALS, *(() if ignored else (signal.SIGHUP,))]
+
+
 async def run(
     session: Session,
     prompt: Item,
@@ -38,10 +46,11 @@ async def run(
 ) -> int:
     """Take one turn and return 0 when it completed, 1 when it failed.
 
-    Ctrl-C and SIGTERM end the turn: its commands are stopped and 1 is returned.
+    Ctrl-C, SIGTERM and a closed terminal end the turn: its commands are stopped and 1
+    is returned.
     """
     loop = asyncio.get_running_loop()
-    for number in SIGNALS:
+    for number in signals():
         loop.add_signal_handler(number, session.interrupt)
     last: str | None = None
     code = 1

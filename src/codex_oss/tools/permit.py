@@ -98,6 +98,8 @@ class Permit:
             prefix=prefix,
             sandboxed=verdict.sandboxed,
         )
+        # A question is about what was told before, and comes after it.
+        await scope.seen()
         answer = await self._approver.ask(question)
         match answer:
             case "no":
