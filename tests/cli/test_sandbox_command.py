@@ -377,6 +377,19 @@ def test_who_chose_the_mode_is_told(
     assert shown == f"mode          {told}"
 
 
+def test_names_that_are_no_text_are_told_all_the_same(tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(prepared(tmp_path)) + b"/a\n\xff"))
+    odd.mkdir()
+    explain = ("-C", str(odd), "--explain", "--full-auto", *NO_TMP)
+
+    told, program = sandbox(tmp_path, *explain), sandbox(tmp_path, *explain, "--json")
+
+    assert told.stdout.startswith(f"folder        {tmp_path}/repo/a\\n\\udcff\n")
+    assert f"may write     {tmp_path}/repo/a\\n\\udcff\n" in told.stdout
+    writes = json.loads(program.stdout)["writes"]
+    assert writes[0]["path"] == f"{tmp_path}/repo/a\n\N{REPLACEMENT CHARACTER}"
+
+
 def test_full_access_is_told_as_what_it_is(tmp_path: Path) -> None:
     done = sandbox(tmp_path, "-s", "danger-full-access", "--explain")
 

@@ -1,8 +1,11 @@
 """What a command's end tells about the sandbox, and what it does not."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from codex_oss.policy import ApprovalPolicy, Permissions
 from codex_oss.sandbox.denial import Blocked, Ended, advice, blocked, remedy
@@ -15,6 +18,7 @@ PERMISSIONS = Permissions(
     deny_read=("/home/me/.ssh",),
 )
 READ_ONLY = Permissions()
+NEW_CACHE = str(Path.home() / ".a-new-cache")
 OUTSIDE = "it lies outside of what the sandbox lets write"
 NO_NETWORK = Blocked("network", "commands have no network, nor the host's servers")
 
@@ -161,10 +165,21 @@ def test_any_output_is_looked_at(output: str, exit_code: int) -> None:
         (READ_ONLY, "/w/x", "To allow writing to the folder: -s workspace-write"),
         (PERMISSIONS, "/opt/lib/x", "To allow it: --add-dir /opt/lib"),
         (
+            replace(PERMISSIONS, approval="on-request"),
+            "/w/.git/index.lock",
+            "To allow it: say yes when the model asks; or do it yourself.",
+        ),
+        (
             PERMISSIONS,
             "/w/.git/index.lock",
-            "To allow it: run that command yourself; its like runs code later.",
+            "To allow it: -a on-request, and the model can ask you; or do it.",
         ),
+        (
+            PERMISSIONS,
+            NEW_CACHE,
+            f"To allow it, if it is a folder: make it, then --add-dir {NEW_CACHE}",
+        ),
+        (PERMISSIONS, "/usr/lib", "To allow it: --add-dir /usr/lib"),
         (
             PERMISSIONS,
             "/home/me/.ssh/id",

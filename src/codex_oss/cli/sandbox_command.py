@@ -3,6 +3,8 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
+from typing import cast
 
 import msgspec
 
@@ -11,7 +13,8 @@ from codex_oss.cli.place import folder
 from codex_oss.cli.settings import Flags, load_config
 from codex_oss.config.legacy import PERMISSION_MODES
 from codex_oss.errors import SandboxError, UsageError
-from codex_oss.sandbox.explain import words
+from codex_oss.exec_mode.visible import visible
+from codex_oss.sandbox.explain import Picture, words
 from codex_oss.wiring import sandbox as wiring
 from codex_oss.wiring.permissions import Backend, Job
 
@@ -39,11 +42,34 @@ def run(options: argparse.Namespace) -> int:
         return wiring.run_command(job, command, backend, sys.stderr)
     picture = wiring.picture(job, backend)
     if options.json:
-        text = msgspec.json.format(msgspec.json.encode(picture)).decode() + "\n"
+        told = msgspec.json.encode(_respelled(picture, _unicode))
+        text = msgspec.json.format(told).decode() + "\n"
     else:
-        text = f"{'folder':<14}{job.cwd}\n{words(picture)}"
+        told = words(_respelled(picture, visible))
+        text = f"{'folder':<14}{visible(str(job.cwd))}\n{told}"
     sys.stdout.write(text)
     return 0
+
+
+def _respelled(picture: Picture, spell: Callable[[str], str]) -> Picture:
+    """Return a picture with all its texts as ``spell`` returns them."""
+
+    def change(value: object) -> object:
+        if isinstance(value, str):
+            return spell(value)
+        if isinstance(value, dict):
+            entries = cast("dict[str, object]", value).items()
+            return {key: change(inner) for key, inner in entries}
+        if isinstance(value, list | tuple):
+            return [change(inner) for inner in cast("list[object]", value)]
+        return value
+
+    return msgspec.convert(change(msgspec.to_builtins(picture)), Picture)
+
+
+def _unicode(path: str) -> str:
+    """Return a path for JSON: what in it is no UTF-8 becomes U+FFFD."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _backend(options: argparse.Namespace) -> tuple[argparse.Namespace, Backend]:

@@ -114,9 +114,19 @@ def remedy(found: Blocked, permissions: Permissions) -> str:
     if permissions.mode == "read-only":
         return "To allow writing to the folder: -s workspace-write"
     if _protected(found.path, permissions):
-        return "To allow it: run that command yourself; its like runs code later."
-    folder = os.path.dirname(found.path) or found.path  # noqa: PTH120  a text
-    return f"To allow it: --add-dir {folder}"
+        if permissions.approval == "never":
+            return "To allow it: -a on-request, and the model can ask you; or do it."
+        return "To allow it: say yes when the model asks; or do it yourself."
+    return _remedy_by_folder(found.path)
+
+
+def _remedy_by_folder(path: str) -> str:
+    """Return how to allow writing a path, by the folder that holds it."""
+    folder = path if os.path.isdir(path) else os.path.dirname(path)  # noqa: PTH112, PTH120  a text
+    if folder not in {"", "/", os.path.expanduser("~")}:  # noqa: PTH111  may fail
+        return f"To allow it: --add-dir {folder}"
+    # All of the home folder would be far too much for `~/.npm`.
+    return f"To allow it, if it is a folder: make it, then --add-dir {path}"
 
 
 def _file_denial(line: str, ended: Ended, permissions: Permissions) -> Blocked | None:
