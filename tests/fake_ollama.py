@@ -20,7 +20,6 @@ model, repeat. ``fake_ollama_program`` is the same as a program of its own.
 
 import datetime as dt
 import json as jsonlib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -32,10 +31,19 @@ from fake_ollama_chat import (
     generated,
     last,
     ndjson,
+    seconds_of,
     tokens,
     whole,
 )
-from fake_ollama_models import OllamaModel, details, shown, tag, variant
+from fake_ollama_models import (
+    OllamaModel,
+    details,
+    plain,
+    shown,
+    tag,
+    tagged,
+    variant,
+)
 from fake_ollama_store import (
     MISMATCH,
     MISSING,
@@ -45,6 +53,7 @@ from fake_ollama_store import (
     Line,
     Pull,
     Store,
+    asked_for,
 )
 from fake_ollama_v1 import completions, messages_of, refusal, responses
 from fake_server import FakeServer, Gate, Reply, Seen
@@ -69,7 +78,6 @@ BUSY = "server busy, please try again.  maximum pending requests exceeded"
 _REFUSES_TRUNCATION = (0, 12, 6)
 _HAS_RESPONSES = (0, 13, 3)
 _HAS_LLAMA_SERVER = (0, 30)
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _NEVER = "2318-03-01T00:00:00Z"
 
 
@@ -118,7 +126,7 @@ class FakeOllama(FakeServer):
         """Messages that were cut from prompts in silence."""
         self._answers = list(answers)
         self._asked = 0
-        self._pulls = {_tagged(name): list(of) for name, of in (pulls or {}).items()}
+        self._pulls = {tagged(name): list(of) for name, of in (pulls or {}).items()}
         self._version = tuple(int(part) for part in version.split("."))
         self._default = default_context
         self._grants = grants
@@ -193,13 +201,16 @@ class FakeOllama(FakeServer):
     def _pull(self, seen: Seen) -> Reply:
         if not (name := _named(seen)):
             return error(400, "invalid model name")
-        pull = self._next_pull(name)
-        lines = self.store.pull(_tagged(name), pull)
+        insecure: bool = seen.json.get("insecure", False)
+        pull = self._next_pull(name, insecure=insecure)
+        lines = self.store.pull(plain(name), pull)
         return _progress(seen, lines, pull)
 
-    def _next_pull(self, name: str) -> Pull:
+    def _next_pull(self, name: str, *, insecure: bool = False) -> Pull:
         """Return the next of the script; unknown are names with ``missing``."""
-        script = self._pulls.get(_tagged(name), [])
+        script = self._pulls.get(tagged(name), [])
+        if not script and name.startswith("http://"):
+            return asked_for(tagged(name), insecure=insecure)
         if len(script) > 1:
             return script.pop(0)
         if script:
@@ -211,13 +222,13 @@ class FakeOllama(FakeServer):
         body: dict[str, Any] = seen.json
         if not (base := body.get("from")):
             return error(400, "neither 'from' or 'files' was specified")
-        return _progress(seen, self._creating(_tagged(_named(seen)), base, body))
+        return _progress(seen, self._creating(tagged(_named(seen)), base, body))
 
     def _creating(
         self, name: str, base: str, body: dict[str, Any]
     ) -> Iterable[Line | Gate]:
         if self.find(base) is None:
-            for line in self.store.pull(_tagged(base), self._next_pull(base)):
+            for line in self.store.pull(tagged(base), self._next_pull(base)):
                 if line != {"status": "success"}:
                     yield line
         if (model := self.find(base)) is None:
@@ -235,11 +246,11 @@ class FakeOllama(FakeServer):
         source, destination = seen.json["source"], seen.json["destination"]
         if (model := self.find(source)) is None:
             return error(404, f'model "{source}" not found')
-        self.store.add(variant(model, _tagged(destination), None))
+        self.store.add(variant(model, tagged(destination), None))
         return Reply()
 
     def _delete(self, seen: Seen) -> Reply:
-        name = _tagged(_named(seen))
+        name = plain(_named(seen))
         if seen.method != "DELETE":
             return Reply(status=405, body="405 method not allowed")
         self.unload(name)
@@ -260,7 +271,7 @@ class FakeOllama(FakeServer):
         model = self.find(body["model"])
         if model is None:
             return _missing(body["model"])
-        if not body.get("messages") and _seconds(body.get("keep_alive")) == 0:
+        if not body.get("messages") and seconds_of(body.get("keep_alive")) == 0:
             self.unload(model.name)
             return Reply(body=form(last("unload")))
         if refused := _refused(model, body):
@@ -278,17 +289,18 @@ class FakeOllama(FakeServer):
         if say.refuse:
             return error(*say.refuse)
         lines = chat(say, read, options.get("num_predict"), thinks=thinks)
-        if body.get("stream") is False:
-            end = form(whole(lines))
-            return Reply(status=500 if "error" in end else 200, body=end)
-        gate = [say.gate] if say.gate else []
-        return ndjson([*gate, *map(form, lines)], cut=say.cut)
+        if say.gate:
+            say.gate.pass_through()  # not even a status comes before the first word
+        if body.get("stream") is not False and lines[:1] != [{"error": say.error}]:
+            return ndjson(map(form, lines), cut=say.cut)
+        end = form(whole(lines))
+        return Reply(status=500 if "error" in end else 200, body=end)
 
     def _load(
         self, model: OllamaModel, body: dict[str, Any], num_ctx: int | None = None
     ) -> int:
         context = self.load(model.name, num_ctx or model.num_ctx or self._default)
-        if (seconds := _seconds(body.get("keep_alive"))) is not None:
+        if (seconds := seconds_of(body.get("keep_alive"))) is not None:
             self.kept[model.name] = seconds
         if seconds == 0:
             self.unload(model.name)
@@ -347,15 +359,13 @@ class FakeOllama(FakeServer):
             return refusal(400, f'"{model.name}" does not support tools')
         read = self._fit(body, self._load(model, {}))
         say = self._next()
+        if say.gate:
+            say.gate.pass_through()
         return refusal(*say.refuse) if say.refuse else form(body, say, read)
 
     def find(self, name: str) -> OllamaModel | None:
         """Return an installed model; a name without a tag means ``latest``."""
-        return self.models.get(_tagged(name))
-
-
-def _tagged(name: str) -> str:
-    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+        return self.models.get(plain(name))
 
 
 def _named(seen: Seen) -> str:
@@ -373,15 +383,6 @@ def _refused(model: OllamaModel, body: dict[str, Any]) -> str:
 
 def _missing(name: object) -> Reply:
     return error(404, f"model '{name}' not found")
-
-
-def _seconds(keep_alive: float | str | None) -> float | None:
-    """Return a duration as JSON of Go has it: seconds, or words such as ``1h30m``."""
-    if not isinstance(keep_alive, str):
-        return keep_alive
-    parts = re.findall(r"([\d.]+)(ms|[smh])", keep_alive)
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    return -seconds if keep_alive.startswith("-") else seconds
 
 
 def _progress(

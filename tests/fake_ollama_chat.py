@@ -1,6 +1,7 @@
 """What the model of a fake Ollama says, in the forms of Ollama's routes."""
 
 import json as jsonlib
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from fake_server import Gate, Reply
 
 AT = "2026-08-21T10:00:00.123456Z"
 CHARS_PER_TOKEN = 4
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 Line = dict[str, Any]
 
@@ -18,7 +20,8 @@ class Say(msgspec.Struct, frozen=True):
     """What the model answers: in ``pieces``, after ``thoughts``, with ``calls`` last.
 
     ``error`` comes instead of the end; ``cut`` hangs up there; ``refuse`` is a status
-    and words instead of a stream. ``gate`` waits before the first piece.
+    and words instead of a stream. ``gate`` waits before the first piece, as long as
+    the prompt is read.
     """
 
     pieces: tuple[str, ...] | str = ()
@@ -39,6 +42,15 @@ def tokens(body: dict[str, Any]) -> int:
     """Return how long a prompt is."""
     text = jsonlib.dumps([body["messages"], body.get("tools") or []])
     return len(text) // CHARS_PER_TOKEN
+
+
+def seconds_of(keep_alive: float | str | None) -> float | None:
+    """Return a duration as JSON of Go has it: seconds, or words such as ``1h30m``."""
+    if not isinstance(keep_alive, str):
+        return keep_alive
+    parts = re.findall(r"([\d.]+)(ms|[smh])", keep_alive)
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    return -seconds if keep_alive.startswith("-") else seconds
 
 
 def error(status: int, words: str) -> Reply:

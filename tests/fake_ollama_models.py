@@ -19,7 +19,8 @@ class OllamaModel(msgspec.Struct, frozen=True):
     """An installed model. ``num_ctx`` is its Modelfile's, ``vram`` the share there.
 
     ``layers`` are bytes: the weights, then templates and the like, the configuration
-    last. ``weights`` names the model whose weights a variant shares.
+    last. ``weights`` names the model whose weights a variant shares, ``made_as`` the
+    model that this is under another name.
     """
 
     name: str = "m:latest"
@@ -30,6 +31,7 @@ class OllamaModel(msgspec.Struct, frozen=True):
     remote_host: str = ""
     layers: tuple[int, ...] = (GIB, 1723, 487)
     weights: str = ""
+    made_as: str = ""
     family: str = "qwen3"
     parameters: str = "8.2B"
     quantization: str = "Q4_K_M"
@@ -57,9 +59,20 @@ class OllamaModel(msgspec.Struct, frozen=True):
         )
 
 
+def tagged(name: str) -> str:
+    """Return a name with its tag."""
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+
+
+def plain(name: str) -> str:
+    """Return a name as it is listed: with a tag, without a scheme."""
+    return tagged(name).rpartition("://")[2]
+
+
 def content(model: OllamaModel, index: int) -> bytes:
     """Return what is in a layer; of a big one, what stands for it."""
-    name = model.name if index else model.weights or model.name
+    own = model.made_as or model.name
+    name = own if index else model.weights or own
     size = model.layers[index]
     seed = f"{name}/{index}/{size}\n".encode()
     return (seed * (size // len(seed) + 1))[:size] if size <= SMALL_BYTES else seed
@@ -71,19 +84,24 @@ def variant(model: OllamaModel, name: str, num_ctx: int | None) -> OllamaModel:
         model,
         name=name,
         num_ctx=num_ctx or model.num_ctx,
-        weights=model.weights or model.name,
+        weights=model.weights or model.made_as or model.name,
+        made_as="",
     )
 
 
 def manifest(model: OllamaModel) -> dict[str, Any]:
-    """Return its manifest, as the registry serves it and as it lies on disk."""
+    """Return its manifest, as the registry serves it and as it lies on disk.
+
+    ``fake`` in it is the model itself, which the real one finds in the layers.
+    """
     kind = "application/vnd.docker.distribution.manifest.v2+json"
     names = ("model", "template", "params", "license", "projector")
     *layers, last = [{"digest": d, "size": size} for d, size in model.blobs]
     for name, layer in zip(names, layers, strict=False):
         layer["mediaType"] = f"application/vnd.ollama.image.{name}"
     last["mediaType"] = "application/vnd.docker.container.image.v1+json"
-    return {"schemaVersion": 2, "mediaType": kind, "config": last, "layers": layers}
+    told = {"schemaVersion": 2, "mediaType": kind, "config": last, "layers": layers}
+    return told | {"fake": msgspec.to_builtins(model)}
 
 
 def tag(model: OllamaModel) -> dict[str, Any]:

@@ -6,8 +6,11 @@ and for what is half there ``…-partial`` of the whole length with a ``…-part
 beside it that says how much. The files are sparse: a model of 13 GB takes no room.
 """
 
+import http
 import json
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from typing import Any
 import msgspec
 
 from fake_ollama_models import SMALL_BYTES, OllamaModel, content, manifest
-from fake_server import Gate
+from fake_server import WAIT_S, Gate
 
 MISSING = "pull model manifest: file does not exist"
 NEWER = (
@@ -88,8 +91,7 @@ class Store:
         if self._folder:
             path = _path(self._folder, model.name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            known = {"fake": msgspec.to_builtins(model)}
-            path.write_text(json.dumps(manifest(model) | known))
+            path.write_text(json.dumps(manifest(model)))
 
     def remove(self, name: str) -> bool:
         """Remove a model, and the blobs that no other needs."""
@@ -107,6 +109,9 @@ class Store:
     def pull(self, name: str, pull: Pull) -> Generator[Line | Gate]:
         """Bring a model, line by line; what a line says is so when it is read."""
         model = pull.model or OllamaModel(name, layers=SMALL)
+        if model.name != name:
+            known_as = model.made_as or model.name
+            model = msgspec.structs.replace(model, name=name, made_as=known_as)
         yield {"status": "pulling manifest"}
         for line in self._progress(model, pull.after):
             if line is not None:
@@ -197,6 +202,29 @@ class Store:
             old = all(path.stat().st_mtime < before for path in paths)
             if digest not in needed and old:
                 self._drop(digest)
+
+
+def asked_for(name: str, *, insecure: bool) -> Pull:
+    """Return the pull of a model from a registry that its name names.
+
+    Only the manifest is asked for. A ``FakeRegistry`` says there what the model is.
+    """
+    if not insecure:
+        return Pull(after=0, error="pull model manifest: insecure protocol http")
+    root, _, tag = name.rpartition(":")
+    host, _, path = root.removeprefix("http://").partition("/")
+    url = f"http://{host}/v2/{path}/manifests/{tag}"
+    try:
+        with urllib.request.urlopen(url, timeout=WAIT_S) as reply:
+            told = json.load(reply)["fake"]
+    except urllib.error.HTTPError as error:
+        if error.code == http.HTTPStatus.NOT_FOUND:
+            return Pull(after=0, error=MISSING)
+        words = json.load(error)["errors"][0]["message"]
+        return Pull(after=0, error=f"pull model manifest: {error.code}: {words}")
+    except OSError as error:
+        return Pull(after=0, error=f"pull model manifest: dial tcp {host}: {error}")
+    return Pull(msgspec.convert(told, OllamaModel, strict=False))
 
 
 def _line(digest: str, have: int, size: int) -> Line:

@@ -133,6 +133,8 @@ class Compatible(FakeServer):
     """
 
     dialect = Dialect()
+    early = True
+    """The head of an answer comes before the prompt is read."""
 
     def __init__(
         self,
@@ -225,7 +227,10 @@ class Compatible(FakeServer):
         if say.refuse:
             return fault(*say.refuse)
         cached = self.cached[-1]
-        before = self.progress(read, cached) if body.get("return_progress") else []
+        progress = body.get("return_progress")
+        if say.gate and not (body.get("stream") and (self.early or progress)):
+            say.gate.pass_through()
+        before = self.progress(read, cached) if progress else []
         usage = usage_of(say, read, cached)
         return completion(self.dialect, body, say, usage, before)
 

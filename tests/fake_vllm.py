@@ -118,6 +118,8 @@ class FakeSglang(Compatible):
 class FakeLlamaServer(Compatible):
     """llama-server, which reports how far it has read where it is asked to."""
 
+    early = False
+
     def __init__(
         self,
         name: str = "m.gguf",

@@ -16,6 +16,7 @@ from fake_ollama import (
     Pull,
     Say,
 )
+from fake_registry import FakeRegistry
 from fake_server import WAIT_S, Gate
 
 ollama = pytest.importorskip("ollama", reason="Ollama's Python client is not installed")
@@ -240,3 +241,27 @@ def test_what_a_model_cannot_is_refused_and_faults_are_told() -> None:
     assert tools == (400, '"m:latest" does not support tools')
     assert think == (400, '"m:latest" does not support thinking')
     assert (whole, busy) == ((500, "it broke"), (503, "busy"))
+
+
+# --- registries ----------------------------------------------------------------------
+
+
+def test_a_model_comes_from_the_registry_that_its_name_names() -> None:
+    model = OllamaModel("a:1b", layers=(9000, 160, 40), family="granite")
+    refused_there = {"b:1b": (412, "\nnewer version of Ollama\n")}
+    with (
+        FakeRegistry(model, refused=refused_there) as registry,
+        talking() as (_, client),
+    ):
+        host = registry.url.removeprefix("http://")
+        root = f"{registry.url}/library"
+        open_ = refused(client.pull, f"{root}/a:1b")
+        missing = refused(client.pull, f"{root}/x:1b", insecure=True)
+        newer = refused(client.pull, f"{root}/b:1b", insecure=True)
+        client.pull(f"{root}/a:1b", insecure=True)
+        shown = client.show(f"{host}/library/a:1b")
+        assert client.list().models[1].model == f"{host}/library/a:1b"
+    assert open_ == (500, "pull model manifest: insecure protocol http")
+    assert missing == (500, MISSING)
+    assert newer[1] == "pull model manifest: 412: \nnewer version of Ollama\n"
+    assert shown.details.family == "granite"
