@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import real_llama
 from codex_oss.engines.base import Found, Installed, Place
 from codex_oss.engines.discover import PATIENCE_S, WITHIN_S, discover, places
 from codex_oss.errors import ConfigError
@@ -498,3 +500,17 @@ def test_lm_studio_is_looked_for_at_the_port_it_was_given(tmp_path: Path) -> Non
             "lmstudio",
             False,
         )
+
+
+def test_a_real_llama_cpp_is_told_by_its_own_words() -> None:
+    model = os.environ.get("CODEX_OSS_TEST_MODEL")
+    if not model:
+        pytest.skip("CODEX_OSS_TEST_MODEL names no GGUF file")
+    with real_llama.serving(Path(model)) as url:
+        [found] = look(Place(url=url, said_by="a test", expected="ollama"))
+
+    assert (found.server, found.note) == ("llamacpp", "")
+    [served] = found.models
+    assert (served.loaded, served.context) == (4096, 8192)
+    assert served.size is not None
+    assert served.size > 90_000_000
