@@ -66,3 +66,22 @@ def test_less_context_than_was_asked_for_is_a_warning_before_the_turn(
             "A smaller context or model may fit whole."
         ),
     ]
+
+
+def test_a_provider_of_one_s_own_is_checked_after_its_first_answer(
+    tmp_path: Path,
+) -> None:
+    with FakeOllama(Installed(MODEL), grants=16384) as server:
+        done = run_exec(
+            tmp_path, [*provider(server.url, "ollama"), "--json", "look around"]
+        )
+
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr
+    assert [event["type"] for event in told][-2:] == [
+        "item.completed",
+        "turn.completed",
+    ]
+    assert told[-2]["item"]["message"] == (
+        f"Ollama gives {MODEL} 16384 tokens of context; 32768 were asked for."
+    )

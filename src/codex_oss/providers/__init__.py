@@ -32,6 +32,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     env: Mapping[str, str]
     mending: Mending | None
     context_length: int | None
+    remark: Callable[[str], None]
 
     probed: Probe | None
 
@@ -65,7 +66,12 @@ def _ollama(wanted: Wanted) -> Model:
         env=wanted.env,
         num_ctx=wanted.context_length,
         mending=wanted.mending,
+        remark=wanted.remark,
     )
+
+
+def _unheard(_: str) -> None:
+    """Tell nobody."""
 
 
 WIRE_APIS: dict[str, Callable[[Wanted], Model]] = {
@@ -94,13 +100,15 @@ def connect(  # noqa: PLR0913  all that a model needs from outside
     context_length: int | None = None,
     probe: Probe | None = None,
     replicas: "Replicas | None" = None,
+    remark: Callable[[str], None] = _unheard,
 ) -> Model:
     """Return a model of a provider; nothing is asked until it is.
 
     ``version`` is codex-oss's own; ``mending`` says what is done about calls that are
     not as their tools want them; ``context_length`` is the context to ask for, in
     tokens, where the server lets one ask; ``probe`` has asked it already;
-    ``replicas`` are the servers of a provider with several, if others ask them too.
+    ``replicas`` are the servers of a provider with several, if others ask them too;
+    ``remark`` is told, during ``stream``, what people should know of the server.
     Raises ``ConfigError`` when the provider lacks its ``base_url`` or its key.
     """
     clock = clock or WallClock()
@@ -117,6 +125,7 @@ def connect(  # noqa: PLR0913  all that a model needs from outside
             env=env,
             mending=mending,
             context_length=context_length,
+            remark=remark,
             probed=probe if replicas is None else None,
         )
         return WIRE_APIS[provider.wire_api](wanted)

@@ -5,7 +5,8 @@ length than the one before makes the server load the model anew, which takes fro
 seconds to minutes.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 
 import msgspec
 
@@ -56,9 +57,15 @@ _HINTS = (
 class OllamaModel:
     """A model behind ``POST /api/chat`` (``ports.Model``)."""
 
-    def __init__(self, chat_model: ChatModel, facts: OllamaFacts) -> None:
+    def __init__(
+        self,
+        chat_model: ChatModel,
+        facts: OllamaFacts,
+        remark: Callable[[str], None],
+    ) -> None:
         self._model = chat_model
         self._facts = facts
+        self._remark = remark
         self._remarked: list[str] = []
 
     @property
@@ -74,10 +81,16 @@ class OllamaModel:
     async def stream(
         self, request: responses.Request
     ) -> AsyncGenerator[responses.Event, None]:
-        """Yield the events that the answer's lines stand for."""
-        async for event in self._model.stream(request):
-            yield event
-        await self._facts.check()
+        """Yield the events that the answer's lines stand for.
+
+        What a person should know of the server is remarked once, before the last.
+        """
+        async with aclosing(self._model.stream(request)) as events:
+            async for event in events:
+                if isinstance(event, responses.ENDS):
+                    for note in await self._news():
+                        self._remark(note)
+                yield event
 
     async def pour(self, request: responses.Request, outlet: Outlet) -> None:
         """Push the events that the answer's lines stand for.
@@ -85,12 +98,14 @@ class OllamaModel:
         What a person should know of the server is noted once.
         """
         await self._model.pour(request, outlet)
+        for note in await self._news():
+            outlet.note(Remark(note))
+
+    async def _news(self) -> list[str]:
+        """Look at what the server gave; return what was not remarked yet."""
         await self._facts.check()
-        notes = self.notes
-        for note in notes:
-            if note not in self._remarked:
-                outlet.note(Remark(note))
-        self._remarked = notes
+        before, self._remarked = self._remarked, self.notes
+        return [note for note in self._remarked if note not in before]
 
     async def window(self) -> int | None:
         """Return the context that is asked for; after an answer, that is given."""
@@ -114,19 +129,21 @@ def open_ollama(  # noqa: PLR0913  all that such a model needs
     env: Mapping[str, str],
     num_ctx: int | None = None,
     mending: Mending | None = None,
+    remark: Callable[[str], None] = lambda _: None,
 ) -> OllamaModel:
     """Return a model of an Ollama server; nothing is asked until it is.
 
     The base URL may end in ``/v1`` or not. ``num_ctx`` is the context that the person
     wants, in tokens; ``env`` is asked for ``OLLAMA_CONTEXT_LENGTH`` and
-    ``OLLAMA_KEEP_ALIVE``.
+    ``OLLAMA_KEEP_ALIVE``; ``remark`` is told, during ``stream``, what people should
+    know of the server.
     """
     above = msgspec.structs.replace(site, base_url=site.root)
     facts = OllamaFacts(above, model, client, num_ctx=num_ctx, env=env)
     keep_alive = None if env.get("OLLAMA_KEEP_ALIVE", "").strip() else KEEP_ALIVE
     dialect = OllamaDialect(facts, keep_alive)
     at = endpoint(above, PATH, client, pause)
-    return OllamaModel(ChatModel(at, facts, dialect, mending), facts)
+    return OllamaModel(ChatModel(at, facts, dialect, mending), facts, remark)
 
 
 class OllamaDialect:

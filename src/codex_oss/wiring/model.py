@@ -37,8 +37,8 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
     model: Model
     name: str
     rows: list[tuple[str, str]]
-    notes: tuple[str, ...] = ()
-    """What is not as people may think, a sentence or two each."""
+    notes: list[str]
+    """What is not as people may think, a sentence or two each; grows with answers."""
 
 
 class Engaged(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +77,14 @@ async def open_model(
             f"no model is set for provider `{loaded.provider_id}`",
             hint="Name one with -m, or set `model` in config.toml.",
         )
+    notes = [*answering.ready.notes] if answering else []
+    known = {*notes}
+
+    def remark(note: str) -> None:
+        if note not in known:
+            known.add(note)
+            notes.append(note)
+
     model = providers.connect(
         provider_id,
         provider,
@@ -86,9 +94,9 @@ async def open_model(
         memory=providers.ProbeMemory(state_home(env) / "probes.json"),
         version=__version__,
         context_length=loaded.config.engine.context_length,
+        remark=remark,
     )
     rows += _context(await model.window(), answering)
-    notes = answering.ready.notes if answering else ()
     return Connected(model=model, name=name, rows=rows, notes=notes)
 
 

@@ -47,7 +47,10 @@ PARTS_OF_LITE = ("lite", "patch")
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """A session ready for its first prompt, and what people should know of it."""
+    """A session ready for its first prompt, and what people should know of it.
+
+    ``warnings`` may grow during a turn; who has shown one takes it out.
+    """
 
     session: Session
     description: list[tuple[str, str]]
@@ -92,7 +95,8 @@ async def open_session(job: Job, err: TextIO) -> Opened:
         ("approval", approval_summary(allowed)),
         ("sandbox", sandbox_summary(allowed, job.cwd)),
     ]
-    warnings = [*job.loaded.warnings, *opened.notes, *notes]
+    warnings = opened.notes
+    warnings[:] = [*job.loaded.warnings, *warnings, *notes]
     return Opened(session, description, warnings, end)
 
 
