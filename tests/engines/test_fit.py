@@ -168,7 +168,7 @@ def test_gpt_oss_20b_is_the_default_from_16_gb() -> None:
     for host in (mac(16), laptop(15.5, 12), laptop(31, 26), mac(96)):
         found = catalog.default(host)
         assert found is not None
-        assert (found.model, found.why) == ("gpt-oss:20b", "the default")
+        assert (found.model, found.why) == ("gpt-oss:20b", "gpt-oss:20b is the default")
 
 
 def test_a_card_of_16_gb_takes_gpt_oss_20b_whole() -> None:
@@ -185,7 +185,10 @@ def test_a_card_of_16_gb_takes_gpt_oss_20b_whole() -> None:
 def test_less_memory_takes_the_best_that_fits() -> None:
     found = catalog.default(laptop(11.5, 10))
     assert found is not None
-    assert (found.model, found.why) == ("qwen3.5:9b", "gpt-oss:20b does not fit here")
+    assert (found.model, found.why) == (
+        "qwen3.5:9b",
+        "gpt-oss:20b does not fit here; qwen3.5:9b does",
+    )
 
 
 def test_what_fits_comes_before_what_is_tight() -> None:

@@ -88,7 +88,7 @@ def load(  # noqa: PLR0913  one argument for each thing the command line may say
     ``-p``, ``--oss`` and ``--local-provider``, which means ``--oss`` too. ``strict``
     makes an unknown key an error. Raises ``ConfigError``.
     """
-    files = _Files(home=home, shown=_shown(home, env), warnings=[])
+    files = _Files(home=home, shown=shown(home, env), warnings=[])
     warnings = files.warnings
     file, command = files.config(), _overrides(overrides, warnings)
     below = merge(file, command)
@@ -152,7 +152,7 @@ def deny_read(config: Config) -> list[str]:
     ]
 
 
-def _shown(home: Path, env: Mapping[str, str]) -> str:
+def shown(home: Path, env: Mapping[str, str]) -> str:
     """Return the home directory as people know it: ``~/.codex``."""
     user_home = env.get("HOME", "").rstrip("/")
     text = str(home)

@@ -62,7 +62,7 @@ class Catalog(msgspec.Struct, frozen=True):
 
 
 class Recommended(msgspec.Struct, frozen=True, kw_only=True):
-    """What to take on a machine, and why, as a clause for people."""
+    """What to take on a machine, and why, as a sentence for people."""
 
     entry: Entry
     fit: Fit
@@ -111,9 +111,10 @@ def default(machine: Machine | Host) -> Recommended | None:
     fitting = [e for e in load().models if words[e.name] == "fits"]
     tight = [e for e in load().models if words[e.name] == "tight"]
     if first in (*fitting, *tight):
-        return _recommended(first, host, "the default")
+        return _recommended(first, host, f"{first.name} is the default")
     for entry in (*fitting, *tight):
-        return _recommended(entry, host, f"{first.name} does not fit here")
+        why = f"{first.name} does not fit here; {entry.name} does"
+        return _recommended(entry, host, why)
     return None
 
 

