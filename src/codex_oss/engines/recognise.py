@@ -138,6 +138,7 @@ async def _sglang(asking: Asking, listed: list[servers.Listed]) -> Found:
 
 async def _llamacpp(asking: Asking, listed: list[servers.Listed]) -> Found:
     props = await asking.learn("/props", servers.Props) or servers.Props()
+    settings = props.default_generation_settings or servers.Settings()
     tools = (props.chat_template_caps or {}).get("supports_tools")
     models: list[Installed] = []
     for model in listed:
@@ -147,7 +148,7 @@ async def _llamacpp(asking: Asking, listed: list[servers.Listed]) -> Found:
                 name=model.id,
                 size=meta.size,
                 context=meta.n_ctx_train,
-                loaded=props.default_generation_settings.n_ctx or None,
+                loaded=settings.n_ctx or None,
                 tools=tools if isinstance(tools, bool) else None,
                 parameters=f"{meta.n_params / 1e9:.1f}B" if meta.n_params else "",
             )

@@ -27,6 +27,7 @@ from codex_oss.net import Client
 from codex_oss.net import url as urls
 from codex_oss.providers.endpoint import Site
 from codex_oss.providers.memory import Known, ProbeMemory
+from codex_oss.wire import servers
 
 ASK_S = 3.0
 """For one question about the server; they are answered without the model."""
@@ -260,75 +261,43 @@ class Probe:
 # --- each kind's own question --------------------------------------------------------
 
 
-class _Settings(msgspec.Struct, frozen=True):
-    n_ctx: int | None = None
+class _Shown(msgspec.Struct, frozen=True):
+    """``POST /api/show``, whose whole shape would bring all of Ollama's wire along."""
 
-
-class _Modalities(msgspec.Struct, frozen=True):
-    vision: bool | None = None
-
-
-class _Props(msgspec.Struct, frozen=True):
-    default_generation_settings: _Settings
-    chat_template_caps: dict[str, Any] | None = None
-    modalities: _Modalities = _Modalities()
-    build_info: str = ""
+    capabilities: list[str] | None = None
 
 
 def _llamacpp(answer: Any, model: str) -> Probed | None:  # noqa: ARG001  it has one
-    props = msgspec.convert(answer, _Props)
+    props = msgspec.convert(answer, servers.Props)
+    settings = props.default_generation_settings
+    if settings is None:
+        return None
     tools = (props.chat_template_caps or {}).get("supports_tools")
     return Probed(
         server="llamacpp",
         version=props.build_info,
         tools=tools if isinstance(tools, bool) else None,
         vision=props.modalities.vision,
-        context_window=props.default_generation_settings.n_ctx or None,
+        context_window=settings.n_ctx or None,
     )
 
 
-class _Version(msgspec.Struct, frozen=True):
-    version: str
-
-
-class _Running(msgspec.Struct, frozen=True):
-    name: str
-    context_length: int | None = None
-
-
-class _Ps(msgspec.Struct, frozen=True):
-    models: list[_Running]
-
-
-class _Shown(msgspec.Struct, frozen=True):
-    capabilities: list[str] | None = None
-
-
 def _ollama(answer: Any, model: str) -> Probed | None:  # noqa: ARG001  it has many
-    return Probed(server="ollama", version=msgspec.convert(answer, _Version).version)
+    version = msgspec.convert(answer, servers.Version).version
+    return Probed(server="ollama", version=version)
 
 
 def _ollama_window(answer: Any, model: str) -> int | None:
     """Return the window of a loaded model: what it gets is decided when it loads."""
     named = model if ":" in model else f"{model}:latest"
-    for running in msgspec.convert(answer, _Ps).models:
+    for running in msgspec.convert(answer, servers.Running).models or ():
         if running.name == named:
             return running.context_length
     return None
 
 
-class _Listed(msgspec.Struct, frozen=True):
-    id: str
-    owned_by: str | None = None
-    max_model_len: int | None = None
-
-
-class _List(msgspec.Struct, frozen=True):
-    data: list[_Listed]
-
-
 def _served(answer: Any, model: str) -> Probed | None:
-    for listed in msgspec.convert(answer, _List).data:
+    for listed in msgspec.convert(answer, servers.Listing).data or ():
         if listed.id == model and listed.owned_by in ("vllm", "sglang"):
             return Probed(
                 server=listed.owned_by, context_window=listed.max_model_len or None
@@ -336,27 +305,9 @@ def _served(answer: Any, model: str) -> Probed | None:
     return None
 
 
-class _Load(msgspec.Struct, frozen=True):
-    context_length: int | None = None
-
-
-class _Instance(msgspec.Struct, frozen=True):
-    id: str = ""
-    config: _Load = _Load()
-
-
-class _Downloaded(msgspec.Struct, frozen=True):
-    key: str
-    loaded_instances: list[_Instance] = []
-
-
-class _Library(msgspec.Struct, frozen=True):
-    models: list[_Downloaded]
-
-
 def _lmstudio(answer: Any, model: str) -> Probed | None:
     window = None
-    for downloaded in msgspec.convert(answer, _Library).models:
+    for downloaded in msgspec.convert(answer, servers.LmLibrary).models:
         for instance in downloaded.loaded_instances:
             if model in (downloaded.key, instance.id):
                 window = instance.config.context_length

@@ -163,10 +163,17 @@ class Settings(msgspec.Struct, frozen=True):
     n_ctx: int | None = None
 
 
+class Modalities(msgspec.Struct, frozen=True):
+    """What a model takes beside text."""
+
+    vision: bool | None = None
+
+
 class Props(msgspec.Struct, frozen=True):
     """``GET /props``. One that serves many models has no settings of its own."""
 
-    default_generation_settings: Settings = Settings()
+    default_generation_settings: Settings | None = None
+    modalities: Modalities = Modalities()
     chat_template_caps: dict[str, Any] | None = None
     build_info: str = ""
 
