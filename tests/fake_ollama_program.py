@@ -80,7 +80,8 @@ class _Server(FakeOllama):
         granted = super().load(name, context)
         if before != granted:
             self._end(name)
-            argv = ["llama-server", "-c", _CHILD, "--model", name, "-c", str(granted)]
+            weights = self.store.path(self.models[name].blobs[0][0])
+            argv = ["llama-server", "-c", _CHILD, "--model", str(weights)]
             self.runners[name] = subprocess.Popen(
                 argv,
                 executable=sys.executable,

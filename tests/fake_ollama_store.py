@@ -93,6 +93,10 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(manifest(model)))
 
+    def path(self, digest: str) -> Path:
+        """Return where a blob lies."""
+        return _blob(self._folder or Path(), digest)
+
     def remove(self, name: str) -> bool:
         """Remove a model, and the blobs that no other needs."""
         model = self.models.pop(name, None)
