@@ -24,6 +24,7 @@ from codex_oss.engines.base import (
     Pulling,
     Ready,
     Starting,
+    Verifying,
 )
 from codex_oss.engines.ollama import Ollama, orphans, private
 from codex_oss.engines.ollama.api import Api
@@ -152,6 +153,28 @@ def test_without_the_model_starting_and_pulling_are_two_questions(
     assert dict(start.facts)["models"] == store
     assert Path(store, "manifests").is_dir()
     assert Pulling(NAME, 8200, 8200, 0.0) in bench.events
+
+
+def test_a_model_can_be_pulled_without_being_loaded(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, Behaviour(pulls={NAME: [Pull(MODEL)]}))
+
+    async def work(port: int) -> None:
+        client = Client({})
+        engine = Ollama(bench.options(port), client)
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                bench.events += [plain(e) async for e in engine.pull(NAME)]
+        finally:
+            await engine.close()
+            await client.close()
+
+    with closed_port() as port:
+        asyncio.run(work(port))
+
+    assert bench.events[-2:] == [Pulling(NAME, 8200, 8200, 0.0), Verifying(NAME)]
+    assert bench.servers() == []
+    installed = at_hand.installed(at_hand.own_store(bench.options(1).models))
+    assert [model.name for model in installed] == [NAME]
 
 
 def test_without_consent_nothing_is_started(tmp_path: Path) -> None:

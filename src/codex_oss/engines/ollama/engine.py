@@ -21,7 +21,7 @@ from codex_oss.engines.base import (
     Ready,
     Starting,
 )
-from codex_oss.engines.ollama import faults, names, orphans, registry
+from codex_oss.engines.ollama import faults, names, orphans
 from codex_oss.engines.ollama.api import Api, older, parts, require_version
 from codex_oss.engines.ollama.private import Private, state
 from codex_oss.errors import EngineError, ModelError, NotFound
@@ -39,8 +39,6 @@ DEFAULT_MODEL = choose.PULL_DEFAULT
 TICK_S = 1.0
 """How often people are told that a model is still being loaded."""
 UNLOAD_S = 5.0
-MEMORY = 1.2
-"""What a model wants of memory, as a multiple of its file: with a context of 32k."""
 
 
 class Ollama:
@@ -57,17 +55,15 @@ class Ollama:
     async def ensure(self, model: str | None) -> AsyncGenerator[EngineEvent]:
         """Bring up ``model``; the last event is ``Ready``."""
         name = model or DEFAULT_MODEL
-        await asyncio.to_thread(orphans.end_all, state(self._options))
-        yield Looking(f"{name} in Ollama at {self._api.root}")
-        if not await self._runs():
-            yield Starting("Ollama", name)
-            await self._start(name)
-        try:
-            async with aclosing(self._bring_up(name)) as events:
-                async for event in events:
-                    yield event
-        except ModelError as error:
-            raise EngineError(str(error), hint=error.hint) from error
+        async with aclosing(self._with_server(name, self._bring_up(name))) as events:
+            async for event in events:
+                yield event
+
+    async def pull(self, model: str) -> AsyncGenerator[EngineEvent]:
+        """Download ``model`` only; raises as ``ensure`` does."""
+        async with aclosing(self._with_server(model, self._pull(model, []))) as events:
+            async for event in events:
+                yield event
 
     async def close(self) -> None:
         """Unload the model if we loaded it; end the server if we started it."""
@@ -80,6 +76,22 @@ class Ollama:
                 await self._api.unload(loaded, timeout_s=UNLOAD_S)
 
     # --- the server --------------------------------------------------------------
+
+    async def _with_server(
+        self, name: str, work: AsyncGenerator[EngineEvent]
+    ) -> AsyncGenerator[EngineEvent]:
+        """Have a server, then do ``work`` with it."""
+        async with aclosing(work):
+            await asyncio.to_thread(orphans.end_all, state(self._options))
+            yield Looking(f"{name} in Ollama at {self._api.root}")
+            if not await self._runs():
+                yield Starting("Ollama", name)
+                await self._start(name)
+            try:
+                async for event in work:
+                    yield event
+            except ModelError as error:
+                raise EngineError(str(error), hint=error.hint) from error
 
     async def _runs(self) -> bool:
         """Tell whether the server runs; raises where it must and does not."""
@@ -178,35 +190,26 @@ class Ollama:
 
     async def _pull(self, name: str, known: list[str]) -> AsyncGenerator[EngineEvent]:
         """Download the model, if somebody wants that."""
-        parsed, options = names.parse(name), self._options
+        options = self._options
         if options.offline or options.consent is None:
             raise EngineError(
                 f"model `{name}` is not installed in Ollama at {self._api.root}",
                 hint=f"codex-oss models pull {name}",
             )
-        made = await registry.manifest(self._client, parsed)
-        await room.ask_for(self._download(name, parsed, made), options.consent)
-        total = made.size if made else None
-        pulled = self._api.pull(name, total=total, known=known)
-        async with aclosing(pulled) as events:
+        # What it will be is known from data that only this needs: 3 ms.
+        from codex_oss.engines.ollama.fetch import fetch  # noqa: PLC0415
+
+        fetched = fetch(
+            self._api,
+            self._client,
+            name,
+            options.consent,
+            store=self._store(),
+            known=known,
+        )
+        async with aclosing(fetched) as events:
             async for event in events:
                 yield event
-
-    def _download(
-        self, name: str, parsed: names.Name, made: registry.Manifest | None
-    ) -> room.Download:
-        store = self._store()
-        size = None
-        if made is not None:
-            size = made.size if store is None else made.missing(store)
-        return room.Download(
-            model=name,
-            size=size,
-            source=parsed.host,
-            folder=store,
-            memory=int(made.size * MEMORY) if made else None,
-            command=f"codex-oss models pull {name}",
-        )
 
     def _store(self) -> Path | None:
         """Return where the server keeps its models; None: it does not say."""
