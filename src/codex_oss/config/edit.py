@@ -40,7 +40,7 @@ def set_text(path: Path, shown: str, key: Key, value: str) -> Edit:
     """
     mark, before = _read(path, shown)
     lines = toml.key_lines(before)
-    line, after = _placed(before, lines, key, msgspec.json.encode(value).decode())
+    line, after = _placed(before, lines, key, _quoted(value))
     if not _only(key, value, toml.parse(before, path, shown), after, path):
         at = lines.get(key) or lines.get(key[:-1])
         place = f"{shown}:{at}" if at else shown
@@ -76,6 +76,11 @@ def _read(path: Path, shown: str) -> tuple[str, str]:
     text = path.read_bytes().decode("utf-8")
     body = text.removeprefix(_MARK)
     return text[: len(text) - len(body)], body
+
+
+def _quoted(value: str) -> str:
+    """Return a text as TOML writes it: as JSON, but for one character more."""
+    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
 
 
 def _placed(text: str, at: dict[Key, int], key: Key, value: str) -> tuple[int, str]:

@@ -12,6 +12,7 @@ import msgspec
 
 from codex_oss.engines import gguf, sources
 from codex_oss.engines.gguf import Header
+from codex_oss.engines.partial import Partial
 from codex_oss.engines.sources import PypiSource
 from codex_oss.errors import EngineError
 
@@ -50,6 +51,7 @@ def remove(path: Path, models: Path) -> int:
         try:
             size = part.stat().st_size
             part.unlink()
+            Partial(part).path.unlink(missing_ok=True)
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -58,8 +60,6 @@ def remove(path: Path, models: Path) -> int:
     for folder in path.parents:
         if folder == models or not folder.is_relative_to(models):
             break
-        for left in (*folder.glob("*.partial"), *folder.glob(".*.lock")):
-            left.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             folder.rmdir()
     return freed
