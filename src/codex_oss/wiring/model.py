@@ -137,7 +137,12 @@ def _server(answering: "Answering") -> str:
     from codex_oss.engines.choose import title  # noqa: PLC0415  engines know it
 
     taken = answering.survey.taken
-    return title(taken) if taken else "llama.cpp, embedded"
+    if taken is None:
+        return "llama.cpp, embedded"
+    if taken.url:
+        return title(taken)
+    root = answering.ready.base_url.removesuffix("/v1")
+    return f"Ollama at {root}, started for this ({taken.said_by})"
 
 
 def _context(
