@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from codex_oss.engines import at_hand
 from codex_oss.engines.base import Consent, Question
 from codex_oss.engines.hardware import Host
 from codex_oss.errors import EngineError
@@ -21,6 +22,7 @@ LIMIT_S = 30
 CLOUD = OllamaModel("big:cloud", remote_host="https://ollama.com")
 OTHERS = ("lmstudio", "llamacpp", "vllm", "sglang")
 GIB = 1024**3
+BEST = Wanted("oss", None)
 Machine = Callable[[Mapping[str, str]], Awaitable[Host]]
 
 
@@ -78,7 +80,10 @@ class Case:
         return asyncio.run(run())
 
     def bring_up(
-        self, consent: Consent | None, host: Machine = large
+        self,
+        consent: Consent | None,
+        host: Machine = large,
+        wanted: Wanted = BEST,
     ) -> Answering | str:
         """Return what answers, or why nothing does."""
 
@@ -88,11 +93,9 @@ class Case:
             engines = Engines(self.loaded, self.env, client, host=host)
             try:
                 async with asyncio.timeout(LIMIT_S):
-                    return await engines.bring_up(
-                        Wanted("oss", None), self.err, end, consent
-                    )
+                    return await engines.bring_up(wanted, self.err, end, consent)
             except EngineError as error:
-                return str(error)
+                return error.report()
             finally:
                 await end_all(end)
 
@@ -177,3 +180,37 @@ def test_nobody_is_asked_for_a_model_that_the_machine_cannot_run(
         case.bring_up(person, small)
 
     assert person.heard == []
+
+
+# --- no Ollama at all ----------------------------------------------------------------
+
+
+@pytest.mark.skipif(
+    at_hand.ollama_program({}) is not None, reason="Ollama is installed here"
+)
+@pytest.mark.parametrize("provider", ["oss", "ollama"])
+def test_an_ollama_that_is_wanted_and_not_installed_is_offered(
+    tmp_path: Path, provider: str
+) -> None:
+    with closed_port() as port:
+        case = Case(tmp_path, f"127.0.0.1:{port}")
+        told = case.bring_up(Says(answer=False), wanted=Wanted(provider, "m:1b"))
+
+    assert isinstance(told, str)
+    first, _, rest = told.partition("\n")
+    assert first.startswith(
+        f"No running Ollama server detected at http://127.0.0.1:{port}. Ollama"
+    )
+    assert rest.endswith(
+        "Or run the embedded engine: `-m smollm2-135m` or `-m hf:OWNER/REPO`."
+    )
+
+
+def test_a_server_elsewhere_is_nothing_to_install(tmp_path: Path) -> None:
+    person = Says(answer=True)
+    case = Case(tmp_path, "http://0.0.0.1:1")
+    told = case.bring_up(person, wanted=Wanted("ollama", "m:1b"))
+
+    assert person.heard == []
+    assert isinstance(told, str)
+    assert told.startswith("No running Ollama server detected at http://0.0.0.1:1: ")

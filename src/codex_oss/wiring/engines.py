@@ -26,6 +26,7 @@ from codex_oss.errors import ConfigError, EngineError
 from codex_oss.exec_mode.progress import Progress
 from codex_oss.exec_mode.visible import visible
 from codex_oss.net import Client
+from codex_oss.net import url as urls
 from codex_oss.wiring.ending import Endings
 from codex_oss.wiring.world import state_home
 
@@ -186,7 +187,9 @@ class Engines:
         self, seen: Survey, err: TextIO, end: Endings, consent: Consent | None
     ) -> Answering:
         choice = seen.choice
-        engine = ENGINES[choice.engine](self._options(seen, consent), self._client)
+        options = self._options(seen, consent)
+        await _install(choice, options)
+        engine = ENGINES[choice.engine](options, self._client)
         end.append(engine.close)
         with Progress(err, isatty=err.isatty()) as progress:
             async for event in engine.ensure(choice.model):
@@ -251,6 +254,28 @@ class Engines:
             found=seen.taken,
             consent=consent,
         )
+
+
+async def _install(choice: Choice, options: Options) -> None:
+    """Install Ollama where it is wanted, missing and consented to.
+
+    Raises ``errors.EngineError`` where it is wanted and missing.
+    """
+    missing = choice.engine == "ollama" and options.found is None
+    if not missing or options.consent is None or at_hand.ollama_program(options.env):
+        return
+    if not urls.is_loopback(urls.parse(options.url).host):
+        return  # what is missing is missing elsewhere
+    from codex_oss.engines import install  # noqa: PLC0415  once in a lifetime
+
+    try:
+        await install.install(options.env, options.consent)
+    except EngineError as error:
+        raise EngineError(
+            f"No running Ollama server detected at {options.url}. {error}",
+            hint=f"{error.hint}\nOr run the embedded engine: `-m smollm2-135m` or "
+            "`-m hf:OWNER/REPO`.",
+        ) from error
 
 
 class _Heard:
