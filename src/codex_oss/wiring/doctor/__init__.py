@@ -18,29 +18,33 @@ WITHIN_S = 0.8
 
 __all__ = ["Check", "Page", "examine"]
 
+_Part = tuple[str, Callable[[Job], Awaitable[list[Check]]], str]
+"""Its name, what looks at it, and what to type to know more."""
+_PARTS: tuple[_Part, ...] = (
+    ("program", system.program, "codex-oss --version"),
+    ("configuration", system.configuration, "codex-oss config"),
+    ("sandbox", system.sandbox, "codex-oss sandbox --explain"),
+    ("machine", system.machine, "codex-oss models"),
+    ("models", serving.models, "codex-oss engines"),
+    ("bridge", serving.bridge, "codex-oss bridge status"),
+    ("Codex CLI", system.codex, "codex --version"),
+)
+
 
 async def examine(job: Job) -> Page:
     """Return the page about this machine and the configuration of ``job``."""
-    parts: tuple[tuple[str, Callable[[Job], Awaitable[list[Check]]]], ...] = (
-        ("program", system.program),
-        ("configuration", system.configuration),
-        ("sandbox", system.sandbox),
-        ("machine", system.machine),
-        ("models", serving.models),
-        ("bridge", serving.bridge),
-        ("Codex CLI", system.codex),
-    )
-    found = await asyncio.gather(*(_within(name, look(job)) for name, look in parts))
+    found = await asyncio.gather(*(_within(part, job) for part in _PARTS))
     checks = tuple(check for part in found for check in part)
     return Page(version=__version__, checks=checks)
 
 
-async def _within(name: str, looking: Awaitable[list[Check]]) -> list[Check]:
+async def _within(part: _Part, job: Job) -> list[Check]:
     """Return what a part says; a part that fails or takes long says that."""
+    name, look, command = part
     try:
         async with asyncio.timeout(WITHIN_S):
-            return await looking
+            return await look(job)
     except TimeoutError:
-        return [todo(name, f"no answer within {WITHIN_S:g} s", "codex-oss doctor")]
+        return [todo(name, f"no answer within {WITHIN_S:g} s", command)]
     except CodexOssError as error:
-        return [todo(name, str(error), error.hint)]
+        return [todo(name, str(error), error.hint or command)]

@@ -139,10 +139,9 @@ def _of_choice(choice: Choice, seen: Report, host: Host) -> Check:
     installed = _installed(choice, seen)
     if installed is not None and installed.remote:
         return note("model", f"{name}: runs in a cloud, not on this machine")
-    if choice.to_pull and installed is None:
-        return todo(
-            "model", f"{name}: not here", f"codex-oss models pull {choice.model}"
-        )
+    if choice.engine == "ollama" and installed is None:
+        pull = f"codex-oss models pull {choice.model}"
+        return todo("model", f"{name}: not here", pull)
     if installed is not None and _small(installed, choice):
         value = f"{name}: loaded with only {installed.loaded} tokens of context"
         more = f"Load it with {fit.USUAL} tokens or more ({fit.LEAST} at least)."
