@@ -1,6 +1,7 @@
 """A server of our own: started, ended with us, found again. Real processes only."""
 
 import asyncio
+import fcntl
 import json
 import os
 import select
@@ -232,6 +233,35 @@ def test_two_at_once_share_no_port_and_leave_each_other_alone(tmp_path: Path) ->
         assert len(bench.servers()) == 1
 
     bench.run(again)
+
+
+def test_two_downloads_into_one_store_wait_for_each_other(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, Behaviour(pulls={NAME: [Pull(MODEL)]}))
+    store = at_hand.own_store(bench.options(1).models)
+    store.mkdir(parents=True)
+
+    async def work(port: int) -> None:
+        client = Client({})
+        engine = Ollama(bench.options(port), client)
+        lock = (store / "pull.lock").open("w")
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                async for event in engine.pull(NAME):
+                    bench.events.append(plain(event))
+                    if isinstance(event, Looking) and "waiting" in event.what:
+                        lock.close()
+        finally:
+            lock.close()
+            await engine.close()
+            await client.close()
+
+    with closed_port() as port:
+        asyncio.run(work(port))
+
+    waiting = Looking(f"{NAME}: another codex-oss is downloading; waiting")
+    assert bench.events[2] == waiting
+    assert bench.events[-1] == Verifying(NAME)
 
 
 # --- starts that fail ----------------------------------------------------------------

@@ -53,7 +53,7 @@ class Api:
     def __init__(self, client: Client, root: str, *, key: str = "") -> None:
         """Ask the server at ``root``; ``key`` is for one that stands behind a proxy."""
         self.root = root.rstrip("/").removesuffix("/v1").rstrip("/")
-        self._client = client
+        self.client = client
         self._headers = (("accept", "application/json"),)
         if key:
             self._headers += (("authorization", f"Bearer {key}"),)
@@ -243,7 +243,7 @@ class Api:
             headers = (*headers, ("content-type", "application/json"))
             data = msgspec.json.encode(body)
         url = f"{self.root}{path}"
-        return await self._client.open(
+        return await self.client.open(
             method, url, headers=headers, body=data, idle_s=idle_s
         )
 

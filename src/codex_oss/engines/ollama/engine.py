@@ -201,10 +201,10 @@ class Ollama:
 
         fetched = fetch(
             self._api,
-            self._client,
             name,
             options.consent,
             store=self._store(),
+            shared=self._private is not None,
             known=known,
         )
         async with aclosing(fetched) as events:
