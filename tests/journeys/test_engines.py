@@ -28,6 +28,8 @@ pytestmark = needs_linux
 MODEL = OllamaModel("a:1b", layers=(8_000_000, 160, 40))
 ABSENT = "http://127.0.0.1:1"
 """A port that needs rights which nobody has here, so that nothing listens there."""
+ALONE = {"HTTPS_PROXY": ABSENT, "NO_PROXY": "127.0.0.1"}
+"""The registry is not asked for sizes."""
 TASK = ["--oss", "-m", "a:1b", "hi"]
 
 
@@ -49,7 +51,7 @@ def installed(home: Path, behaviour: Behaviour) -> dict[str, str]:
     """Install an Ollama that does not run; return the environment that finds it."""
     program = install(home / "bin", behaviour)
     path = f"{program.parent}:{os.environ['PATH']}"
-    return {"PATH": path, "OLLAMA_HOST": ABSENT}
+    return ALONE | {"PATH": path, "OLLAMA_HOST": ABSENT}
 
 
 def ours(home: Path, env: dict[str, str], *words: str) -> tuple[int, str]:
@@ -143,7 +145,7 @@ def test_a_server_that_cannot_start_says_why(home: Path) -> None:
 def test_a_pull_that_is_cut_is_told_and_goes_on(home: Path) -> None:
     pulls = [Pull(MODEL, after=2_000_000, cut=True), Pull(MODEL)]
     with FakeOllama(pulls={"a:1b": pulls}) as server:
-        env = {"OLLAMA_HOST": server.url}
+        env = ALONE | {"OLLAMA_HOST": server.url}
         cut = ours(home, env, "models", "pull", "a:1b", "--yes")
         whole = ours(home, env, "models", "pull", "a:1b", "--yes")
         assert "a:1b" in server.models
@@ -168,7 +170,7 @@ def test_each_failure_has_a_message_of_its_own(
     home: Path, pull: Pull, words: str
 ) -> None:
     with FakeOllama(pulls={"a:1b": [pull]}) as server:
-        env = {"OLLAMA_HOST": server.url}
+        env = ALONE | {"OLLAMA_HOST": server.url}
         status, told = ours(home, env, "models", "pull", "a:1b", "--yes")
     assert status == 1
     assert words in told
