@@ -13,14 +13,7 @@ from pathlib import Path
 
 from codex_oss.config.builtin import ollama_url
 from codex_oss.engines import at_hand, choose, room
-from codex_oss.engines.base import (
-    EngineEvent,
-    Loading,
-    Looking,
-    Options,
-    Ready,
-    Starting,
-)
+from codex_oss.engines.base import EngineEvent, Loading, Options, Ready, Starting
 from codex_oss.engines.ollama import faults, names, orphans
 from codex_oss.engines.ollama.api import Api, older, parts, require_version
 from codex_oss.engines.ollama.private import Private, state
@@ -83,7 +76,6 @@ class Ollama:
         """Have a server, then do ``work`` with it."""
         async with aclosing(work):
             await asyncio.to_thread(orphans.end_all, state(self._options))
-            yield Looking(f"{name} in Ollama at {self._api.root}")
             if not await self._runs():
                 yield Starting("Ollama", name)
                 await self._start(name)

@@ -51,7 +51,7 @@ class Log:
             if line.strip()
         ]
         bad = [line for line in lines if line.lower().startswith(("error", "panic"))]
-        return (bad or lines or [""])[-1]
+        return (bad or lines or [""])[-1].removeprefix("Error: ")
 
     def close(self) -> None:
         """Close the file; the text stays."""
