@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from children import needs_linux
 from fake_ollama_program import Behaviour, OllamaModel, Pull, install, listening_at
 
 LIMIT_S = 20
@@ -91,6 +92,7 @@ def test_an_old_release_forgets_half_a_pull(
         assert ask(f"{url}/api/pull", {"model": "a"})[1].get("completed", 0) == left
 
 
+@needs_linux
 def test_a_killed_server_leaves_its_runner_and_a_terminated_one_does_not(
     tmp_path: Path,
 ) -> None:
