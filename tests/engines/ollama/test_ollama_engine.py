@@ -1,6 +1,8 @@
 """Ollama as an engine, on a server that somebody else runs."""
 
 import asyncio
+import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,11 @@ from codex_oss.engines.base import (
     Ready,
     Verifying,
 )
-from codex_oss.engines.ollama import Ollama
+from codex_oss.engines.ollama import Ollama, engine
 from codex_oss.errors import DownloadError, EngineError
 from codex_oss.net import Client
 from fake_ollama import MISSING, FakeOllama, OllamaModel, Pull
+from fake_ollama_program import Behaviour, install
 from fake_registry import FakeRegistry
 from fake_server import FakeServer, Reply, closed_port
 from with_ollama import LIMIT_S, Somebody, options, told
@@ -32,13 +35,13 @@ def ensure(
 ) -> list[EngineEvent]:
     async def run() -> list[EngineEvent]:
         client = Client({})
-        engine = Ollama(options, client)
+        ollama = Ollama(options, client)
         try:
             async with asyncio.timeout(LIMIT_S):
-                return await told(engine.ensure(model))
+                return await told(ollama.ensure(model))
         finally:
             if close:
-                await engine.close()
+                await ollama.close()
             await client.close()
 
     return asyncio.run(run())
@@ -286,3 +289,54 @@ def test_ollama_host_names_the_server_where_no_url_does(
         events = ensure(options(tmp_path, OLLAMA_HOST=said), NAME)
 
     assert events[-1] == ready(server.url)
+
+
+# --- no Ollama at all ----------------------------------------------------------------
+
+
+def with_installer(tmp_path: Path, installs: str) -> None:
+    """Put stand-ins on PATH for what the installer calls; ``curl`` prints it."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, script in (("curl", f"echo {shlex.quote(installs)}"), ("zstd", "exit 9")):
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine has room and root, and no service comes up by itself."""
+    monkeypatch.setattr(engine, "SETTLE_S", 0.0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(room, "free", unknown)
+
+
+@pytest.mark.usefixtures("bare")
+def test_where_there_is_no_ollama_one_is_installed_started_and_asked(
+    tmp_path: Path,
+) -> None:
+    made = install(tmp_path / "made", Behaviour(models=(MODEL,)))
+    with_installer(tmp_path, f"ln -s {made} {tmp_path}/bin/ollama")
+    somebody = Somebody()
+    with closed_port() as port:
+        given = options(tmp_path, f"http://127.0.0.1:{port}")
+        events = ensure(replace(given, consent=somebody), NAME)
+
+    assert isinstance(events[-1], Ready)
+    assert [each.kind for each in somebody.asked] == ["install", "start"]
+    assert somebody.asked[0].command == "curl -fsSL https://ollama.com/install.sh | sh"
+
+
+@pytest.mark.usefixtures("bare")
+def test_who_does_not_want_ollama_installed_is_told_of_the_embedded_engine(
+    tmp_path: Path,
+) -> None:
+    with_installer(tmp_path, f"touch {tmp_path}/ran")
+    with closed_port() as port:
+        given = options(tmp_path, f"http://127.0.0.1:{port}")
+        error = refused(replace(given, consent=Somebody(says=False)))
+
+    assert str(error).startswith("No running Ollama server detected at http://127")
+    assert str(error).endswith("Ollama was not installed: the answer was no")
+    assert "-m hf:OWNER/REPO" in error.hint
+    assert not (tmp_path / "ran").exists()

@@ -32,6 +32,8 @@ DEFAULT_MODEL = choose.PULL_DEFAULT
 TICK_S = 1.0
 """How often people are told that a model is still being loaded."""
 UNLOAD_S = 5.0
+SETTLE_TRIES, SETTLE_S = 12, 0.25
+"""How often, and how long apart, a service that was just installed is asked."""
 
 
 class Ollama:
@@ -86,19 +88,50 @@ class Ollama:
                 raise EngineError(str(error), hint=error.hint) from error
 
     async def _runs(self) -> bool:
-        """Tell whether the server runs; raises where it must and does not."""
+        """Tell whether the server runs; raises where it must and does not.
+
+        Where there is no Ollama at all, one is installed, if somebody wants that.
+        """
         try:
             require_version(await self._api.version(), self._api.root)
         except ModelError as error:
-            host = urls.parse(self._api.root).host
-            if self._program() is not None and urls.is_loopback(host):
+            here = urls.is_loopback(urls.parse(self._api.root).host)
+            if here and self._program() is not None:
                 return False
-            raise EngineError(
-                f"No running Ollama server detected at {self._api.root}: {error}",
-                hint="Start it with `ollama serve`, or run the embedded engine: "
-                "`-m smollm2-135m` or `-m hf:OWNER/REPO`.",
-            ) from error
+            if here and self._options.consent is not None and not self._options.offline:
+                await self._install(error)
+                return await self._comes_up()
+            raise self._silent(error) from error
         return True
+
+    def _silent(self, error: ModelError) -> EngineError:
+        return EngineError(
+            f"No running Ollama server detected at {self._api.root}: {error}",
+            hint="Start it with `ollama serve`, or run the embedded engine: "
+            "`-m smollm2-135m` or `-m hf:OWNER/REPO`.",
+        )
+
+    async def _install(self, error: ModelError) -> None:
+        """Install Ollama if that is consented to; raises what it is about else."""
+        # Its sizes, texts and `process` are for those who lack an Ollama.
+        from codex_oss.engines.install import install  # noqa: PLC0415
+
+        try:
+            await install(self._options.env, self._options.consent)
+        except EngineError as refused:
+            raise EngineError(
+                f"{self._silent(error)}. {refused}",
+                hint=f"{refused.hint}\nOr run the embedded engine: `-m hf:OWNER/REPO`.",
+            ) from refused
+
+    async def _comes_up(self) -> bool:
+        """Tell whether what was just installed serves by itself, as a service does."""
+        for _ in range(SETTLE_TRIES):
+            with contextlib.suppress(ModelError):
+                require_version(await self._api.version(), self._api.root)
+                return True
+            await asyncio.sleep(SETTLE_S)
+        return False
 
     def _program(self) -> Path | None:
         found = self._options.found
