@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from codex_oss.errors import CodexOssError
+from codex_oss.facts import Fact
 from codex_oss.items import Call, FunctionCall, Item, Message, OutputText
-from codex_oss.ports import Outlet, Output, Scope
+from codex_oss.ports import Note, Outlet, Output, Scope, unheard
 from codex_oss.wire import responses
 
 Script = Sequence[responses.Event | CodexOssError]
@@ -22,12 +23,18 @@ class ScriptedModel:
         self._answers = list(answers)
         self._window = window
         self.requests: list[responses.Request] = []
+        self.facts: list[Fact] = []
+        """What is noted of each request."""
+        self.loads = 0
+        self.warmed: list[responses.Request] = []
         self.closed = False
 
     async def stream(
-        self, request: responses.Request
+        self, request: responses.Request, note: Note = unheard
     ) -> AsyncGenerator[responses.Event, None]:
         self.requests.append(request)
+        for fact in self.facts:
+            note(fact)
         for step in self._answers.pop(0):
             await asyncio.sleep(0)
             if isinstance(step, CodexOssError):
@@ -39,6 +46,12 @@ class ScriptedModel:
 
     async def pour(self, request: responses.Request, outlet: Outlet) -> None:
         outlet.put([event async for event in self.stream(request)])
+
+    async def load(self) -> None:
+        self.loads += 1
+
+    async def warm(self, request: responses.Request) -> None:
+        self.warmed.append(request)
 
     async def window(self) -> int | None:
         return self._window

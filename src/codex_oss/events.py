@@ -182,6 +182,21 @@ class Notice(Tagged, frozen=True, kw_only=True, tag="error"):
     message: str
 
 
+class Asked(Tagged, frozen=True, kw_only=True, tag="model.asked"):
+    """The model has been asked, and has said nothing yet (live screens only)."""
+
+
+class Reading(Tagged, frozen=True, kw_only=True, tag="model.reading"):
+    """How far the server has read the prompt, in tokens (live screens only)."""
+
+    done: int
+    total: int
+
+
+class Answering(Tagged, frozen=True, kw_only=True, tag="model.answering"):
+    """Something of an answer is there (live screens only)."""
+
+
 class TextDelta(Tagged, frozen=True, kw_only=True, tag="text.delta"):
     """More of what the model says (live screens only)."""
 
@@ -220,6 +235,9 @@ Event = (
     | TurnCompleted
     | TurnFailed
     | Notice
+    | Asked
+    | Reading
+    | Answering
     | TextDelta
     | ReasoningDelta
     | OutputDelta

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from codex_oss import events
 
 
+Note = Callable[[Fact], None]
+"""Who is told what happens to a request on its way."""
+
+
+def unheard(fact: Fact) -> None:
+    """Take no note."""
+
+
 class Outlet(Protocol):
     """Where a model pours the events of an answer that somebody else reads."""
 
@@ -36,9 +44,11 @@ class Model(Protocol):
     """Something that answers requests in the Responses vocabulary."""
 
     def stream(
-        self, request: responses.Request
+        self, request: responses.Request, note: Note = unheard
     ) -> AsyncGenerator[responses.Event, None]:
         """Send one request and yield the events of its answer as they arrive.
+
+        ``note`` is told what a person may want to know meanwhile.
 
         The last event is ``Completed``, ``Failed`` or ``IncompleteResponse``. Raises
         ``errors.ModelError`` for everything the server or the way to it does wrong.
@@ -50,6 +60,21 @@ class Model(Protocol):
         """Answer like ``stream``, but push: no task is switched for an event.
 
         Returns after the last event. Cancelling closes the connection at once.
+        """
+        ...
+
+    async def load(self) -> None:
+        """Bring the model into memory, where the server has a word for that.
+
+        Raises ``errors.ModelError``. Cancelling may make the server begin anew.
+        """
+        ...
+
+    async def warm(self, request: responses.Request) -> None:
+        """Let the server read all of ``request``, for one that begins like it.
+
+        Does nothing where that has a price. Raises ``errors.ModelError``; cancelling
+        ends it, and the server keeps what it has read.
         """
         ...
 
@@ -65,7 +90,7 @@ class Model(Protocol):
         ...
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and take what ``load`` loaded out of memory."""
         ...
 
 

@@ -40,6 +40,9 @@ from fakes import (
     said,
 )
 
+SIGNS = (events.Asked, events.Answering)
+"""What only live screens show, round each answer."""
+
 
 class Rig:
     """A session of fakes."""
@@ -76,7 +79,8 @@ class Rig:
     def submit(self, text: str = "go") -> list[events.Event]:
         async def collect() -> list[events.Event]:
             async with asyncio.timeout(5):
-                return [event async for event in self.session.submit(user(text))]
+                happened = self.session.submit(user(text))
+                return [e async for e in happened if not isinstance(e, SIGNS)]
 
         return asyncio.run(collect())
 

@@ -84,7 +84,7 @@ def test_the_model_is_loaded_once_for_a_whole_conversation() -> None:
     assert [chat["options"]["num_ctx"] for chat in server.chats] == [32768] * 3
     assert server.loads == [("m:latest", 20_000)]
     assert server.asked_for("/api/show") == 1
-    assert server.asked_for("/api/ps") == 2
+    assert server.asked_for("/api/ps") == 3  # at first, then after it, and at the end
 
 
 def test_a_model_that_is_loaded_with_enough_is_not_loaded_anew() -> None:

@@ -24,7 +24,7 @@ from codex_oss.errors import (
 from codex_oss.facts import Fact, Retried
 from codex_oss.items import Message, OutputText, text_of, user
 from codex_oss.net import Client
-from codex_oss.ports import Model, Outlet
+from codex_oss.ports import Model, Note, Outlet, unheard
 from codex_oss.providers import ProbeMemory, connect
 from codex_oss.providers.endpoint import site
 from codex_oss.providers.replicas import Replicas
@@ -70,7 +70,7 @@ class Server:
         self.pause: Callable[[], Awaitable[object]] = lambda: asyncio.sleep(0)
 
     async def stream(
-        self, request: responses.Request
+        self, request: responses.Request, note: Note = unheard
     ) -> AsyncGenerator[responses.Event, None]:
         self.keys.append(request.prompt_cache_key or None)
         script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
@@ -79,6 +79,12 @@ class Server:
             if isinstance(step, CodexOssError):
                 raise step
             yield step
+
+    async def load(self) -> None:
+        return
+
+    async def warm(self, request: responses.Request) -> None:
+        self.keys.append(request.prompt_cache_key or None)
 
     async def pour(self, request: responses.Request, outlet: Outlet) -> None:
         async for event in self.stream(request):

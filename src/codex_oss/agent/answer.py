@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from functools import partial
 from typing import Protocol
 
 import msgspec
 
 from codex_oss import errors, events
 from codex_oss.agent.stagnation import Outcome
+from codex_oss.facts import Fact, Reading, Truncated
 from codex_oss.items import (
     Call,
     CustomToolCall,
@@ -24,6 +26,10 @@ from codex_oss.wire import responses
 
 ABORTED = Output("aborted by user", success=False)
 CUT = "stream disconnected before completion: "
+CUT_PROMPT = (
+    "The server read {read:,} tokens of a prompt of {sent:,} or more: it dropped a "
+    "part of it. Give the model a larger context."
+)
 
 
 class Listener(Protocol):
@@ -94,14 +100,18 @@ async def _listen(
     turn: Listener,
     start: Callable[[Call], None],
 ) -> responses.Usage | None:
-    async with aclosing(model.stream(request)) as stream:
+    note = partial(_note, turn)
+    async with aclosing(model.stream(request, note)) as stream:
         async for event in stream:
             match event:
                 case responses.OutputTextDelta(delta=delta):
                     turn.emit(events.TextDelta(text=delta))
                 case responses.ReasoningSummaryTextDelta(delta=delta):
                     turn.emit(events.ReasoningDelta(text=delta))
+                case responses.OutputItemAdded():
+                    turn.emit(events.Answering())
                 case responses.OutputItemDone(item=item):
+                    turn.emit(events.Answering())
                     _item_done(item, turn, start)
                 case responses.Completed(response=response):
                     return response.usage
@@ -110,6 +120,19 @@ async def _listen(
                 case _:
                     continue
     raise errors.StreamCut("stream closed before response.completed")
+
+
+def _note(turn: Listener, fact: Fact) -> None:
+    """Tell what a person should know of the request on its way."""
+    match fact:
+        case Reading(processed=done, total=total):
+            turn.emit(events.Reading(done=done, total=total))
+        case Truncated(tokens_sent=sent, tokens_read=read):
+            text = CUT_PROMPT.format(sent=sent, read=read)
+            warning = events.ErrorItem(id=turn.new_item_id(), message=text)
+            turn.emit(events.ItemCompleted(item=warning))
+        case _:
+            return
 
 
 def _item_done(item: Item, turn: Listener, start: Callable[[Call], None]) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from codex_oss import events
 from codex_oss.agent import context
 from codex_oss.agent.turn import Settings, Turn
+from codex_oss.agent.warmth import Warmth
 from codex_oss.items import InputText, Item, Message
 from codex_oss.ports import Clock, Journal, Model, Scope, Tool
 from codex_oss.wire import responses
@@ -43,6 +44,7 @@ class Session:
         self._items = 0
         self._remarks: list[str] = []
         self._turn: asyncio.Task[None] | None = None
+        self._warmth = Warmth(parts.model)
 
     @property
     def thread_id(self) -> str:
@@ -75,6 +77,15 @@ class Session:
                 self._turn = None
                 self._usage = turn.usage
 
+    def warm(self) -> None:
+        """Make the model ready in the background, while a person types.
+
+        It is loaded, and reads what the next request will begin with. ``submit``
+        goes on from there; where that has a price nothing is done.
+        """
+        said = self._history or self._parts.surroundings
+        self._warmth.begin(context.request(self._parts.frame, said, "auto"))
+
     def interrupt(self) -> None:
         """End the turn that runs, if any."""
         if self._turn is not None:
@@ -87,6 +98,7 @@ class Session:
 
     async def close(self) -> None:
         """End what outlived its turn and close the way to the model."""
+        await self._warmth.close()
         for tool in self._parts.tools.values():
             await tool.close()
         await self._parts.model.close()
@@ -139,6 +151,7 @@ class Session:
             tools=parts.tools,
             scope=scope,
             clock=parts.clock,
+            ready=self._warmth.ready,
             compose=self._compose,
             keep=self._keep,
             stream_retries=parts.stream_retries,

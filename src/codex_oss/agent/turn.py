@@ -1,6 +1,6 @@
 """One turn: ask the model, run its calls, repeat until it only talks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -24,6 +24,8 @@ class Settings(msgspec.Struct, frozen=True):
     tools: Mapping[str, Tool]
     scope: Scope
     clock: Clock
+    ready: Callable[[], Awaitable[None]]
+    """Returns when the model can be asked."""
     compose: Callable[[str], responses.Request]
     """From a tool choice to the request that holds the history so far."""
     keep: Callable[[Item], None]
@@ -78,6 +80,8 @@ class Turn:
         settings = self._settings
         while True:
             try:
+                self.emit(events.Asked())
+                await settings.ready()
                 answer = await ask(settings.model, settings.compose(choice), self)
             except errors.StreamCut as error:
                 self._cuts += 1

@@ -65,6 +65,9 @@ class Human:
                 self._say(f"{what}\n{remedy}", label="sandbox:", color=33)
             case (
                 events.TurnStarted()
+                | events.Asked()
+                | events.Reading()
+                | events.Answering()
                 | events.TextDelta()
                 | events.ReasoningDelta()
                 | events.OutputDelta()

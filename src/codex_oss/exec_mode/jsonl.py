@@ -6,6 +6,9 @@ from codex_oss import events
 from codex_oss.wire.responses import encode
 
 _LIVE = (
+    events.Asked,
+    events.Reading,
+    events.Answering,
     events.TextDelta,
     events.ReasoningDelta,
     events.OutputDelta,

@@ -5,7 +5,7 @@ as the model lives.
 """
 
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from functools import partial
 from itertools import count
 from typing import Any
@@ -20,12 +20,13 @@ from codex_oss.errors import (
     ServerFault,
     Unreachable,
 )
-from codex_oss.facts import AskedAgain, Fact, Sent
+from codex_oss.facts import AskedAgain, Sent
 from codex_oss.net import Reply
 from codex_oss.net.meanwhile import Meanwhile
-from codex_oss.ports import Outlet
+from codex_oss.ports import Note, Outlet, unheard
 from codex_oss.providers.dialect import ChatDialect, Decoder, Dialect, Prober
 from codex_oss.providers.endpoint import Endpoint
+from codex_oss.providers.primer import prime
 from codex_oss.providers.probe import Probed
 from codex_oss.providers.tap import Tap, pour_twice
 from codex_oss.translate.again import asked_again, without_tools
@@ -33,11 +34,8 @@ from codex_oss.translate.counts import is_whole, truncated
 from codex_oss.translate.quirks import Mending, Quirks, quirks_for
 from codex_oss.translate.request import to_chat
 from codex_oss.translate.stream import Translator
-from codex_oss.translate.stream.mend import ignore
 from codex_oss.translate.tools import ToolMap, brought
 from codex_oss.wire import chat, responses
-
-Note = Callable[[Fact], None]
 
 MAX_ANSWER_BYTES = 64 << 20
 """Of one answer as the server sends it: a quarter of a million tokens, at 250 bytes."""
@@ -78,21 +76,24 @@ class ChatModel:
         """Whether the last answer that tells ended thinking that it never began."""
 
     async def stream(
-        self, request: responses.Request
+        self, request: responses.Request, note: Note = unheard
     ) -> AsyncGenerator[responses.Event, None]:
         """Yield the events that the answer's chunks stand for."""
-        asked = await self._ask(request, ignore)
+        asked = await self._ask(request, note)
         with asked.reply as reply:
             translator = asked.translator.get()
             kept = _Kept()
-            answer = _Answer(reply, asked.decoder, translator, Tap(kept))
-            while data := await reply.receive():
+            tap = Tap(kept)
+            answer = _Answer(reply, asked.decoder, translator, tap)
+            while not answer.ended and (data := await reply.receive()):
                 answer.feed(data)
-                for event in kept.taken():
-                    yield event
-                if answer.ended:
-                    return
-            answer.finish()
+                if not answer.ended:
+                    for event in kept.taken():
+                        yield event
+            if not answer.ended:
+                answer.finish()
+            # Who has the last event may not come back for more.
+            _check_read(asked, tap, note)
             for event in kept.taken():
                 yield event
 
@@ -121,10 +122,15 @@ class ChatModel:
             await _Answer(reply, decoder, translator, tap).drain()
         if translator.thought_unopened is not None:
             self._thinks = translator.thought_unopened
-        if tap.usage is None or is_whole(asked.size, tap.usage):
-            return
-        if cut := truncated(asked.sent, tap.usage):
-            note(cut)
+        _check_read(asked, tap, note)
+
+    async def load(self) -> None:
+        """Do nothing: servers of this API load a model when it is asked."""
+
+    async def warm(self, request: responses.Request) -> None:
+        """Let a local server read the request, and write one token."""
+        if self._endpoint.local:
+            await prime(self.stream, request)
 
     async def window(self) -> int | None:
         """Return the context window that the server says it gives."""
@@ -274,6 +280,14 @@ class _Asked(msgspec.Struct, frozen=True):
     translator: Meanwhile[Translator]
 
 
+def _check_read(asked: _Asked, tap: Tap, note: Note) -> None:
+    """Note when the server has read less than it was sent."""
+    if tap.usage is None or is_whole(asked.size, tap.usage):
+        return
+    if cut := truncated(asked.sent, tap.usage):
+        note(cut)
+
+
 class _Answer:
     """Bytes of one answer in, events into the tap. ``ended``: no more are needed."""
 
@@ -349,7 +363,7 @@ class _Kept:
 
     def __init__(self) -> None:
         self._events: list[responses.Event] = []
-        self.note = ignore
+        self.note = unheard
 
     def put(self, events: list[responses.Event]) -> bool:
         self._events += events

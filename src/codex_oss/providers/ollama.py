@@ -13,23 +13,28 @@ import msgspec
 from codex_oss.errors import BadRequest, Busy, ModelError, NotFound, ServerFault
 from codex_oss.facts import Remark
 from codex_oss.net import Client, Reply
-from codex_oss.ports import Outlet
+from codex_oss.ports import Note, Outlet, unheard
 from codex_oss.providers.chat import ChatModel
 from codex_oss.providers.dialect import Decoder, Piece
-from codex_oss.providers.endpoint import Site, endpoint
+from codex_oss.providers.endpoint import Endpoint, Site, endpoint
 from codex_oss.providers.failure import Asked, not_an_api
 from codex_oss.providers.ollama_facts import Granted, OllamaFacts
+from codex_oss.providers.ollama_stay import KEEP_ALIVE, used_since
 from codex_oss.providers.retry import Pause
 from codex_oss.translate.ollama import chunk_from, to_ollama
 from codex_oss.translate.quirks import Mending, Quirks
 from codex_oss.wire import chat, ollama, responses
 from codex_oss.wire.framing import LineDecoder
 
+__all__ = ["KEEP_ALIVE", "OllamaDialect", "OllamaModel", "open_ollama"]
+
 PATH = "/api/chat"
-KEEP_ALIVE = "30m"
-"""How long the model stays loaded after an answer; Ollama's own 5 minutes are less
-than a person thinks, and loading is slow. Unless the person has set
-``OLLAMA_KEEP_ALIVE``, which then counts."""
+LOAD_PATH = "/api/generate"
+"""Without a prompt it only loads, or with ``keep_alive`` 0 unloads, a model."""
+UNLOAD_S = 5.0
+"""For taking a model out of memory; the answer does not wait for all of that."""
+MAX_LOADED_BYTES = 64 * 1024
+"""Of the answer to a load."""
 
 _LINES = (
     "application/x-ndjson",
@@ -61,12 +66,16 @@ class OllamaModel:
         self,
         chat_model: ChatModel,
         facts: OllamaFacts,
+        loading: Endpoint,
         remark: Callable[[str], None],
     ) -> None:
         self._model = chat_model
         self._facts = facts
+        self._loading = loading
         self._remark = remark
         self._remarked: list[str] = []
+        self._used_until: float | None = None
+        """When the model was last used, by the wall clock."""
 
     @property
     def granted(self) -> Granted | None:
@@ -79,27 +88,64 @@ class OllamaModel:
         return self._facts.notes()
 
     async def stream(
-        self, request: responses.Request
+        self, request: responses.Request, note: Note = unheard
     ) -> AsyncGenerator[responses.Event, None]:
         """Yield the events that the answer's lines stand for.
 
         What a person should know of the server is remarked once, before the last.
         """
-        async with aclosing(self._model.stream(request)) as events:
-            async for event in events:
-                if isinstance(event, responses.ENDS):
-                    for note in await self._news():
-                        self._remark(note)
-                yield event
+        try:
+            async with aclosing(self._model.stream(request, note)) as events:
+                async for event in events:
+                    if isinstance(event, responses.ENDS):
+                        for text in await self._news():
+                            self._remark(text)
+                    yield event
+        finally:
+            self._used()
 
     async def pour(self, request: responses.Request, outlet: Outlet) -> None:
         """Push the events that the answer's lines stand for.
 
         What a person should know of the server is noted once.
         """
-        await self._model.pour(request, outlet)
-        for note in await self._news():
-            outlet.note(Remark(note))
+        try:
+            await self._model.pour(request, outlet)
+        finally:
+            self._used()
+        for text in await self._news():
+            outlet.note(Remark(text))
+
+    async def load(self) -> None:
+        """Load the model as every request will want it."""
+        await self._facts.server()
+        if not (self._facts.loadable and self._loading.local):
+            return
+        asked = self._loading.ask(
+            self._facts.model,
+            ollama.encode(
+                ollama.Loading(
+                    model=self._facts.model,
+                    options=ollama.Options(num_ctx=self._facts.num_ctx),
+                    keep_alive=self._facts.stay.keep_alive,
+                    stream=False,
+                )
+            ),
+        )
+        try:
+            with await asked as reply:
+                await reply.read(MAX_LOADED_BYTES)
+        finally:
+            self._used()
+
+    async def warm(self, request: responses.Request) -> None:
+        """Let the server read the request, if it runs the model itself."""
+        await self._facts.server()
+        if self._facts.loadable:
+            try:
+                await self._model.warm(request)
+            finally:
+                self._used()
 
     async def _news(self) -> list[str]:
         """Look at what the server gave; return what was not remarked yet."""
@@ -116,8 +162,33 @@ class OllamaModel:
         return await self._model.sees()
 
     async def close(self) -> None:
-        """Close the client's unused connections."""
-        await self._model.close()
+        """Close all connections; take the model out of memory if it is ours."""
+        try:
+            await self._unload()
+        except ModelError:
+            pass  # its own timer will do it
+        finally:
+            await self._model.close()
+
+    async def _unload(self) -> None:
+        """Unload a model that was loaded for us, and that nobody has used since.
+
+        Only on this machine: elsewhere others share it, and the clock is another.
+        """
+        until, loading = self._used_until, self._loading
+        self._used_until = None
+        if until is None or not (self._facts.stay.ours and loading.nearby):
+            return
+        loaded = await self._facts.loaded()
+        if loaded is None or used_since(loaded.expires_at, until):
+            return
+        body = {"model": self._facts.model, "keep_alive": 0, "stream": False}
+        await loading.client.post_json(
+            loading.url, body, headers=loading.site.headers, timeout_s=UNLOAD_S
+        )
+
+    def _used(self) -> None:
+        self._used_until = self._loading.pause.clock.now()
 
 
 def open_ollama(  # noqa: PLR0913  all that such a model needs
@@ -140,10 +211,10 @@ def open_ollama(  # noqa: PLR0913  all that such a model needs
     """
     above = msgspec.structs.replace(site, base_url=site.root)
     facts = OllamaFacts(above, model, client, num_ctx=num_ctx, env=env)
-    keep_alive = None if env.get("OLLAMA_KEEP_ALIVE", "").strip() else KEEP_ALIVE
-    dialect = OllamaDialect(facts, keep_alive)
     at = endpoint(above, PATH, client, pause)
-    return OllamaModel(ChatModel(at, facts, dialect, mending), facts, remark)
+    loading = endpoint(above, LOAD_PATH, client, pause)
+    chat_model = ChatModel(at, facts, OllamaDialect(facts), mending)
+    return OllamaModel(chat_model, facts, loading, remark)
 
 
 class OllamaDialect:
@@ -156,9 +227,8 @@ class OllamaDialect:
         ("invalid format", "response_format"),
     )
 
-    def __init__(self, facts: OllamaFacts, keep_alive: str | None) -> None:
+    def __init__(self, facts: OllamaFacts) -> None:
         self._facts = facts
-        self._keep_alive = keep_alive
 
     def quirks(self, quirks: Quirks) -> Quirks:
         """Return Ollama's flags as this API needs them, and no thinking where none."""
@@ -174,8 +244,9 @@ class OllamaDialect:
 
     def encode(self, request: chat.Request) -> bytes:
         """Return the body, always with the same context length."""
+        facts = self._facts
         return ollama.encode(
-            to_ollama(request, num_ctx=self._facts.num_ctx, keep_alive=self._keep_alive)
+            to_ollama(request, num_ctx=facts.num_ctx, keep_alive=facts.stay.keep_alive)
         )
 
     def decoder(self, reply: Reply, asked: Asked) -> Decoder:

@@ -13,6 +13,7 @@ import msgspec
 from codex_oss.errors import ModelError
 from codex_oss.net import Client
 from codex_oss.providers.endpoint import Site
+from codex_oss.providers.ollama_stay import UNTOUCHED, Before, Stay, stay
 from codex_oss.providers.probe import ASK_S, Probed
 
 LEAST_CONTEXT = 16 * 1024
@@ -66,6 +67,7 @@ class OllamaFacts:
         self._headers = site.headers
         self._client = client
         self._wanted = num_ctx
+        self._env = env
         self._default = max(DEFAULT_CONTEXT, _tokens(env.get(CONTEXT_VARIABLE, "")))
         self._known: _Known | None = None
         self._refused = False
@@ -78,6 +80,16 @@ class OllamaFacts:
         if self._known is None:
             return self._wanted or self._default
         return self._known.num_ctx
+
+    @property
+    def stay(self) -> Stay:
+        """How long the model stays in memory, and whose it is there."""
+        return self._known.stay if self._known else UNTOUCHED
+
+    @property
+    def loadable(self) -> bool:
+        """Whether the server has the model, and runs it itself."""
+        return self._known is not None and not self._known.remote
 
     @property
     def thinks(self) -> bool | None:
@@ -117,7 +129,7 @@ class OllamaFacts:
         if self._checked or known is None or known.num_ctx is None:
             return
         try:
-            loaded = await self._loaded()
+            loaded = await self.loaded()
         except ModelError:
             return
         self._checked = True
@@ -140,7 +152,7 @@ class OllamaFacts:
         """Return what the server says; None when it cannot, or lacks the model."""
         try:
             shown = await self._post("/api/show", {"model": self.model}, _Shown)
-            loaded = await self._loaded()
+            loaded = await self.loaded()
             version = (await self._get("/api/version", _Version)).version
         except ModelError:
             return None
@@ -152,6 +164,7 @@ class OllamaFacts:
                 capabilities=shown.capabilities,
                 num_ctx=self._wanted,
                 window=self._wanted or trained,
+                remote=True,
             )
         num_ctx = choose_context(
             wanted=self._wanted,
@@ -164,9 +177,15 @@ class OllamaFacts:
             capabilities=shown.capabilities,
             num_ctx=num_ctx,
             window=num_ctx,
+            stay=stay(
+                loaded and Before(loaded.context_length, loaded.expires_at),
+                num_ctx,
+                self._env,
+            ),
         )
 
-    async def _loaded(self) -> "_Loaded | None":
+    async def loaded(self) -> "Loaded | None":
+        """Return the model as it is in memory; raises ``ModelError``."""
         running = await self._get("/api/ps", _Running)
         for model in running.models or ():
             if same_model(self.model, model.name):
@@ -213,15 +232,19 @@ class _Version(msgspec.Struct, frozen=True):
     version: str = ""
 
 
-class _Loaded(msgspec.Struct, frozen=True):
+class Loaded(msgspec.Struct, frozen=True):
+    """A model in memory. Sizes are bytes, ``context_length`` tokens."""
+
     name: str = ""
     size: int = 0
     size_vram: int = 0
     context_length: int | None = None
+    expires_at: str = ""
+    """When it is unloaded, as RFC 3339 has it; far in the future: never."""
 
 
 class _Running(msgspec.Struct, frozen=True):
-    models: list[_Loaded] | None = None
+    models: list[Loaded] | None = None
 
 
 class _Shown(msgspec.Struct, frozen=True):
@@ -253,6 +276,9 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: list[str] | None
     num_ctx: int | None
     window: int | None
+    stay: Stay = UNTOUCHED
+    remote: bool = False
+    """It runs in a cloud."""
 
     def can(self, capability: str) -> bool | None:
         """Tell whether the model can; None when the server does not say."""

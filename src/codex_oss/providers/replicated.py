@@ -13,9 +13,9 @@ from typing import TypeVar
 import msgspec
 
 from codex_oss.errors import Busy, Loading, ModelError, ServerFault, StreamCut
-from codex_oss.facts import Fact, Retried
+from codex_oss.facts import Retried
 from codex_oss.items import Message, Unknown
-from codex_oss.ports import Model, Outlet
+from codex_oss.ports import Model, Note, Outlet, unheard
 from codex_oss.providers.replicas import Replica, Replicas
 from codex_oss.providers.retry import LOADING_LIMIT_S, MAX_DELAY_S, Pause
 from codex_oss.wire import responses
@@ -23,7 +23,6 @@ from codex_oss.wire import responses
 ASK_S = 3.0
 """For what the servers say of themselves; who is silent longer has no say."""
 
-Note = Callable[[Fact], None]
 _T = TypeVar("_T")
 
 _LIFE_SIGNS = frozenset(responses.LIFE_SIGNS)
@@ -51,17 +50,17 @@ class ReplicatedModel:
         self._pause = pause
 
     async def stream(
-        self, request: responses.Request
+        self, request: responses.Request, note: Note = unheard
     ) -> AsyncGenerator[responses.Event, None]:
         """Yield the events of the first server that answers."""
-        tries = self._tries(request, lambda _: None)
+        tries = self._tries(request, note)
         created = False
         while True:
             replica = tries.next()
             watch = _Watch(self._replicas, replica)
             try:
                 async with aclosing(
-                    self._models[replica.url].stream(request)
+                    self._models[replica.url].stream(request, note)
                 ) as events:
                     async for event in events:
                         watch.see([event])
@@ -89,6 +88,14 @@ class ReplicatedModel:
                 return
             finally:
                 watch.over()
+
+    async def load(self) -> None:
+        """Do nothing: whoever runs several servers has the model loaded there."""
+
+    async def warm(self, request: responses.Request) -> None:
+        """Let the server read the request that a conversation would go to."""
+        replica = self._tries(request, unheard).next()
+        await self._models[replica.url].warm(request)
 
     async def window(self) -> int | None:
         """Return the smallest window: a conversation may go on at any server."""

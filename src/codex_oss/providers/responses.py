@@ -15,10 +15,11 @@ from codex_oss.errors import (
 )
 from codex_oss.facts import Sent
 from codex_oss.items import Unknown
-from codex_oss.ports import Outlet
+from codex_oss.ports import Note, Outlet, unheard
 from codex_oss.providers.body import Frames, kind_of, read_json
 from codex_oss.providers.endpoint import Endpoint
 from codex_oss.providers.failure import Asked, refusal
+from codex_oss.providers.primer import prime
 from codex_oss.providers.probe import Probe
 from codex_oss.providers.tap import Tap, pour_twice
 from codex_oss.translate.failure import classify
@@ -39,12 +40,12 @@ class ResponsesModel:
         self._probe = probe
 
     async def stream(
-        self, request: responses.Request
+        self, request: responses.Request, note: Note = unheard
     ) -> AsyncGenerator[responses.Event, None]:
         """Yield the events of the answer, up to the one that ends it."""
         asked = self._endpoint.asked(request.model)
         with await self._endpoint.ask(
-            request.model, responses.encode(request)
+            request.model, responses.encode(request), note
         ) as reply:
             if kind_of(reply, asked) == "json":
                 for event in _whole(asked, await read_json(reply, asked)):
@@ -95,6 +96,14 @@ class ResponsesModel:
             await reply.pour(put, tap.outlet.ready)
             if not answer.ended:
                 tap.put(answer.finish())
+
+    async def load(self) -> None:
+        """Do nothing: servers of this API load a model when it is asked."""
+
+    async def warm(self, request: responses.Request) -> None:
+        """Let a local server read the request, and write one token."""
+        if self._endpoint.local:
+            await prime(self.stream, request)
 
     async def window(self) -> int | None:
         """Return the context window that the server says it gives."""

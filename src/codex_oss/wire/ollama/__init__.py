@@ -7,7 +7,14 @@ A request is written strictly; an answer is read leniently and never raises.
 
 from codex_oss.wire.ollama.answer import CalledLine, CallLine, Fault, Line, Said
 from codex_oss.wire.ollama.codec import decode_line, encode
-from codex_oss.wire.ollama.request import Called, Message, Options, Request, ToolCall
+from codex_oss.wire.ollama.request import (
+    Called,
+    Loading,
+    Message,
+    Options,
+    Request,
+    ToolCall,
+)
 
 __all__ = [
     "CallLine",
@@ -15,6 +22,7 @@ __all__ = [
     "CalledLine",
     "Fault",
     "Line",
+    "Loading",
     "Message",
     "Options",
     "Request",

@@ -5,14 +5,14 @@ from typing import Any
 import msgspec
 
 from codex_oss.wire.ollama.answer import Fault, Line
-from codex_oss.wire.ollama.request import Request
+from codex_oss.wire.ollama.request import Loading, Request
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Line)
 _NOT_JSON = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
-def encode(request: Request) -> bytes:
+def encode(request: Request | Loading) -> bytes:
     """Return ``request`` as JSON: equal requests give equal bytes."""
     return _encoder.encode(request)
 

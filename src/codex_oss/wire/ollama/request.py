@@ -51,6 +51,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stop: list[str] = []
 
 
+class Loading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of ``POST /api/generate`` that only loads a model."""
+
+    model: str
+    options: Options = Options()
+    keep_alive: str | None = None
+    stream: bool | None = None
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The body of ``POST /api/chat``; what is not set is not sent.
 
