@@ -168,9 +168,14 @@ def bridge_parser() -> Parser:
 
 def engines_parser() -> Parser:
     """Return the parser of ``codex-oss engines``."""
-    from codex_oss.cli import engines_arguments  # noqa: PLC0415  `exec` does without
+    from codex_oss.cli import (  # noqa: PLC0415  `exec` does without
+        engines_arguments,
+        engines_start_arguments,
+    )
 
-    return engines_arguments.parser()
+    made = engines_arguments.parser()
+    engines_start_arguments.add(made)
+    return made
 
 
 def doctor_parser() -> Parser:

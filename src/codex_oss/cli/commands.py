@@ -55,6 +55,10 @@ def _dispatch(argv: list[str]) -> int:
 
             return bridge_command.run(options)
         case "engines":
+            if options.action == "start":
+                from codex_oss.cli import engines_start  # noqa: PLC0415  paid when used
+
+                return engines_start.run(options)
             from codex_oss.cli import engines_command  # noqa: PLC0415  paid when used
 
             return engines_command.run(options)
