@@ -412,6 +412,29 @@ def test_a_slow_server_is_waited_for_when_no_other_answers() -> None:
         assert [f.server for f in asyncio.run(run())] == ["vllm"]
 
 
+@pytest.mark.parametrize("steps", range(4))
+def test_a_machine_that_is_too_busy_to_look_looks_again(steps: int) -> None:
+    async def be_busy() -> None:
+        """Keep the loop from its work for longer than the look lasts."""
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        end = time.monotonic() + 0.1
+        while time.monotonic() < end:
+            pass
+
+    async def run() -> list[Found]:
+        client = Client({})
+        busy = asyncio.ensure_future(be_busy())
+        try:
+            return await discover([place(server)], client, within_s=0.05)
+        finally:
+            await busy
+            await client.close()
+
+    with FakeVllm() as server:
+        assert [f.server for f in asyncio.run(run())] == ["vllm"]
+
+
 def test_a_url_that_is_none_is_told() -> None:
     with pytest.raises(ConfigError, match="is not a URL"):
         look(Place(url="box", said_by="CODEX_OSS_BASE_URL"))
