@@ -16,19 +16,19 @@ from codex_oss.wiring.inventory import Listing, Model, Offer
 NAME = 20
 """Columns of a name; a longer one has a line of its own."""
 _HEAD = (
-    f"  {'':<{NAME}} {'':>6} {'':>5} {'':<5} memory, GB, at\n"
-    f"  {'':<{NAME}} {'GB':>6} {'ctx':>5} tools "
+    f"  {'':<{NAME}} {'':>5} {'':>5} {'':<5} memory, GB, at",
+    f"  {'':<{NAME}} {'GB':>5} {'ctx':>5} tools "
     + " ".join(f"{tokens >> 10}k".rjust(5) for tokens in CONTEXTS)
-    + "  here          tok/s"
+    + "  here          tok/s",
 )
 _GREEN, _YELLOW, _RED, _DIM, _BOLD, _PLAIN = (
     f"\x1b[{code}m" for code in (32, 33, 31, 2, 1, 0)
 )
 _COLORS = {"fits": _GREEN, "tight": _YELLOW, "too large": _RED, "unknown": _DIM}
 NOTES = """\
-Memory: the file, the cache of the context, what is computed in. tight: it fits
-when other programs end. tok/s: an estimate from the memory's bandwidth; half and
-double occur. A ? marks a context whose cost is not known, and assumed high."""
+Memory: the file, the cache of the context, what is computed in. tight: it
+fits when other programs end. tok/s: an estimate from the memory's bandwidth;
+half and double occur. ?: the cost of the context is not known, assumed high."""
 _TOOLS = {"very good": "best"}
 """Words for the column that are shorter than the catalogue's."""
 
@@ -46,16 +46,18 @@ class Style(msgspec.Struct, frozen=True):
 def lines(listing: Listing, *, everything: bool, style: Style) -> Iterator[str]:
     """Yield the page."""
     yield from machine(listing.host)
-    for heading, models in _groups(listing):
+    groups = list(_groups(listing))
+    if groups:
         yield ""
+        yield from (style.paint(line, _DIM) for line in _HEAD)
+    for heading, models in groups:
         yield style.paint(visible(heading), _BOLD)
-        yield style.paint(_HEAD, _DIM)
         for model in models:
             yield from _installed(model, listing.default, style)
     yield ""
     yield from _offers(listing, everything=everything, style=style)
     yield ""
-    yield style.paint(NOTES, _DIM)
+    yield from (style.paint(line, _DIM) for line in NOTES.splitlines())
     yield "codex-oss models show|pull|use|remove NAME"
 
 
@@ -96,15 +98,14 @@ def _heading(found: Found) -> str:
 
 
 def _offers(listing: Listing, *, everything: bool, style: Style) -> Iterator[str]:
-    here = {model.installed.name for model in listing.installed}
-    here |= {name.removesuffix(":latest") for name in here}
-    offers = [offer for offer in listing.offers if offer.entry.name not in here]
+    here = [catalog.find(model.installed.name) for model in listing.installed]
+    offers = [offer for offer in listing.offers if offer.entry not in here]
     fitting = [offer for offer in offers if _is_for(offer.fit)]
     shown = offers if everything else fitting
     left = len(offers) - len(shown)
-    yield style.paint("To be had from Ollama's library", _BOLD)
     if shown:
-        yield style.paint(_HEAD, _DIM)
+        yield from (style.paint(line, _DIM) for line in _HEAD)
+    yield style.paint("To be had from Ollama's library", _BOLD)
     default = listing.default
     for offer in shown:
         yield from _offered(offer, _mark(offer.entry, default), style)
@@ -193,7 +194,7 @@ def _row(row: _Row, fit: Fit | None, style: Style) -> Iterator[str]:
         shown = ""
     large = "" if row.size is None else f"{row.size / 1e9:.1f}"
     tools = _TOOLS.get(row.tools, row.tools)
-    cells = f"  {shown:<{NAME}} {large:>6} {_tokens(row.context):>5} {tools:<5}"
+    cells = f"  {shown:<{NAME}} {large:>5} {_tokens(row.context):>5} {tools:<5}"
     if fit is None:
         yield cells.rstrip()
         return

@@ -5,8 +5,10 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
 
+import msgspec
+
 from codex_oss.config.load import Loaded
-from codex_oss.engines import at_hand, catalog, fit, hub, library, room, sources, wheel
+from codex_oss.engines import catalog, hub, library, room, sources, wheel
 from codex_oss.engines.base import (
     Consent,
     EngineEvent,
@@ -14,12 +16,10 @@ from codex_oss.engines.base import (
     Options,
     Question,
 )
-from codex_oss.engines.ollama import Api, names, registry
-from codex_oss.engines.ollama.private import Private
+from codex_oss.engines.ollama import Api, Ollama, names
 from codex_oss.engines.sources import FileSource, HfSource, PypiSource
 from codex_oss.errors import EngineError, ModelError
 from codex_oss.net import Client
-from codex_oss.net import url as urls
 from codex_oss.wiring.engines import Engines, models_home
 from codex_oss.wiring.inventory import Model
 from codex_oss.wiring.world import state_home
@@ -82,30 +82,16 @@ class Models:
                     yield event
 
     async def _tag(self, name: str) -> AsyncGenerator[EngineEvent]:
-        parsed = names.parse(name)
-        server = await self._ollama(name)
-        private: Private | None = None
+        names.parse(name)  # a wrong name is told before anything is started
+        found = await self._ollama(name)
+        options = msgspec.structs.replace(self._options, url=found.url, found=found)
+        engine = Ollama(options, self._client)
         try:
-            root = server.url
-            if not root:
-                private = Private(
-                    Path(server.said_by), at_hand.own_store(self.home), self._options
-                )
-                await room.need(self._consent, private.question())
-                root = await private.start(self._client, default_context=fit.USUAL)
-            made = await registry.manifest(self._client, parsed)
-            await room.ask_for(self._download(name, root, made), self._consent)
-            pulled = Api(self._client, root).pull(
-                name,
-                total=made.size if made else None,
-                known=[entry.name for entry in catalog.load().models],
-            )
-            async with aclosing(pulled) as events:
+            async with aclosing(engine.pull(name)) as events:
                 async for event in events:
                     yield event
         finally:
-            if private is not None:
-                await private.stop()
+            await engine.close()
 
     async def _ollama(self, name: str) -> Found:
         found = await self._engines.discover()
@@ -118,25 +104,6 @@ class Models:
             f"{name} is a name of Ollama's kind, and there is no Ollama here",
             hint=f"Install it, or let the embedded engine have it: "
             f"codex-oss models pull {instead}",
-        )
-
-    def _download(
-        self, name: str, root: str, made: registry.Manifest | None
-    ) -> room.Download:
-        entry = catalog.find(name)
-        here = urls.is_loopback(urls.parse(root).host)
-        store = at_hand.ollama_store(self._env)
-        folder = store if here and store.is_dir() else None
-        size = entry.size if entry else None
-        if made is not None:
-            size = made.missing(folder) if folder else made.size
-        return room.Download(
-            model=name,
-            size=size,
-            source=names.parse(name).host,
-            folder=folder,
-            memory=entry.weights.need(fit.USUAL) if entry else None,
-            command=f"codex-oss models pull {name}",
         )
 
     # --- remove ------------------------------------------------------------------
