@@ -2,16 +2,21 @@
 
 import asyncio
 import io
+import signal
+import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from codex_oss.engines import at_hand
+from codex_oss.engines import at_hand, room
 from codex_oss.engines.base import Consent, Question
 from codex_oss.engines.hardware import Host
+from codex_oss.engines.ollama import orphans
 from codex_oss.errors import EngineError
 from codex_oss.net import Client
+from codex_oss.process import detached
 from codex_oss.wiring.ending import Endings, end_all
 from codex_oss.wiring.engines import Answering, Engines, Survey, Wanted
 from config_home import loader
@@ -38,6 +43,10 @@ class Says:
         if self.answer is None:
             raise EngineError(f"{question.what} is missing, and nobody can be asked")
         return self.answer
+
+
+def unknown(folder: Path) -> None:
+    """Say that a disk does not tell what is free."""
 
 
 async def large(env: Mapping[str, str]) -> Host:
@@ -182,6 +191,32 @@ def test_nobody_is_asked_for_a_model_that_the_machine_cannot_run(
     assert person.heard == []
 
 
+# --- nothing but the embedded engine --------------------------------------------------
+
+
+@pytest.mark.skipif(
+    at_hand.ollama_program({}) is not None, reason="Ollama is installed here"
+)
+@pytest.mark.parametrize("answer", [False, None])
+def test_without_any_server_a_model_for_the_embedded_engine_is_offered(
+    tmp_path: Path, answer: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "free", unknown)
+    person = Says(answer=answer)
+    with closed_port() as port:
+        moved = f"[engine]\nmodels_dir = '{tmp_path}/no'\n"
+        (tmp_path / "no").touch()
+        case = Case(tmp_path, f"127.0.0.1:{port}", moved)
+        ended = case.bring_up(person, wanted=Wanted("oss", None))
+
+    name = "hf:ggml-org/gpt-oss-20b-GGUF"
+    assert [(q.kind, q.what) for q in person.heard] == [("pull", name)]
+    told = case.err.getvalue()
+    assert name in told
+    assert "smollm2-135m is a toy" in told
+    assert isinstance(ended, str), "its folder of models cannot be made"
+
+
 # --- no Ollama at all ----------------------------------------------------------------
 
 
@@ -199,8 +234,9 @@ def test_an_ollama_that_is_wanted_and_not_installed_is_offered(
     assert isinstance(told, str)
     first, _, rest = told.partition("\n")
     assert first.startswith(
-        f"No running Ollama server detected at http://127.0.0.1:{port}. Ollama"
+        f"No running Ollama server detected at http://127.0.0.1:{port}: cannot connect"
     )
+    assert "Ollama's installer needs curl and zstd" in first
     assert rest.endswith(
         "Or run the embedded engine: `-m smollm2-135m` or `-m hf:OWNER/REPO`."
     )
@@ -214,3 +250,22 @@ def test_a_server_elsewhere_is_nothing_to_install(tmp_path: Path) -> None:
 
     assert isinstance(told, str)
     assert person.heard == []
+
+
+# --- what a killed task has left -----------------------------------------------------
+
+
+def test_an_orphan_is_ended_whatever_is_wanted_now(tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "ollama"
+    folder.mkdir(parents=True)
+    with subprocess.Popen(["/bin/sleep", "60"]) as orphan, FakeOllama() as server:
+        found = detached.find(orphan.pid)
+        assert found is not None
+        gone = msgspec.structs.replace(found, birth="gone")
+        kept = orphans.Kept(server=found, starter=gone)
+        (folder / "1.json").write_bytes(msgspec.json.encode(kept))
+        case = Case(tmp_path, server.url)
+
+        assert isinstance(case.bring_up(None), Answering)
+        assert orphan.wait(LIMIT_S) == -signal.SIGTERM
+    assert not (folder / "1.json").exists()

@@ -1,8 +1,9 @@
 """The engine that a configuration leads to: looked for, chosen, brought up."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 from msgspec.structs import replace
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 from codex_oss.config.builtin import LOCAL, OSS
 from codex_oss.config.load import Loaded
 from codex_oss.config.schema import Config
-from codex_oss.engines import ENGINES, at_hand, choose, discover, hardware
+from codex_oss.engines import ENGINES, at_hand, choose, discover, hardware, room
 from codex_oss.engines.base import (
     Consent,
     Found,
@@ -26,9 +27,11 @@ from codex_oss.errors import ConfigError, EngineError
 from codex_oss.exec_mode.progress import Progress
 from codex_oss.exec_mode.visible import visible
 from codex_oss.net import Client
-from codex_oss.net import url as urls
 from codex_oss.wiring.ending import Endings
 from codex_oss.wiring.world import state_home
+
+if TYPE_CHECKING:
+    from codex_oss.engines.catalog import Recommended
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -148,6 +151,7 @@ class Engines:
 
         Progress goes to ``err``. Raises ``errors.EngineError``.
         """
+        await _end_orphans(state_home(self._env) / "ollama")
         seen = await self.look(wanted)
         if seen.choice.toy and wanted.model is None:
             better = await self._pulled(wanted, seen, err, end, consent)
@@ -164,31 +168,47 @@ class Engines:
         end: Endings,
         consent: Consent | None,
     ) -> Answering | None:
-        """Offer to pull a model into an Ollama that has none; None: nobody wants it."""
+        """Offer the best model for this machine; None: nobody wants it.
+
+        By Ollama, where there is one, else for the embedded engine.
+        """
+        if consent is None or _local(wanted) != OSS:
+            return None
+        best = await self._worth_pulling()
         server = next((f for f in seen.found if f.server == "ollama"), None)
-        if server is None or consent is None or _local(wanted) != OSS:
+        if best is None or (server is None and best.entry.gguf is None):
             return None
-        model = await self._worth_pulling()
-        if model is None:
-            return None
-        why = f"{choose.title(server)} can pull {model}"
-        choice = Choice(engine="ollama", model=model, url=server.url or None, why=why)
         heard = _Heard(consent)
         try:
-            offered = replace(seen, choice=choice)
-            return await self._start(offered, err, end, heard)
+            if server is not None:
+                choice = _by_ollama(server, best)
+                return await self._start(replace(seen, choice=choice), err, end, heard)
+            # Asked with the catalogue's words: who says no needs no network for that.
+            await room.ask_for(self._download(best), heard)
+            choice = _by_ourselves(best)
+            return await self._start(replace(seen, choice=choice), err, end, None)
         except EngineError as error:
             if heard.agreed:
                 raise
             err.write(f"{visible(str(error))}\n")
             return None
 
+    def _download(self, best: "Recommended") -> room.Download:
+        name = best.entry.gguf or best.model
+        return room.Download(
+            model=name,
+            size=best.entry.gguf_bytes or best.entry.size,
+            source="huggingface.co",
+            folder=models_home(self._loaded.config, self._env),
+            memory=best.fit.usual.need,
+            command=f"codex-oss models pull {name}",
+        )
+
     async def _start(
         self, seen: Survey, err: TextIO, end: Endings, consent: Consent | None
     ) -> Answering:
         choice = seen.choice
         options = self._options(seen, consent)
-        await _install(choice, options)
         engine = ENGINES[choice.engine](options, self._client)
         end.append(engine.close)
         with Progress(err, isatty=err.isatty()) as progress:
@@ -221,7 +241,8 @@ class Engines:
             model, found, machine, local_provider=local, at_hand=there
         )
         if model is None and choice.engine == "ollama" and choice.to_pull:
-            return replace(choice, model=await self._worth_pulling() or choice.model)
+            best = await self._worth_pulling()
+            return replace(choice, model=best.model if best else choice.model)
         return choice
 
     async def _machine(self, found: list[Found]) -> Machine:
@@ -233,12 +254,11 @@ class Engines:
         cards = (await self._host(self._env)).graphics
         return Machine(memory=memory, graphics=cards)
 
-    async def _worth_pulling(self) -> str | None:
-        """Return the name of the best model for this machine; None: none fits."""
+    async def _worth_pulling(self) -> "Recommended | None":
+        """Return the best model for this machine; None: none fits."""
         from codex_oss.engines import catalog  # noqa: PLC0415  only who lacks a model
 
-        recommended = catalog.default(await self._host(self._env))
-        return recommended.model if recommended else None
+        return catalog.default(await self._host(self._env))
 
     def _options(self, seen: Survey, consent: Consent | None) -> Options:
         config, choice = self._loaded.config, seen.choice
@@ -256,26 +276,22 @@ class Engines:
         )
 
 
-async def _install(choice: Choice, options: Options) -> None:
-    """Install Ollama where it is wanted, missing and consented to.
+async def _end_orphans(folder: Path) -> None:
+    """End servers of ours whose starter was killed, whatever is wanted now."""
+    if any(folder.glob("*.json")):
+        from codex_oss.engines.ollama import orphans  # noqa: PLC0415  hardly ever
 
-    Raises ``errors.EngineError`` where it is wanted and missing.
-    """
-    missing = choice.engine == "ollama" and options.found is None
-    if not missing or options.consent is None or at_hand.ollama_program(options.env):
-        return
-    if not urls.is_loopback(urls.parse(options.url).host):
-        return  # what is missing is missing elsewhere
-    from codex_oss.engines import install  # noqa: PLC0415  once in a lifetime
+        await asyncio.to_thread(orphans.end_all, folder)
 
-    try:
-        await install.install(options.env, options.consent)
-    except EngineError as error:
-        raise EngineError(
-            f"No running Ollama server detected at {options.url}. {error}",
-            hint=f"{error.hint}\nOr run the embedded engine: `-m smollm2-135m` or "
-            "`-m hf:OWNER/REPO`.",
-        ) from error
+
+def _by_ollama(server: Found, best: "Recommended") -> Choice:
+    why = f"{choose.title(server)} can pull {best.model}"
+    return Choice(engine="ollama", model=best.model, url=server.url or None, why=why)
+
+
+def _by_ourselves(best: "Recommended") -> Choice:
+    why = f"the embedded engine can download {best.entry.gguf}"
+    return Choice(engine="embedded", model=best.entry.gguf, why=why)
 
 
 class _Heard:
