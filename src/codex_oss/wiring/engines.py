@@ -151,7 +151,7 @@ class Engines:
 
         Progress goes to ``err``. Raises ``errors.EngineError``.
         """
-        await _end_orphans(state_home(self._env) / "ollama")
+        await asyncio.to_thread(_end_orphans, state_home(self._env) / "ollama")
         seen = await self.look(wanted)
         if seen.choice.toy and wanted.model is None:
             better = await self._pulled(wanted, seen, err, end, consent)
@@ -276,12 +276,12 @@ class Engines:
         )
 
 
-async def _end_orphans(folder: Path) -> None:
+def _end_orphans(folder: Path) -> None:
     """End servers of ours whose starter was killed, whatever is wanted now."""
     if any(folder.glob("*.json")):
         from codex_oss.engines.ollama import orphans  # noqa: PLC0415  hardly ever
 
-        await asyncio.to_thread(orphans.end_all, folder)
+        orphans.end_all(folder)
 
 
 def _by_ollama(server: Found, best: "Recommended") -> Choice:
