@@ -197,12 +197,11 @@ def test_nobody_is_asked_for_a_model_that_the_machine_cannot_run(
 @pytest.mark.skipif(
     at_hand.ollama_program({}) is not None, reason="Ollama is installed here"
 )
-@pytest.mark.parametrize("answer", [False, None])
+@pytest.mark.parametrize("person", [Says(answer=False), Says(answer=None)])
 def test_without_any_server_a_model_for_the_embedded_engine_is_offered(
-    tmp_path: Path, answer: bool | None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, person: Says, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "free", unknown)
-    person = Says(answer=answer)
     with closed_port() as port:
         moved = f"[engine]\nmodels_dir = '{tmp_path}/no'\n"
         (tmp_path / "no").touch()

@@ -121,7 +121,8 @@ class Ollama:
         except EngineError as refused:
             raise EngineError(
                 f"{self._silent(error)}. {refused}",
-                hint=f"{refused.hint}\nOr run the embedded engine: `-m hf:OWNER/REPO`.",
+                hint=f"{refused.hint}\nOr run the embedded engine: "
+                "`-m smollm2-135m` or `-m hf:OWNER/REPO`.",
             ) from refused
 
     async def _comes_up(self) -> bool:
