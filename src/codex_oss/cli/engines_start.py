@@ -151,8 +151,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
-    for note in notes(wanted):
-        err.write(f"{note}\n")
+    err.writelines(f"{note}\n" for note in notes(wanted) if head)
     err.write(f"Starting {name}; its log: {log.path}\n")
     try:
         if head:
