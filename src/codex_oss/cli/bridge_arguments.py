@@ -104,6 +104,11 @@ def _add_server(add: Add) -> None:
         "this program, with the model of -m; llamacpp: the same, unless a llama-server "
         "runs here",
     )
+    add(
+        "--yes",
+        action="store_true",
+        help="consent to what may be downloaded, installed or started for the model",
+    )
 
 
 def _add_own(add: Add) -> None:
@@ -170,7 +175,7 @@ def words_of(options: argparse.Namespace) -> list[str]:
         ("--disable", options.disable),
     ):
         words += [word for value in values for word in (flag, value)]
-    for flag in ("oss", "strict_config", "debug", "quiet"):
+    for flag in ("oss", "strict_config", "debug", "quiet", "yes"):
         words += [f"--{flag.replace('_', '-')}"] if getattr(options, flag) else []
     return words
 

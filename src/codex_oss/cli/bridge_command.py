@@ -11,6 +11,7 @@ from typing import TextIO
 from codex_oss.bridge.banner import banner
 from codex_oss.bridge.service.port import require_free
 from codex_oss.cli.bridge_call import Call, read_call
+from codex_oss.cli.consent import consent
 from codex_oss.cli.loop import fast_loop
 from codex_oss.errors import CodexOssError
 
@@ -84,6 +85,7 @@ def _serve(call: Call, err: TextIO) -> int:
             call.env,
             err,
             lambda listener: listening(listener.port),
+            consent(yes=call.options.yes, asks=True, err=err),
         )
 
     if not wanted.quiet:

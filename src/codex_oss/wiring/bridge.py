@@ -47,6 +47,7 @@ from codex_oss.wiring.world import state_home
 
 if TYPE_CHECKING:
     from codex_oss.bridge.inspector import Inspector
+    from codex_oss.engines.base import Consent
 
 RETRIES = 1
 """Of a request that failed before anything was shown: clients ask again themselves."""
@@ -82,13 +83,15 @@ async def serve(
     env: Mapping[str, str],
     err: TextIO,
     listening: Callable[[Listener], None] = lambda _: None,
+    consent: "Consent | None" = None,
 ) -> int:
     """Run a bridge until the process is told to end; return the exit code.
 
-    ``listening`` is told when it answers. Raises ``ConfigError`` or ``EngineError``
+    ``listening`` is told when it answers, ``consent`` asked before that, when a model
+    must be downloaded or an engine started. Raises ``ConfigError`` or ``EngineError``
     for what keeps it from starting; nothing is left running then.
     """
-    bridge = await open_bridge(settings, loaded, env, err)
+    bridge = await open_bridge(settings, loaded, env, err, consent)
     try:
         ended = _end_on_signals(bridge.listener)
         listening(bridge.listener)
@@ -100,7 +103,11 @@ async def serve(
 
 
 async def open_bridge(
-    settings: BridgeSettings, loaded: Loaded, env: Mapping[str, str], err: TextIO
+    settings: BridgeSettings,
+    loaded: Loaded,
+    env: Mapping[str, str],
+    err: TextIO,
+    consent: "Consent | None" = None,
 ) -> Bridge:
     """Return a bridge that listens; raises as ``serve`` does."""
     limits = Limits(body_bytes=settings.max_body_size)
@@ -112,7 +119,7 @@ async def open_bridge(
     try:
         provider, only = settings.provider, None
         if settings.engine:
-            served = Served(settings.provider_id, provider, settings.model)
+            served = Served(settings.provider_id, provider, settings.model, consent)
             engaged = await start_engine(served, loaded, env, client, err, end)
             provider, answering = engaged.provider, engaged.answering
             # A server that runs has other models too; an engine of ours has one.
