@@ -8,6 +8,7 @@ beside it that says how much. The files are sparse: a model of 13 GB takes no ro
 
 import http
 import json
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -33,6 +34,8 @@ MISMATCH = (
 )
 SMALL = (8000, 160, 40)
 """Bytes of the layers of a model that nobody has described."""
+LINE_S = 0.06
+"""Between two lines of a pull that has a rate, as of the real one."""
 STEPS = 4
 """Lines of progress for a layer, at least."""
 GRACE_S = 3600.0
@@ -57,6 +60,8 @@ class Pull(msgspec.Struct, frozen=True):
     cut: bool = False
     hangs: bool = False
     gate: Gate | None = None
+    rate: int = 0
+    """Bytes per second, for people who want to look; 0: at once."""
 
 
 class Store:
@@ -117,7 +122,7 @@ class Store:
             known_as = model.made_as or model.name
             model = msgspec.structs.replace(model, name=name, made_as=known_as)
         yield {"status": "pulling manifest"}
-        for line in self._progress(model, pull.after):
+        for line in self._progress(model, pull):
             if line is not None:
                 yield line
                 continue
@@ -133,11 +138,9 @@ class Store:
         self.add(model)
         yield {"status": "success"}
 
-    def _progress(
-        self, model: OllamaModel, after: int | None
-    ) -> Generator[Line | None]:
+    def _progress(self, model: OllamaModel, pull: Pull) -> Generator[Line | None]:
         """Bring the blobs; None comes at the place that ``after`` names."""
-        new = 0
+        new, after = 0, pull.after
         if after == 0:
             yield None
         for digest, size in model.blobs:
@@ -146,10 +149,12 @@ class Store:
             while have < size:
                 if new and new == after:
                     yield None
-                step = max(1, size // STEPS)
+                step = max(1, int(pull.rate * LINE_S) or size // STEPS)
                 if after is not None and new < after:
                     step = min(step, after - new)
                 step = min(step, size - have)
+                if pull.rate:
+                    threading.Event().wait(LINE_S)
                 have, new = have + step, new + step
                 self._write(digest, have, size)
                 yield _line(digest, have, size)

@@ -1,5 +1,6 @@
 """The fake Ollama, held against the official Python client, which understands it."""
 
+import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -124,6 +125,12 @@ def test_a_client_that_leaves_leaves_half_a_model() -> None:
         assert [n for _, n in pulled(client)[:3]] == [None, 4000, 6000]
 
 
+def test_a_pull_with_a_rate_tells_more_lines() -> None:
+    with talking(pulls={"a:1b": [Pull(rate=40_000)]}) as (_, client):
+        told = [completed for _, completed in pulled(client)]
+    assert told[:6] == [None, None, 2400, 4800, 7200, 8000]
+
+
 # --- what is installed ---------------------------------------------------------------
 
 
@@ -180,6 +187,13 @@ def test_what_is_not_there_is_not_found() -> None:
         assert refused(client.delete, "x") == missing
         assert refused(client.chat, "x", HI) == missing
         assert refused(client.copy, "x", "y") == (404, 'model "x" not found')
+
+
+def test_a_head_is_enough_to_find_it() -> None:
+    with FakeOllama() as server:
+        asked = urllib.request.Request(server.url, method="HEAD")
+        with urllib.request.urlopen(asked, timeout=WAIT_S) as reply:
+            assert (reply.status, reply.read()) == (200, b"")
 
 
 # --- in memory -----------------------------------------------------------------------
