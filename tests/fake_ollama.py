@@ -53,7 +53,7 @@ from fake_ollama_store import (
     Line,
     Pull,
     Store,
-    asked_for,
+    from_registry,
 )
 from fake_ollama_v1 import completions, messages_of, refusal, responses
 from fake_server import FakeServer, Gate, Reply, Seen
@@ -210,7 +210,7 @@ class FakeOllama(FakeServer):
         """Return the next of the script; unknown are names with ``missing``."""
         script = self._pulls.get(tagged(name), [])
         if not script and name.startswith("http://"):
-            return asked_for(tagged(name), insecure=insecure)
+            return from_registry(tagged(name), insecure=insecure)
         if len(script) > 1:
             return script.pop(0)
         if script:
@@ -293,6 +293,8 @@ class FakeOllama(FakeServer):
             say.gate.pass_through()  # not even a status comes before the first word
         if body.get("stream") is not False and lines[:1] != [{"error": say.error}]:
             return ndjson(map(form, lines), cut=say.cut)
+        if say.cut:
+            return Reply(raw=b"")
         end = form(whole(lines))
         return Reply(status=500 if "error" in end else 200, body=end)
 

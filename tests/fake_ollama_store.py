@@ -213,7 +213,7 @@ class Store:
                 self._drop(digest)
 
 
-def asked_for(name: str, *, insecure: bool) -> Pull:
+def from_registry(name: str, *, insecure: bool) -> Pull:
     """Return the pull of a model from a registry that its name names.
 
     Only the manifest is asked for. A ``FakeRegistry`` says there what the model is.
