@@ -145,12 +145,12 @@ def test_a_download_that_is_broken_off_says_how_to_go_on(
     cause: type[BaseException],
 ) -> None:
     assert broken_off(Pulling("m", 999, 1000, 0.0), cause) == (
-        "The download of m was stopped at 99%. What has arrived is kept: the same "
-        "command goes on from there.\n"
+        "The download of m was stopped at 99%.\n"
+        "What has arrived is kept: the same command goes on from there.\n"
     )
     assert broken_off(Pulling("m", 20_000_000, None, 0.0, resumes=False), cause) == (
-        "The download of m was stopped after 20 MB. The same command downloads it "
-        "from its start.\n"
+        "The download of m was stopped after 20 MB.\n"
+        "The same command downloads it from its start.\n"
     )
 
 

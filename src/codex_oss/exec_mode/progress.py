@@ -68,7 +68,8 @@ class Progress:
         self.close()
         broken_off = isinstance(error, (asyncio.CancelledError, KeyboardInterrupt))
         if broken_off and self._pulled is not None:
-            self._print(_stopped(self._pulled))
+            for line in _stopped(self._pulled):
+                self._print(line)
 
     def feed(self, event: EngineEvent) -> None:
         """Print one event, or nothing."""
@@ -148,10 +149,10 @@ class Progress:
             return COLUMNS
 
 
-def _stopped(event: Pulling) -> str:
+def _stopped(event: Pulling) -> tuple[str, str]:
     how = f"at {_percent(event)}%" if event.total else f"after {_amount(event)}"
     way_on = GO_ON if event.resumes else ANEW
-    return f"The download of {event.model} was stopped {how}. {way_on}"
+    return f"The download of {event.model} was stopped {how}.", way_on
 
 
 def _percent(event: Pulling) -> int:
