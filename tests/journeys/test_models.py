@@ -268,7 +268,8 @@ def test_a_model_is_pulled_by_the_ollama_that_runs(here: Here) -> None:
             assert done.returncode == 0, done.stderr
             assert server.asked_for("/api/pull") == 1
             assert server.loads == []
-    assert done.stdout.startswith(f"{name} is on this machine.\nTo use it: ")
+    listed = name.removeprefix("http://")
+    assert done.stdout.startswith(f"{listed} is on this machine.\nTo use it: ")
 
 
 def test_a_large_model_is_not_pulled_unasked(here: Here) -> None:

@@ -58,7 +58,7 @@ def _show(options: argparse.Namespace, loaded: Loaded) -> int:
 
 def _pull(options: argparse.Namespace, loaded: Loaded) -> int:
     asyncio.run(_pulled(options, loaded))
-    name = visible(options.name)
+    name = visible(options.name.rpartition("://")[2])  # as Ollama lists it
     sys.stdout.write(
         f"{name} is on this machine.\nTo use it: codex-oss exec -m {name} …, "
         f"or always: codex-oss models use {name}\n"
