@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from codex_oss.cli.consent import consent
-from codex_oss.cli.place import folder, in_repository
-from codex_oss.cli.prompt_input import read_prompt
+from codex_oss.cli.place import folder, in_repository, told_folder
+from codex_oss.cli.prompt_input import Prompt
 from codex_oss.cli.settings import GRANULAR, load_config
 from codex_oss.config.load import Loaded, approval_policy
 from codex_oss.errors import CodexOssError, ConfigError
@@ -29,7 +29,7 @@ from codex_oss.wiring.world import Nobody
 
 def run(options: argparse.Namespace) -> int:
     """Run ``exec`` and return the exit code."""
-    cwd = folder(options.cd)
+    cwd = told_folder(options.cd)
     loaded = load_config(options, os.environ)
     schema = _schema(options.output_schema)
     if not (options.skip_git_repo_check or options.bypass or in_repository(cwd)):
@@ -40,7 +40,9 @@ def run(options: argparse.Namespace) -> int:
             "there. Run `git init`, or add --skip-git-repo-check.",
         )
     _check_asking(options, loaded)
-    prompt = read_prompt(options.prompt, sys.stdin)
+    asked = Prompt(options.prompt, sys.stdin, sys.stderr)
+    begun = asked.begun()
+    prompt = asked if begun is None else begun
     approver, put_away = _approver(options, loaded)
     job = Job(
         loaded=loaded,
@@ -61,17 +63,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _exec(
-    job: Job, options: argparse.Namespace, prompt: str, images: list[str]
+    job: Job, options: argparse.Namespace, prompt: str | Prompt, images: list[str]
 ) -> int:
     opened, last = await _open(job), options.output_last_message
     # What is there now stays, and need not be looked through again.
     gc.freeze()
     gc.enable()
     try:
+        text = prompt if isinstance(prompt, str) else await _rest(prompt, opened)
         return await exec_run.run(
             opened.session,
-            opened.prompt(prompt, images),
-            _printer(job, options, opened, prompt),
+            opened.prompt(text, images),
+            _printer(job, options, opened, text),
             warnings=opened.warnings,
             last_message_file=Path(last) if last else None,
         )
@@ -91,6 +94,15 @@ async def _open(job: Job) -> wiring.Opened:
         raise CodexOssError("interrupted") from error
 
 
+async def _rest(prompt: Prompt, opened: wiring.Opened) -> str:
+    """Wait for who writes the prompt; the model is made ready meanwhile."""
+    opened.session.warm()
+    try:
+        return await prompt.rest()
+    except asyncio.CancelledError as error:
+        raise CodexOssError("interrupted") from error
+
+
 def _printer(
     job: Job, options: argparse.Namespace, opened: wiring.Opened, prompt: str
 ) -> exec_run.Printer:
@@ -103,7 +115,13 @@ def _printer(
         options.color == "auto" and sys.stderr.isatty() and "NO_COLOR" not in os.environ
     )
     shown = not job.loaded.config.hide_agent_reasoning
-    return Human(sys.stdout, sys.stderr, banner, color=color, reasoning=shown)
+    human = Human(sys.stdout, sys.stderr, banner, color=color, reasoning=shown)
+    if not sys.stderr.isatty():
+        return human
+    from codex_oss.exec_mode import waiting  # noqa: PLC0415  only for who watches
+
+    later, width = asyncio.get_running_loop().call_later, waiting.columns(sys.stderr)
+    return waiting.Waiting(human, sys.stderr, later, width=width)
 
 
 def _check_asking(options: argparse.Namespace, loaded: Loaded) -> None:
