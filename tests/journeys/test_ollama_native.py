@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from fake_ollama import FakeOllama, Say
 from fake_ollama import OllamaModel as Installed
 from running import provider, run_exec
@@ -85,3 +87,20 @@ def test_a_provider_of_one_s_own_is_checked_after_its_first_answer(
     assert told[-2]["item"]["message"] == (
         f"Ollama gives {MODEL} 16384 tokens of context; 32768 were asked for."
     )
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_model_goes_with_the_task_that_has_loaded_it(
+    tmp_path: Path, *, before: bool
+) -> None:
+    with FakeOllama(Installed(MODEL)) as server:
+        if before:
+            server.load(MODEL, 32768)
+        done = run_exec(
+            tmp_path,
+            ["--local-provider", "ollama", "-m", MODEL, "look around"],
+            env={"OLLAMA_HOST": server.url},
+        )
+        assert done.returncode == 0, done.stderr
+        assert server.loads == [(MODEL, 32768)]
+        assert server.loaded == ({MODEL: 32768} if before else {})

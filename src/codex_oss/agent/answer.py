@@ -10,7 +10,7 @@ import msgspec
 
 from codex_oss import errors, events
 from codex_oss.agent.stagnation import Outcome
-from codex_oss.facts import Fact, Reading, Truncated
+from codex_oss.facts import Fact, Reading, Remark, Truncated
 from codex_oss.items import (
     Call,
     CustomToolCall,
@@ -127,12 +127,17 @@ def _note(turn: Listener, fact: Fact) -> None:
     match fact:
         case Reading(processed=done, total=total):
             turn.emit(events.Reading(done=done, total=total))
+        case Remark(text=text):
+            _warn(turn, text)
         case Truncated(tokens_sent=sent, tokens_read=read):
-            text = CUT_PROMPT.format(sent=sent, read=read)
-            warning = events.ErrorItem(id=turn.new_item_id(), message=text)
-            turn.emit(events.ItemCompleted(item=warning))
+            _warn(turn, CUT_PROMPT.format(sent=sent, read=read))
         case _:
             return
+
+
+def _warn(turn: Listener, text: str) -> None:
+    warning = events.ErrorItem(id=turn.new_item_id(), message=text)
+    turn.emit(events.ItemCompleted(item=warning))
 
 
 def _item_done(item: Item, turn: Listener, start: Callable[[Call], None]) -> None:

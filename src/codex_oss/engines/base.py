@@ -155,6 +155,8 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the model's chat template shows tools to the model. None: unknown."""
     notes: tuple[str, ...] = ()
     """What people should know of how the model runs, a sentence or two each."""
+    ours: bool = False
+    """It was loaded for us, into a server that stays."""
 
 
 EngineEvent = Looking | Starting | Pulling | Verifying | Loading | Ready
@@ -184,6 +186,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     (its ``url`` is empty). None: nothing was found of this engine."""
     consent: Consent | None = None
     """Who is asked before something is installed, started or pulled; None: nobody."""
+    unloads: bool = True
+    """Whether ``close`` unloads what ``ensure`` has loaded; else who asks it does."""
 
 
 class Engine(Protocol):

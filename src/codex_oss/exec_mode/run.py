@@ -46,9 +46,8 @@ async def run(
 ) -> int:
     """Take one turn and return 0 when it completed, 1 when it failed.
 
-    ``warnings`` are shown and taken out, also those that come during the turn. Ctrl-C,
-    SIGTERM and a closed terminal end the turn: its commands are stopped and 1 is
-    returned.
+    Ctrl-C, SIGTERM and a closed terminal end the turn: its commands are stopped and 1
+    is returned.
     """
     loop = asyncio.get_running_loop()
     for number in signals():
@@ -56,10 +55,10 @@ async def run(
     last: str | None = None
     code = 1
     printer.feed(events.ThreadStarted(thread_id=session.thread_id))
-    _warn(warnings, session, printer)
+    for warning in warnings:
+        printer.feed(session.warn(warning))
     async with aclosing(session.submit(prompt)) as happened:
         async for event in happened:
-            _warn(warnings, session, printer)
             printer.feed(event)
             match event:
                 case events.ItemCompleted(item=events.AgentMessage(text=text)):
@@ -72,11 +71,6 @@ async def run(
     if last_message_file is not None:
         write_last_message(last_message_file, last)
     return code
-
-
-def _warn(warnings: list[str], session: Session, printer: Printer) -> None:
-    while warnings:
-        printer.feed(session.warn(warnings.pop(0)))
 
 
 def write_last_message(path: Path, text: str | None) -> None:

@@ -18,7 +18,19 @@ from codex_oss.translate.quirks import Mending
 if TYPE_CHECKING:
     from codex_oss.providers.replicas import Replicas
 
-__all__ = ["WIRE_APIS", "ProbeMemory", "Wanted", "connect", "replicas_of"]
+__all__ = ["WIRE_APIS", "Brought", "ProbeMemory", "Wanted", "connect", "replicas_of"]
+
+
+class Brought(msgspec.Struct, frozen=True, kw_only=True):
+    """What was done for a model before it is asked."""
+
+    ours: bool = False
+    """It was loaded for us, and goes with us."""
+    told: tuple[str, ...] = ()
+    """What people know already of how it runs."""
+
+
+UNASKED = Brought()
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +44,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     env: Mapping[str, str]
     mending: Mending | None
     context_length: int | None
-    remark: Callable[[str], None]
+    brought: Brought
 
     probed: Probe | None
 
@@ -66,12 +78,9 @@ def _ollama(wanted: Wanted) -> Model:
         env=wanted.env,
         num_ctx=wanted.context_length,
         mending=wanted.mending,
-        remark=wanted.remark,
+        ours=wanted.brought.ours,
+        told=wanted.brought.told,
     )
-
-
-def _unheard(_: str) -> None:
-    """Tell nobody."""
 
 
 WIRE_APIS: dict[str, Callable[[Wanted], Model]] = {
@@ -100,7 +109,7 @@ def connect(  # noqa: PLR0913  all that a model needs from outside
     context_length: int | None = None,
     probe: Probe | None = None,
     replicas: "Replicas | None" = None,
-    remark: Callable[[str], None] = _unheard,
+    brought: Brought = UNASKED,
 ) -> Model:
     """Return a model of a provider; nothing is asked until it is.
 
@@ -108,8 +117,8 @@ def connect(  # noqa: PLR0913  all that a model needs from outside
     not as their tools want them; ``context_length`` is the context to ask for, in
     tokens, where the server lets one ask; ``probe`` has asked it already;
     ``replicas`` are the servers of a provider with several, if others ask them too;
-    ``remark`` is told, during ``stream``, what people should know of the server.
-    Raises ``ConfigError`` when the provider lacks its ``base_url`` or its key.
+    ``brought`` is what an engine did for the model before. Raises ``ConfigError`` when
+    the provider lacks its ``base_url`` or its key.
     """
     clock = clock or WallClock()
     if replicas is None:
@@ -125,7 +134,7 @@ def connect(  # noqa: PLR0913  all that a model needs from outside
             env=env,
             mending=mending,
             context_length=context_length,
-            remark=remark,
+            brought=brought,
             probed=probe if replicas is None else None,
         )
         return WIRE_APIS[provider.wire_api](wanted)

@@ -5,7 +5,7 @@ length than the one before makes the server load the model anew, which takes fro
 seconds to minutes.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -67,13 +67,12 @@ class OllamaModel:
         chat_model: ChatModel,
         facts: OllamaFacts,
         loading: Endpoint,
-        remark: Callable[[str], None],
+        told: Sequence[str] = (),
     ) -> None:
         self._model = chat_model
         self._facts = facts
         self._loading = loading
-        self._remark = remark
-        self._remarked: list[str] = []
+        self._remarked = [*told]
         self._used_until: float | None = None
         """When the model was last used, by the wall clock."""
 
@@ -99,7 +98,7 @@ class OllamaModel:
                 async for event in events:
                     if isinstance(event, responses.ENDS):
                         for text in await self._news():
-                            self._remark(text)
+                            note(Remark(text))
                     yield event
         finally:
             self._used()
@@ -151,7 +150,7 @@ class OllamaModel:
         """Look at what the server gave; return what was not remarked yet."""
         await self._facts.check()
         before, self._remarked = self._remarked, self.notes
-        return [note for note in self._remarked if note not in before]
+        return [text for text in self._remarked if text not in before]
 
     async def window(self) -> int | None:
         """Return the context that is asked for; after an answer, that is given."""
@@ -200,21 +199,22 @@ def open_ollama(  # noqa: PLR0913  all that such a model needs
     env: Mapping[str, str],
     num_ctx: int | None = None,
     mending: Mending | None = None,
-    remark: Callable[[str], None] = lambda _: None,
+    ours: bool = False,
+    told: Sequence[str] = (),
 ) -> OllamaModel:
     """Return a model of an Ollama server; nothing is asked until it is.
 
     The base URL may end in ``/v1`` or not. ``num_ctx`` is the context that the person
     wants, in tokens; ``env`` is asked for ``OLLAMA_CONTEXT_LENGTH`` and
-    ``OLLAMA_KEEP_ALIVE``; ``remark`` is told, during ``stream``, what people should
-    know of the server.
+    ``OLLAMA_KEEP_ALIVE``. ``ours``: it is loaded, and that for us; ``told`` is what
+    people know already of how it runs.
     """
     above = msgspec.structs.replace(site, base_url=site.root)
-    facts = OllamaFacts(above, model, client, num_ctx=num_ctx, env=env)
+    facts = OllamaFacts(above, model, client, num_ctx=num_ctx, env=env, ours=ours)
     at = endpoint(above, PATH, client, pause)
     loading = endpoint(above, LOAD_PATH, client, pause)
     chat_model = ChatModel(at, facts, OllamaDialect(facts), mending)
-    return OllamaModel(chat_model, facts, loading, remark)
+    return OllamaModel(chat_model, facts, loading, told)
 
 
 class OllamaDialect:

@@ -49,7 +49,7 @@ class OllamaFacts:
     It is a ``providers.dialect.Prober``. ``num_ctx`` is fixed with the first answer:
     the person's own; else that of the model if it is loaded with enough; else the
     larger of 32768, ``OLLAMA_CONTEXT_LENGTH`` and what the model's file says, but not
-    more than the model was trained for.
+    more than the model was trained for. ``ours``: it was loaded a moment ago, for us.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class OllamaFacts:
         *,
         num_ctx: int | None,
         env: Mapping[str, str],
+        ours: bool = False,
     ) -> None:
         self.model = model
         self.root = site.root
@@ -68,6 +69,7 @@ class OllamaFacts:
         self._client = client
         self._wanted = num_ctx
         self._env = env
+        self._ours = ours
         self._default = max(DEFAULT_CONTEXT, _tokens(env.get(CONTEXT_VARIABLE, "")))
         self._known: _Known | None = None
         self._refused = False
@@ -178,7 +180,9 @@ class OllamaFacts:
             num_ctx=num_ctx,
             window=num_ctx,
             stay=stay(
-                loaded and Before(loaded.context_length, loaded.expires_at),
+                None
+                if loaded is None or self._ours
+                else Before(loaded.context_length, loaded.expires_at),
                 num_ctx,
                 self._env,
             ),

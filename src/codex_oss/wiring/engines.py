@@ -82,12 +82,17 @@ class Engines:
         env: Mapping[str, str],
         client: Client,
         *,
+        unloads: bool = True,
         host: Callable[[Mapping[str, str]], Awaitable[hardware.Host]] = hardware.look,
     ) -> None:
-        """Take what the configuration says; ``host`` looks at the machine."""
+        """Take what the configuration says; ``host`` looks at the machine.
+
+        ``unloads``: the end of an engine unloads the model that it has loaded.
+        """
         self._loaded = loaded
         self._env = env
         self._client = client
+        self._unloads = unloads
         self._host = host
 
     def places(self) -> list[Place]:
@@ -273,6 +278,7 @@ class Engines:
             key=place.key if place else "",
             found=seen.taken,
             consent=consent,
+            unloads=self._unloads,
         )
 
 

@@ -29,6 +29,8 @@ class Served(msgspec.Struct, frozen=True):
     model: str | None
     consent: "Consent | None" = None
     """Who is asked before something is started or pulled."""
+    unloads: bool = True
+    """Whether the engine's end unloads the model; else whoever asks it does."""
 
 
 class Connected(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +39,8 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
     model: Model
     name: str
     rows: list[tuple[str, str]]
-    notes: list[str]
-    """What is not as people may think, a sentence or two each; grows with answers."""
+    notes: tuple[str, ...] = ()
+    """What is not as people may think, a sentence or two each."""
 
 
 class Engaged(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +68,7 @@ async def open_model(
     rows = [("provider", provider_id)]
     nowhere = provider.base_url is None and not provider.base_urls
     if nowhere or (provider_id in LOCAL and not provider.base_urls):
-        served = Served(provider_id, provider, name, consent)
+        served = Served(provider_id, provider, name, consent, unloads=False)
         engaged = await start_engine(served, loaded, env, client, err, end)
         provider_id, provider = engaged.provider_id, engaged.provider
         answering = engaged.answering
@@ -77,14 +79,10 @@ async def open_model(
             f"no model is set for provider `{loaded.provider_id}`",
             hint="Name one with -m, or set `model` in config.toml.",
         )
-    notes = [*answering.ready.notes] if answering else []
-    known = {*notes}
-
-    def remark(note: str) -> None:
-        if note not in known:
-            known.add(note)
-            notes.append(note)
-
+    brought = providers.Brought()
+    if answering is not None:
+        ready = answering.ready
+        brought = providers.Brought(ours=ready.ours, told=ready.notes)
     model = providers.connect(
         provider_id,
         provider,
@@ -94,10 +92,10 @@ async def open_model(
         memory=providers.ProbeMemory(state_home(env) / "probes.json"),
         version=__version__,
         context_length=loaded.config.engine.context_length,
-        remark=remark,
+        brought=brought,
     )
     rows += _context(await model.window(), answering)
-    return Connected(model=model, name=name, rows=rows, notes=notes)
+    return Connected(model=model, name=name, rows=rows, notes=brought.told)
 
 
 async def start_engine(
@@ -117,7 +115,7 @@ async def start_engine(
     from codex_oss.wiring.engines import Engines, Wanted  # noqa: PLC0415
 
     wanted = Wanted(served.provider_id, served.model)
-    engines = Engines(loaded, env, client)
+    engines = Engines(loaded, env, client, unloads=served.unloads)
     answering = await engines.bring_up(wanted, err, end, served.consent)
     ready, provider_id, provider = answering.ready, served.provider_id, served.provider
     owner = engines.owner(answering.survey.choice.url, provider_id)

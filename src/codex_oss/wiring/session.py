@@ -47,10 +47,7 @@ PARTS_OF_LITE = ("lite", "patch")
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """A session ready for its first prompt, and what people should know of it.
-
-    ``warnings`` may grow during a turn; who has shown one takes it out.
-    """
+    """A session ready for its first prompt, and what people should know of it."""
 
     session: Session
     description: list[tuple[str, str]]
@@ -95,8 +92,7 @@ async def open_session(job: Job, err: TextIO) -> Opened:
         ("approval", approval_summary(allowed)),
         ("sandbox", sandbox_summary(allowed, job.cwd)),
     ]
-    warnings = opened.notes
-    warnings[:] = [*job.loaded.warnings, *warnings, *notes]
+    warnings = [*job.loaded.warnings, *opened.notes, *notes]
     return Opened(session, description, warnings, end)
 
 

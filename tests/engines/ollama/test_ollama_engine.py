@@ -53,7 +53,9 @@ def refused(options: Options, model: str | None = NAME) -> EngineError:
     return caught.value
 
 
-def ready(root: str, name: str = NAME, window: int = 32768) -> Ready:
+def ready(
+    root: str, name: str = NAME, window: int = 32768, *, ours: bool = True
+) -> Ready:
     return Ready(
         base_url=f"{root}/v1",
         model=name,
@@ -62,6 +64,7 @@ def ready(root: str, name: str = NAME, window: int = 32768) -> Ready:
         server="ollama",
         on_gpu=1.0,
         supports_tools=True,
+        ours=ours,
     )
 
 
@@ -123,7 +126,7 @@ def test_a_model_that_is_loaded_with_enough_is_neither_loaded_nor_unloaded(
         server.load(NAME, 16384)
         events = ensure(options(tmp_path, server.url), NAME)
 
-    assert events[-1] == ready(server.url, window=16384)
+    assert events[-1] == ready(server.url, window=16384, ours=False)
     assert server.loads == [(NAME, 16384)]
     assert server.loaded == {NAME: 16384}
 
@@ -136,12 +139,19 @@ def test_what_was_loaded_for_us_is_unloaded_with_us(tmp_path: Path) -> None:
         assert server.loaded == {}
 
 
+def test_what_was_loaded_is_left_to_whoever_asks_it(tmp_path: Path) -> None:
+    with FakeOllama(MODEL) as server:
+        ensure(replace(options(tmp_path, server.url), unloads=False), NAME)
+
+        assert server.loaded == {NAME: 32768}
+
+
 def test_a_model_of_a_cloud_is_not_loaded(tmp_path: Path) -> None:
     cloud = OllamaModel("big:cloud", remote_host="https://ollama.com", trained=262144)
     with FakeOllama(cloud) as server:
         events = ensure(options(tmp_path, server.url), "big:cloud")
 
-    last = ready(server.url, "big:cloud", 262144)
+    last = ready(server.url, "big:cloud", 262144, ours=False)
     assert events == [replace(last, on_gpu=None)]
     assert server.loads == []
 

@@ -66,7 +66,7 @@ class Ollama:
         loaded, self._loaded = self._loaded, ""
         if private is not None:
             await private.stop()
-        elif loaded:
+        elif loaded and self._options.unloads:
             with contextlib.suppress(ModelError, EngineError):
                 await self._api.unload(loaded, timeout_s=UNLOAD_S)
 
@@ -203,6 +203,7 @@ class Ollama:
             on_gpu=share,
             supports_tools=shown.can("tools"),
             notes=tuple(notes_on(name, granted, version)),
+            ours=self._private is None and bool(self._loaded),
         )
 
     async def _show(self, name: str) -> Shown:
