@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from codex_oss.cli.doctor_command import words, wrapped
+from codex_oss.cli.doctor_command import words
 from codex_oss.wiring.doctor import Check, Page
 from fake_server import closed_port
 from running import OURS, TIMEOUT_S, environment, prepared
@@ -68,12 +68,6 @@ def test_no_value_is_wider_than_the_terminal(columns: int) -> None:
     rows = list(words(Page(version="1", checks=(long,)), columns))[:-2]
     assert max(map(len, rows)) < max(columns, 40)
     assert "".join("".join(rows).split()).endswith("word" * 30 + "x" * 100)
-
-
-def test_rows_break_between_words() -> None:
-    assert wrapped("one two three", 7) == ["one two", "three"]
-    assert wrapped("", 7) == [""]
-    assert wrapped("abcdefghij", 7) == ["abcdefg", "hij"]
 
 
 def test_something_to_do_is_exit_code_1_and_json_says_the_same(tmp_path: Path) -> None:

@@ -251,7 +251,7 @@ def test_bytes_beyond_the_files_size_are_not_written(tmp_path: Path) -> None:
     [
         (401, "does not show o/r", "HF_TOKEN"),
         (403, "licence was not accepted", "Accept the terms at"),
-        (404, "has no /api/models/o/r", "Check the name and the revision"),
+        (404, "has no repository o/r", "Check the name and the revision"),
         (418, "answered 418", "HF_ENDPOINT"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codex_oss.exec_mode.question import choices, draw, wrap
+from codex_oss.exec_mode.question import choices, draw, wrap, wrap_words
 from codex_oss.policy import Question, RunAgain, RunCommand, WriteFiles
 
 INSTALL = RunCommand(
@@ -151,3 +151,9 @@ def test_rows_hold_all_of_a_text_and_fit(text: str, columns: int) -> None:
     rows = wrap(text, columns)
     wide = [sum(2 if east_asian_width(c) in "WF" else 1 for c in row) for row in rows]
     assert ("".join(rows), max(wide) <= columns) == (text, True)
+
+
+def test_rows_break_between_words() -> None:
+    assert wrap_words("one two three", 7) == ["one two", "three"]
+    assert wrap_words("", 7) == [""]
+    assert wrap_words("abcdefghij", 7) == ["abcdefg", "hij"]

@@ -8,7 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING, TextIO, assert_never
 
 from codex_oss.errors import EngineError
-from codex_oss.exec_mode.question import wrap
+from codex_oss.exec_mode.question import wrap, wrap_words
 from codex_oss.exec_mode.visible import visible
 
 if TYPE_CHECKING:
@@ -108,9 +108,9 @@ def draw(question: "Question", columns: int) -> str:
     """
     width = max(columns, MIN_COLUMNS) - 1
     label = max((len(name) for name, _ in question.facts), default=0) + 4
-    lines = [*wrap(visible(_asking(question)), width), ""]
+    lines = [*wrap_words(visible(_asking(question)), width), ""]
     for name, value in question.facts:
-        rows = wrap(visible(value), max(width - label, MIN_COLUMNS // 2))
+        rows = wrap_words(visible(value), max(width - label, MIN_COLUMNS // 2))
         lines.append(f"  {visible(name):<{label - 2}}{rows[0]}")
         lines += [f"{'':<{label}}{row}" for row in rows[1:]]
     if question.facts:

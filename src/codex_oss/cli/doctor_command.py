@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from codex_oss.cli.settings import load_config
-from codex_oss.exec_mode.question import wrap
+from codex_oss.exec_mode.question import wrap_words
 from codex_oss.exec_mode.visible import visible
 from codex_oss.wiring.doctor import Check, Page, examine
 from codex_oss.wiring.permissions import Job
@@ -64,23 +64,11 @@ def words(page: Page, columns: int) -> Iterator[str]:
 
 def _lines(check: Check, label: int, width: int) -> Iterator[str]:
     indent = _MARK + label
-    rows = wrapped(visible(check.value), width - indent)
+    rows = wrap_words(visible(check.value), width - indent)
     yield f"{MARKS[check.state]:<{_MARK}}{visible(check.name):<{label}}{rows[0]}"
     yield from (f"{'':<{indent}}{row}" for row in rows[1:])
     if check.state == "note" and check.next:
         yield f"{'':<{indent}}> {visible(check.next)}"
-
-
-def wrapped(text: str, columns: int) -> list[str]:
-    """Return text in rows that break between words where they can."""
-    rows, row = list[str](), ""
-    for word in text.split(" "):
-        joined = f"{row} {word}" if row else word
-        if len(wrap(joined, columns)) > 1 and row:
-            rows.append(row)
-            joined = word
-        row = joined
-    return [part for line in (*rows, row) for part in wrap(line, columns)]
 
 
 def _columns() -> int:

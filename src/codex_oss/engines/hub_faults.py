@@ -52,8 +52,10 @@ def refusal(
                 hint=f"Accept the terms at {page} and set HF_TOKEN.",
             )
         case 404:
+            path = url.removeprefix(endpoint)
+            listing = path.startswith("/api/models/")
             return DownloadError(
-                f"{host} has no {url.removeprefix(endpoint)} (404)",
+                f"{host} has no {f'repository {repo}' if listing else path} (404)",
                 hint=f"Check the name and the revision at {page}; a private model "
                 "needs HF_TOKEN.",
             )

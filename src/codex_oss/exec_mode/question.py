@@ -77,6 +77,18 @@ def wrap(text: str, columns: int) -> list[str]:
     return list(_rows_of_wide(text, columns))
 
 
+def wrap_words(text: str, columns: int) -> list[str]:
+    """Return the same as ``wrap``, broken between words where that is possible."""
+    rows, row = list[str](), ""
+    for word in text.split(" "):
+        joined = f"{row} {word}" if row else word
+        if row and len(wrap(joined, columns)) > 1:
+            rows.append(row)
+            joined = word
+        row = joined
+    return [part for line in (*rows, row) for part in wrap(line, columns)]
+
+
 def _rows_of_wide(text: str, columns: int) -> Iterator[str]:
     # A table of 700 kB that commands in other scripts alone need.
     from unicodedata import east_asian_width  # noqa: PLC0415
