@@ -229,6 +229,22 @@ def test_what_cannot_be_run_is_told(
     assert done.stderr.startswith(told)
 
 
+def test_what_the_kernel_does_not_start_is_told_by_its_name(
+    tmp_path: Path,
+) -> None:
+    # A script without a program that reads it: the kernel refuses to start it.
+    (prepared(tmp_path) / "odd").write_bytes(b"#!/nowhere/sh\n")
+    (tmp_path / "repo/odd").chmod(0o755)
+
+    done = sandbox(tmp_path, "-s", "danger-full-access", "./odd")
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: cannot start `./odd`: No such file or directory. Nothing was run.\n"
+        "Is the interpreter it names there? Are processes left (ulimit -u)?\n"
+    )
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 def test_another_system_s_sandbox_is_refused_with_the_next_step(tmp_path: Path) -> None:
     done = sandbox(tmp_path, "seatbelt", "touch", "new")

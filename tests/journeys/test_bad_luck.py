@@ -37,6 +37,11 @@ def shell(folder: Path, server: FakeServer, line: str) -> tuple[int, str]:
         ('"$@" -o /tmp', 1, "cannot write the last message to /tmp: Is a directory"),
         ('"$@" -i /no.png', 0, "warning: image /no.png is not shown to the model"),
         ('"$@" -C "$(printf \'a\\377\')"', 1, "cannot use folder"),
+        (
+            'd="$(printf \'a\\377\')"; git init -q "$d"; "$@" -C "$d"',
+            1,
+            "repo/a\\udcff: its name is not UTF-8\nRename it, or",
+        ),
         ("printf 'caf\\351' | \"$@\"", 1, "stdin is not UTF-8 text"),
         ('ulimit -f 2; "$@"', 1, "cannot write the session to"),
         ('mkfifo AGENTS.md; "$@"', 0, "codex\ndone"),

@@ -19,6 +19,21 @@ def folder(given: str | None) -> Path:
     return resolved
 
 
+def told_folder(given: str | None) -> Path:
+    """Return a folder as ``folder`` does, if models and session files can name it."""
+    found = folder(given)
+    try:
+        str(found).encode()
+    except UnicodeEncodeError:
+        from codex_oss.exec_mode.visible import visible  # noqa: PLC0415  hardly ever
+
+        raise CodexOssError(
+            f"cannot work in {visible(str(found))}: its name is not UTF-8",
+            hint="Rename it, or work in another folder.",
+        ) from None
+    return found
+
+
 def in_repository(cwd: Path) -> bool:
     """Tell whether git works here; an empty ``.git`` does not make a repository."""
     marks = [str(path / ".git") for path in (cwd, *cwd.parents)]

@@ -65,6 +65,11 @@ def run_command(job: Job, argv: Sequence[str], backend: Backend, err: TextIO) ->
             confined=prepared.confined,
             deaf=deaf and prepared.confined.by_bwrap,
         )
+    except OSError as error:
+        raise SandboxError(
+            f"cannot start `{argv[0]}`: {error.strerror or error}. Nothing was run.",
+            hint="Is the interpreter it names there? Are processes left (ulimit -u)?",
+        ) from error
     finally:
         reached = prepared.end()
     _warn(err, confining.noticed())
