@@ -118,6 +118,16 @@ stdbuf -oL rm -f x
 timeout --signal KILL 5s rm -f x
 chroot /x rm -f y
 flock l rm -f x
+caffeinate -t 5 rm -f x
+chrt -f 1 rm -f x
+fakeroot rm -f x
+gosu me rm -f x
+nsenter -t 1 -m rm -f x
+pkexec --user me rm -f x
+runuser -u me -- rm -f x
+setpriv --reuid 1 --clear-groups rm -f x
+systemd-run --user -u job rm -f x
+unshare -r rm -f x
 sudo env nohup nice timeout 3 rm -f x
 watch -n 1 'rm -f x'
 bash -c 'rm -rf x'
@@ -198,6 +208,7 @@ def test_removal_by_force_is_seen_in_all_its_shapes(script: str) -> None:
         ("find /x -name '*.pyc' -type f -delete", FOUND),
         ("rsync -a --delete a/ b/", SYNC),
         ("rsync --delete-after a b", SYNC),
+        ("rsync -a --del a b", SYNC),
         ("rsync --remove-source-files a host:b", SYNC),
         ("shred x", SHREDS),
         ("sudo shred -u x", SHREDS),
@@ -464,6 +475,7 @@ chmod -R 755 src /tmp/x
 chmod +x /etc/hosts
 chown me x
 rsync -a a/ b/
+rsync -a --delay-updates a/ b/
 lsblk
 mkfs_notes
 f() { f; }; f

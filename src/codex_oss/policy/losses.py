@@ -36,7 +36,8 @@ def _deletes_found(call: Call) -> str | None:
 def _deletes_extra(call: Call) -> str | None:
     longs = arguments(call.words).longs
     deletes = ("--delete", "--remove-source-files")
-    return "" if any(option.startswith(deletes) for option in longs) else None
+    found = any(option == "--del" or option.startswith(deletes) for option in longs)
+    return "" if found else None
 
 
 def _always(_: Call) -> str | None:

@@ -32,26 +32,40 @@ class Runner(msgspec.Struct, frozen=True):
 
 RUNNERS = {
     "busybox": Runner(),
+    "caffeinate": Runner("tw"),
     "chroot": Runner(operands=1),
+    "chrt": Runner("TPD", operands=1),
     "command": Runner(),
     "builtin": Runner(),
     "coproc": Runner(),
     "doas": Runner("Cu"),
     "env": Runner("Cu", ("--chdir", "--unset")),
     "exec": Runner("a"),
+    "fakeroot": Runner("lsb"),
     "flock": Runner("wE", ("--timeout", "--wait", "--conflict-exit-code"), 1),
+    "gosu": Runner(operands=1),
     "ionice": Runner("cnpPu", ("--class", "--classdata")),
     "nice": Runner("n", ("--adjustment",)),
     "nohup": Runner(),
+    "nsenter": Runner("tSG", ("--target", "--setuid", "--setgid")),
+    "pkexec": Runner(longs=("--user",)),
+    "runuser": Runner("ugGsw", ("--user", "--group", "--supp-group", "--shell")),
+    "setpriv": Runner(
+        longs=("--reuid", "--regid", "--groups", "--pdeathsig", "--securebits")
+    ),
     "setsid": Runner(),
     "stdbuf": Runner("ioe", ("--input", "--output", "--error")),
     "strace": Runner("eopEsu"),
     "sudo": Runner("CDRTUghprtu", ("--user", "--group", "--chdir", "--prompt")),
+    "systemd-run": Runner(
+        "uHMpE", ("--unit", "--property", "--setenv", "--slice", "--uid", "--gid")
+    ),
     "taskset": Runner(operands=1),
     "time": Runner("fo", ("--format", "--output")),
     "timeout": Runner("ks", ("--kill-after", "--signal"), 1),
     "toybox": Runner(),
     "unbuffer": Runner(),
+    "unshare": Runner("SGRw", ("--setuid", "--setgid", "--root", "--wd")),
     "watch": Runner("n", ("--interval",)),
     "xargs": Runner(
         "adEIJLnPRSs", ("--arg-file", "--delimiter", "--max-args", "--max-procs")
