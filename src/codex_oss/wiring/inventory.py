@@ -1,7 +1,7 @@
 """The models that are on this machine, those it could have, and how they fit."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -12,6 +12,7 @@ from codex_oss.engines import shape as shapes
 from codex_oss.engines.base import EngineName, Found, Installed
 from codex_oss.engines.catalog import Entry, Recommended
 from codex_oss.engines.fit import Fit, Weights
+from codex_oss.engines.graphics import Card
 from codex_oss.engines.hardware import Host
 from codex_oss.engines.ollama import Api, names
 from codex_oss.engines.shape import BYTES, Kind, Shape
@@ -25,6 +26,8 @@ MAX_ASKED = 64
 """Models of Ollama that are asked about; the others are judged by their size."""
 AT_ONCE = 8
 KV_CACHE_TYPE = "OLLAMA_KV_CACHE_TYPE"
+Look = Callable[[Mapping[str, str]], Awaitable[Host]]
+"""What looks at the machine."""
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,21 +67,24 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
         return [model for model in self.installed if _is(model, name)]
 
 
-async def survey(loaded: Loaded, env: Mapping[str, str]) -> Listing:
+async def survey(
+    loaded: Loaded, env: Mapping[str, str], look: Look = hardware.look
+) -> Listing:
     """Return all models that are here, and those that could be had."""
     home, kind = models_home(loaded.config, env), _kind(env)
     client = Client(env)
     try:
         host, found = await asyncio.gather(
-            hardware.look(env), Engines(loaded, env, client).discover()
+            look(env), Engines(loaded, env, client).discover()
         )
-        installed = [_of_file(file, host) for file in library.files(home)]
+        room = _as_if_unloaded(host, found)
+        installed = [_of_file(file, room) for file in library.files(home)]
         for server in found:
-            installed += await _of_server(server, host, client, kind)
+            installed += await _of_server(server, room, client, kind)
     finally:
         await client.close()
     offers = [
-        Offer(entry=entry, fit=fit.judge(entry.weights, host))
+        Offer(entry=entry, fit=fit.judge(entry.weights, room))
         for entry in catalog.load().models
     ]
     return Listing(
@@ -86,15 +92,38 @@ async def survey(loaded: Loaded, env: Mapping[str, str]) -> Listing:
         found=found,
         installed=installed,
         offers=offers,
-        default=catalog.default(host),
+        default=catalog.default(room),
     )
+
+
+def _as_if_unloaded(host: Host, found: list[Found]) -> Host:
+    """Return a machine on which no model is loaded: one makes room for another."""
+    if host.memory is None or host.free is None:
+        return host
+    here = [model for server in found if _is_here(server) for model in server.models]
+    loaded = [model for model in here if model.loaded]
+    on_gpu, free, cards = 0.0, float(host.free), list[Card]()
+    for model in loaded:
+        share = float(bool(host.cards)) * (1 if model.on_gpu is None else model.on_gpu)
+        on_gpu += (model.size or 0) * share
+        free += (model.size or 0) * (1 - share)
+    for card in host.cards:
+        more = min(int(on_gpu), card.memory - card.free)
+        cards.append(msgspec.structs.replace(card, free=card.free + more))
+        on_gpu -= more
+    free = min(free, host.memory)
+    return msgspec.structs.replace(host, free=int(free), cards=tuple(cards))
+
+
+def _is_here(found: Found) -> bool:
+    return not found.url or urls.is_loopback(urls.parse(found.url).host)
 
 
 async def _of_server(
     found: Found, host: Host, client: Client, kind: Kind
 ) -> list[Model]:
     """Return a server's models; those of Ollama are asked about."""
-    here = not found.url or urls.is_loopback(urls.parse(found.url).host)
+    here = _is_here(found)
     told = await _shown(found, client)
     kind = kind if found.server == "ollama" else "f16"
     return [
@@ -190,9 +219,11 @@ def _shape(name: str, shown: Shown | None) -> Shape:
     """Return a model's shape: as its file says, or where that is vague, as we know."""
     info = (shown.model_info if shown else None) or {}
     said, entry = shapes.read(info), catalog.find(name)
-    if entry is not None and (shapes.is_vague(info) or not said.known):
+    if said.known and not shapes.is_vague(info):
+        return said
+    if entry is not None:
         return entry.weights.shape
-    return said
+    return Shape(active=said.active, vocabulary=said.vocabulary)
 
 
 def _first_line(text: str) -> str:
