@@ -275,6 +275,28 @@ def test_a_server_behind_a_proxy_gets_the_provider_s_key(tmp_path: Path) -> None
     assert keys == {"Bearer sesame"}
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_server_that_wants_a_key_says_where_to_put_it(
+    tmp_path: Path, status: int
+) -> None:
+    refusal = Reply(status=status, body={"error": "unauthorized"})
+    with FakeServer(get={"/api/version": refusal}) as server:
+        error = refused(options(tmp_path, server.url))
+
+    assert f"refuses ({status}): unauthorized" in str(error)
+    assert "`env_key`" in error.hint
+
+
+def test_no_second_server_is_started_beside_one_that_hangs(tmp_path: Path) -> None:
+    install(tmp_path / "bin")
+    with FakeServer(get={"/api/version": Reply(raw=b"")}) as server:
+        given = options(tmp_path, server.url)
+        error = refused(replace(given, consent=Somebody()))
+
+    assert str(error).startswith("No running Ollama server detected at http://127")
+    assert not given.logs.exists()
+
+
 def test_a_server_that_is_too_old_is_not_used(tmp_path: Path) -> None:
     with FakeOllama(MODEL, version="0.5.13") as server:
         error = refused(options(tmp_path, server.url))

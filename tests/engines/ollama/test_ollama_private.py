@@ -288,6 +288,33 @@ def test_a_program_that_cannot_run_says_so(tmp_path: Path) -> None:
     assert str(bench.error()).startswith("Cannot start Ollama: ")
 
 
+_CANNOT_LOAD = """
+import signal, sys
+sys.path.insert(0, {tests!r})
+from fake_ollama import FakeOllama, OllamaModel
+from fake_server import Reply
+
+signal.alarm(60)
+with FakeOllama(OllamaModel({name!r})) as server:
+    said = "model requires more system memory (9 GiB) than is available (8 GiB)"
+    server.post["/api/chat"] = Reply(status=500, body=dict(error=said))
+    print("Listening on 127.0.0.1:%d (version 0.33.0)" % server.port, flush=True)
+    signal.pause()
+"""
+
+
+def test_a_model_that_cannot_be_loaded_names_the_log(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.own(MODEL)
+    code = _CANNOT_LOAD.format(tests=str(TESTS), name=NAME)
+    bench.program.write_text(f"#!{sys.executable}\n{code}")
+
+    error = bench.error()
+
+    assert "There is not enough memory for it" in str(error)
+    assert f"Its log: {tmp_path}/state/logs/ollama-" in error.hint
+
+
 def test_an_ollama_that_is_too_old_is_ended_again(tmp_path: Path) -> None:
     bench = Bench(tmp_path, Behaviour(version="0.5.1"))
     bench.own(MODEL)

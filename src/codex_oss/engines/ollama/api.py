@@ -35,6 +35,7 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _EXCERPT = 300
 
 _OK, _NOT_FOUND = 200, 404
+_REFUSED = (401, 403)
 _T = TypeVar("_T")
 
 
@@ -293,4 +294,11 @@ def _refusal(doing: str, status: int, data: bytes) -> ModelError | EngineError:
     words = _words(data)
     if status == _NOT_FOUND:
         return NotFound(f"{doing}: {words or 'not found'}")
+    if status in _REFUSED:
+        return EngineError(
+            f"{doing} failed: Ollama, or a proxy before it, refuses ({status})"
+            + (f": {words}" if words else ""),
+            hint="If it wants a key, set `env_key` in [model_providers.ollama] to the "
+            "variable that holds it.",
+        )
     return faults.of_request(doing, words or f"status {status}")

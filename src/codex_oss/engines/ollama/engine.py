@@ -17,7 +17,7 @@ from codex_oss.engines.base import EngineEvent, Loading, Options, Ready, Startin
 from codex_oss.engines.ollama import faults, names, orphans
 from codex_oss.engines.ollama.api import Api, older, parts, require_version
 from codex_oss.engines.ollama.private import Private, state
-from codex_oss.errors import EngineError, ModelError, NotFound
+from codex_oss.errors import EngineError, ModelError, NotFound, StreamCut
 from codex_oss.net import Client
 from codex_oss.net import url as urls
 from codex_oss.providers.ollama_facts import (
@@ -94,6 +94,8 @@ class Ollama:
         """
         try:
             require_version(await self._api.version(), self._api.root)
+        except StreamCut as error:  # it is there, and hangs
+            raise self._silent(error) from error
         except ModelError as error:
             here = urls.is_loopback(urls.parse(self._api.root).host)
             if here and self._program() is not None:
@@ -271,6 +273,12 @@ class Ollama:
                 await asyncio.wait((loading,), timeout=TICK_S)
                 seconds += TICK_S
             await loading
+        except EngineError as error:
+            log = self._private.log if self._private else None
+            where = f" Its log: {log}" if log else ""
+            raise EngineError(
+                str(error), hint=f"{error.hint}{where}".strip()
+            ) from error
         finally:
             loading.cancel()
         self._loaded = "" if before is not None else name

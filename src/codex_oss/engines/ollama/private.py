@@ -37,6 +37,11 @@ class Private:
         self._log: Log | None = None
         self._kept: Path | None = None
 
+    @property
+    def log(self) -> Path | None:
+        """What it says; None where no file could be written, or before its start."""
+        return self._log.path if self._log else None
+
     def question(self) -> Question:
         """Return what a person is asked before it is started."""
         command = f"OLLAMA_MODELS={_quoted(self.store)} {_quoted(self._program)} serve"
