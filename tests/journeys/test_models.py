@@ -13,7 +13,7 @@ import fake_gguf
 from at_terminal import AtTerminal
 from fake_lmstudio import FakeLmStudio, LmModel
 from fake_ollama import FakeOllama, OllamaModel, Pull
-from fake_ollama_program import install
+from fake_ollama_program import Behaviour, install
 from fake_registry import FakeRegistry
 from fake_server import FakeServer, Reply, closed_port
 from fake_vllm import FakeVllm
@@ -31,11 +31,13 @@ class Here:
         self.cwd = prepared(folder)
         self.models = folder / ".codex-oss" / "models"
         self.config = folder / "home" / "config.toml"
+        self.more: dict[str, str] = {}
+        self.urls: dict[str, str] = {}
         self.places(dict.fromkeys(ALL, f"http://127.0.0.1:{port}"))
 
     def places(self, urls: Mapping[str, str], more: str = "") -> None:
         """Say in `config.toml` where servers are."""
-        self.urls = getattr(self, "urls", {}) | dict(urls)
+        self.urls |= urls
         tables = (
             f'[model_providers.{name}]\nbase_url = "{url}/v1"\n'
             for name, url in self.urls.items()
@@ -44,7 +46,8 @@ class Here:
 
     @property
     def env(self) -> dict[str, str]:
-        return environment(self.folder) | {"PATH": f"{self.folder}/bin:/usr/bin:/bin"}
+        path = {"PATH": f"{self.folder}/bin:/usr/bin:/bin"}
+        return environment(self.folder) | path | self.more
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -323,18 +326,8 @@ def test_a_file_is_fetched_from_the_hub(here: Here) -> None:
         "/o/r/resolve/main/m-Q4_0.gguf": Reply(body=data),
     }
     with FakeServer(get=get) as hub:
-        run = environment
-        env = run(here.folder) | {"HF_ENDPOINT": hub.url}
-        done = subprocess.run(
-            [*OURS, "models", "pull", "hf:o/r"],
-            cwd=here.cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        here.more = {"HF_ENDPOINT": hub.url}
+        done = here.run("pull", "hf:o/r")
     assert done.returncode == 0, done.stderr
     assert (here.models / "hf/o/r/m-Q4_0.gguf").read_bytes() == data
     assert [m["name"] for m in here.json()["installed"]] == ["hf:o/r"]
@@ -412,6 +405,31 @@ def test_a_model_of_ollama_is_deleted_by_ollama(here: Here) -> None:
         done = here.run("remove", "gpt-oss:20b", "--yes")
         assert done.stdout == "gpt-oss:20b is deleted; that frees 13.8 GB.\n"
         assert list(server.models) == ["qwen3:8b"]
+
+
+def test_an_ollama_that_stands_still_is_started_to_pull_and_to_delete(
+    here: Here,
+) -> None:
+    del here.urls["ollama"]
+    here.places({})
+    install(here.folder / "bin", Behaviour(pulls={"small:1b": [Pull()]}))
+    with closed_port() as port:
+        # The registry is not asked: it would be on the internet.
+        nobody = f"http://127.0.0.1:{port}"
+        here.more = {"HTTPS_PROXY": nobody, "NO_PROXY": "127.0.0.1"}
+        here.more |= {"OLLAMA_HOST": nobody}
+        done = here.run("pull", "small:1b", "--yes")
+        assert done.returncode == 0, done.stderr
+        assert "Starting Ollama: " in done.stderr
+        assert [m["name"] for m in here.json()["installed"]] == ["small:1b"]
+        assert (here.models / "ollama/manifests").exists()
+
+        done = here.run("remove", "small:1b", "--yes")
+        assert (done.returncode, done.stdout) == (
+            0,
+            "small:1b is deleted; that frees 0 MB.\n",
+        )
+        assert here.json()["installed"] == []
 
 
 def test_models_of_others_are_theirs_to_delete(here: Here) -> None:

@@ -8,7 +8,16 @@ from pathlib import Path
 import msgspec
 
 from codex_oss.config.load import Loaded
-from codex_oss.engines import catalog, hub, library, room, sources, wheel
+from codex_oss.engines import (
+    at_hand,
+    catalog,
+    fit,
+    hub,
+    library,
+    room,
+    sources,
+    wheel,
+)
 from codex_oss.engines.base import (
     Consent,
     EngineEvent,
@@ -17,6 +26,7 @@ from codex_oss.engines.base import (
     Question,
 )
 from codex_oss.engines.ollama import Api, Ollama, names
+from codex_oss.engines.ollama.private import Private
 from codex_oss.engines.sources import FileSource, HfSource, PypiSource
 from codex_oss.errors import EngineError, ModelError
 from codex_oss.net import Client
@@ -119,16 +129,32 @@ class Models:
         size = model.installed.size or 0
         if model.path is not None:
             return await asyncio.to_thread(library.remove, model.path, self.home)
+        private, root = None, model.url
         try:
-            await Api(self._client, model.url).delete(model.installed.name)
+            if not root:
+                private = await self._standing_still(model.installed.name)
+                root = await private.start(self._client, default_context=fit.USUAL)
+            await Api(self._client, root).delete(model.installed.name)
         except ModelError as error:
             raise EngineError(str(error), hint=error.hint) from error
+        finally:
+            if private is not None:
+                await private.stop()
         return size
+
+    async def _standing_still(self, name: str) -> Private:
+        """Return a server of our own on the store of an Ollama that does not run."""
+        program = Path((await self._ollama(name)).said_by)
+        ours = at_hand.own_store(self.home)
+        here = any(names.same(model.name, name) for model in at_hand.installed(ours))
+        store = ours if here else at_hand.ollama_store(self._env)
+        return Private(program, store, self._options)
 
     async def _agreed(self, model: Model) -> bool:
         if self._consent is None:
             return True
-        where = str(model.path) if model.path else f"Ollama at {model.url}"
+        where = f"Ollama at {model.url}" if model.url else "Ollama, started for this"
+        where = str(model.path) if model.path else where
         size = model.installed.size
         facts = [("size", room.gigabytes(size))] if size else []
         return await self._consent.ask(
@@ -142,16 +168,11 @@ class Models:
 
 
 def _require_removable(model: Model) -> None:
-    if model.path is not None or (model.engine == "ollama" and model.url):
+    if model.path is not None or model.engine == "ollama":
         return
-    name = model.installed.name
-    if model.engine == "ollama":
-        raise EngineError(
-            f"{name} is in the store of an Ollama that does not run",
-            hint="Start it with `ollama serve`, and run this again.",
-        )
     raise EngineError(
-        f"{name} belongs to the server at {model.url}, which codex-oss does not manage",
+        f"{model.installed.name} belongs to the server at {model.url}, which "
+        "codex-oss does not manage",
         hint="Remove it there"
         + (": in the app, under My Models." if model.engine == "lmstudio" else "."),
     )
