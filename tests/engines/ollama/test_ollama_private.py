@@ -1,27 +1,17 @@
-"""A server of our own: started, ended with us, found again. Real processes only."""
+"""A server of our own: started, asked for, ended with us. Real processes only."""
 
 import asyncio
 import fcntl
-import json
-import os
-import select
-import signal
-import subprocess
 import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from children import needs_linux
 from codex_oss.engines import at_hand
 from codex_oss.engines.base import (
-    EngineEvent,
     Loading,
     Looking,
-    Options,
     Pulling,
     Ready,
     Starting,
@@ -30,79 +20,19 @@ from codex_oss.engines.base import (
 from codex_oss.engines.ollama import Ollama, orphans, private
 from codex_oss.engines.ollama.api import Api
 from codex_oss.engines.ollama.private import environment
-from codex_oss.errors import DownloadError, EngineError
+from codex_oss.errors import DownloadError
 from codex_oss.net import Client
 from codex_oss.process import detached
 from codex_oss.process.detached import Process
-from fake_ollama import OllamaModel, Pull, Store
+from fake_ollama import Pull, Store
 from fake_ollama_program import Behaviour, install
 from fake_server import closed_port
-from with_ollama import LIMIT_S, Somebody, options, plain
+from private_ollama import MODEL, NAME, Bench
+from with_ollama import LIMIT_S, Somebody, plain
 
-NAME = "gpt-oss:20b"
-MODEL = OllamaModel(NAME, layers=(8000, 160, 40))
-SRC = Path(__file__).resolve().parents[3] / "src"
 TESTS = Path(__file__).resolve().parents[2]
 
 pytestmark = needs_linux
-
-
-class Bench:
-    """A home with the program in it, and an Ollama engine that has no server."""
-
-    def __init__(self, tmp_path: Path, behaviour: Behaviour | None = None) -> None:
-        self.home = tmp_path
-        self.somebody = Somebody()
-        self.program = install(tmp_path / "bin", behaviour)
-        self.events: list[EngineEvent] = []
-
-    def options(self, port: int) -> Options:
-        """Return options that name a URL where nothing listens."""
-        given = options(self.home, f"http://127.0.0.1:{port}")
-        return replace(given, consent=self.somebody)
-
-    def own(self, *models: OllamaModel) -> None:
-        """Put models where servers of our own keep theirs."""
-        Store(models, at_hand.own_store(self.options(1).models))
-
-    def run(
-        self,
-        then: Callable[[Ready, Client], Coroutine[Any, Any, object]] | None = None,
-        model: str = NAME,
-    ) -> None:
-        """Start the engine, do ``then`` with it, end it."""
-
-        async def work(port: int) -> None:
-            client = Client({})
-            engine = Ollama(self.options(port), client)
-            try:
-                async with asyncio.timeout(LIMIT_S):
-                    async for event in engine.ensure(model):
-                        self.events.append(plain(event))
-                    if then is not None:
-                        last = self.events[-1]
-                        assert isinstance(last, Ready)
-                        await then(last, client)
-            finally:
-                await engine.close()
-                await client.close()
-
-        with closed_port() as port:
-            asyncio.run(work(port))
-
-    def error(self) -> EngineError:
-        with pytest.raises(EngineError) as caught:
-            self.run()
-        return caught.value
-
-    def servers(self) -> list[Process]:
-        """Return the processes of all servers that were written down and run."""
-        files = (self.home / "state/ollama").glob("*.json")
-        kept = [json.loads(path.read_bytes())["server"] for path in files]
-        return [p for each in kept if detached.runs(p := Process(**each))]
-
-    def logs(self) -> str:
-        return "".join(p.read_text() for p in (self.home / "state/logs").glob("*"))
 
 
 # --- started and ended ---------------------------------------------------------------
@@ -373,144 +303,3 @@ def test_leaving_while_it_starts_ends_it(
     with closed_port() as port:
         (server,) = asyncio.run(work(port))
     assert not detached.runs(server)
-
-
-# --- killed --------------------------------------------------------------------------
-
-_WAITS = """
-import asyncio, sys
-sys.path[:0] = [{src!r}, {tests!r}]
-from pathlib import Path
-from codex_oss.engines.ollama import Ollama
-from codex_oss.net import Client
-from with_ollama import options
-
-async def main():
-    engine = Ollama(options(Path({home!r}), "http://127.0.0.1:{port}"), Client({{}}))
-    async for event in engine.ensure({name!r}):
-        pass
-    print(event.base_url, flush=True)
-    await asyncio.sleep(60)
-
-asyncio.run(main())
-"""
-
-
-def until_ended(process: Process) -> None:
-    """Wait until a process that is not ours has ended."""
-    try:
-        fd = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        return
-    try:
-        if detached.runs(process):
-            assert select.select([fd], [], [], LIMIT_S)[0]
-    finally:
-        os.close(fd)
-
-
-def test_nothing_is_left_of_a_server_when_we_are_killed(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    bench.own(MODEL)
-    with closed_port() as port:
-        code = _WAITS.format(
-            src=str(SRC), tests=str(TESTS), home=str(tmp_path), port=port, name=NAME
-        )
-        with subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
-        ) as us:
-            assert us.stdout is not None
-            assert us.stdout.readline().startswith("http://127.0.0.1:")
-            (server,) = bench.servers()
-            us.kill()
-
-    until_ended(server)
-    assert not detached.runs(server)
-
-
-def orphan(tmp_path: Path, program: Path) -> tuple["subprocess.Popen[bytes]", Process]:
-    """Return a server whose starter is gone and whose guard was killed too."""
-    env = {"HOME": str(tmp_path), "OLLAMA_HOST": "127.0.0.1:0", "PATH": "/usr/bin:/bin"}
-    child = subprocess.Popen(
-        [program, "serve"], env=env, stderr=subprocess.PIPE, start_new_session=True
-    )
-    assert child.stderr is not None
-    assert b"Listening on" in child.stderr.readline()
-    found = detached.find(child.pid)
-    assert found is not None
-    return child, found
-
-
-def written(tmp_path: Path, server: Process, starter: Process) -> Path:
-    folder = tmp_path / "state/ollama"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{server.pid}.json"
-    kept = {
-        "server": {"pid": server.pid, "birth": server.birth},
-        "starter": {"pid": starter.pid, "birth": starter.birth},
-    }
-    path.write_text(json.dumps(kept))
-    return path
-
-
-def test_the_next_start_ends_an_orphan(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    bench.own(MODEL)
-    child, server = orphan(tmp_path, bench.program)
-    with child:
-        path = written(tmp_path, server, Process(server.pid, "long gone"))
-        bench.run()
-
-        assert child.wait(LIMIT_S) == 0  # asked to end, not killed
-    assert not path.exists()
-
-
-def test_a_server_of_somebody_who_runs_is_left_alone(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    child, server = orphan(tmp_path, bench.program)
-    us = detached.find(os.getpid())
-    assert us is not None
-    with child:
-        path = written(tmp_path, server, us)
-
-        assert orphans.end_all(path.parent) == []
-        assert detached.runs(server)
-        assert path.exists()
-        child.send_signal(signal.SIGTERM)
-        child.wait(LIMIT_S)
-
-
-def test_a_stranger_with_the_number_of_a_server_is_left_alone(tmp_path: Path) -> None:
-    with subprocess.Popen(["/bin/sleep", "60"]) as stranger:
-        gone = Process(stranger.pid, "another birth")
-        path = written(tmp_path, gone, gone)
-
-        assert orphans.end_all(path.parent) == []
-        assert stranger.poll() is None
-        assert not path.exists()
-        stranger.kill()
-
-
-def test_a_file_that_says_nothing_is_deleted(tmp_path: Path) -> None:
-    path = tmp_path / "1.json"
-    path.write_text("{}")
-
-    assert orphans.end_all(tmp_path) == []
-    assert not path.exists()
-
-
-def test_only_one_at_a_time_looks_for_orphans(tmp_path: Path) -> None:
-    path = tmp_path / "1.json"
-    path.write_text("{}")
-
-    with orphans._locked(tmp_path) as ours:
-        assert ours
-        assert orphans.end_all(tmp_path) == []
-        assert path.exists()
-
-
-def test_where_no_server_was_ever_started_there_is_nothing_to_end(
-    tmp_path: Path,
-) -> None:
-    assert orphans.end_all(tmp_path / "none") == []
-    assert not (tmp_path / "none").exists()
