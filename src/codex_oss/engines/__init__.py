@@ -22,6 +22,12 @@ def _embedded(options: Options, client: Client) -> Engine:
     return LlamaCpp(options, client)
 
 
+def _lmstudio(options: Options, client: Client) -> Engine:
+    from codex_oss.engines.lmstudio import LmStudio  # noqa: PLC0415  see below
+
+    return LmStudio(options, client)
+
+
 def _attached(engine: EngineName) -> "Maker":
     def make(options: Options, client: Client) -> Engine:  # noqa: ARG001  it asks nothing
         from codex_oss.engines.attached import Attached  # noqa: PLC0415  see below
@@ -36,7 +42,7 @@ Maker = Callable[[Options, Client], Engine]
 ENGINES: dict[EngineName, Maker] = {
     "ollama": _ollama,
     "embedded": _embedded,
-    "lmstudio": _attached("lmstudio"),
+    "lmstudio": _lmstudio,
     "llamacpp": _attached("llamacpp"),
     "vllm": _attached("vllm"),
     "sglang": _attached("sglang"),
