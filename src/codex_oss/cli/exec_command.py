@@ -65,42 +65,39 @@ def run(options: argparse.Namespace) -> int:
 async def _exec(
     job: Job, options: argparse.Namespace, prompt: str | Prompt, images: list[str]
 ) -> int:
-    opened, last = await _open(job), options.output_last_message
-    # What is there now stays, and need not be looked through again.
-    gc.freeze()
-    gc.enable()
-    try:
-        text = prompt if isinstance(prompt, str) else await _rest(prompt, opened)
-        return await exec_run.run(
-            opened.session,
-            opened.prompt(text, images),
-            _printer(job, options, opened, text),
-            warnings=opened.warnings,
-            last_message_file=Path(last) if last else None,
-        )
-    finally:
-        await opened.close()
-
-
-async def _open(job: Job) -> wiring.Opened:
-    """Open the session; a signal that ends the work ends that too."""
+    """Take the turn; a signal that comes before it has begun ends all the same."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     for number in exec_run.signals():
         loop.add_signal_handler(number, task.cancel)
     try:
-        return await wiring.open_session(job, sys.stderr)
+        return await _turn(job, options, prompt, images)
     except asyncio.CancelledError as error:
         raise CodexOssError("interrupted") from error
 
 
-async def _rest(prompt: Prompt, opened: wiring.Opened) -> str:
-    """Wait for who writes the prompt; the model is made ready meanwhile."""
-    opened.session.warm()
+async def _turn(
+    job: Job, options: argparse.Namespace, prompt: str | Prompt, images: list[str]
+) -> int:
+    opened = await wiring.open_session(job, sys.stderr)
+    last = options.output_last_message
+    # What is there now stays, and need not be looked through again.
+    gc.freeze()
+    gc.enable()
     try:
-        return await prompt.rest()
-    except asyncio.CancelledError as error:
-        raise CodexOssError("interrupted") from error
+        if isinstance(prompt, Prompt):
+            # Who writes it needs a while: the model is made ready meanwhile.
+            opened.session.warm()
+            prompt = await prompt.rest()
+        return await exec_run.run(
+            opened.session,
+            opened.prompt(prompt, images),
+            _printer(job, options, opened, prompt),
+            warnings=opened.warnings,
+            last_message_file=Path(last) if last else None,
+        )
+    finally:
+        await opened.close()
 
 
 def _printer(
