@@ -52,7 +52,7 @@ def test_oss_finds_the_ollama_that_runs_and_speaks_to_it_natively(
     assert server.loads == [(MODEL, 32768)]
     assert (
         f"model: {MODEL}\nprovider: oss\nserver: Ollama 0.33.0 at {server.url}\n"
-        "context: 32768 tokens of 131072\n"
+        "context: 32768 tokens of 131072\ngraphics: all of the model\n"
     ) in done.stderr
 
 
@@ -86,6 +86,21 @@ def test_every_kind_of_server_does_a_task_without_its_models_name(
         )
     assert done.stdout == "Hello.\n", done.stderr
     assert f"server: {title} at {server.url}\n" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [
+        (0.5, "50% of the model; the CPU does the rest"),
+        (0.0, "0% of the model; the CPU does it all"),
+    ],
+)
+def test_the_banner_says_how_much_of_the_model_the_cpu_computes(
+    tmp_path: Path, share: float, told: str
+) -> None:
+    with FakeOllama(OllamaModel(MODEL, vram=share)) as server:
+        done = run_exec(tmp_path, ["--oss", "hi"], env={"OLLAMA_HOST": server.url})
+    assert f"graphics: {told}\n" in done.stderr
 
 
 def test_a_local_provider_that_is_named_needs_no_model(tmp_path: Path) -> None:

@@ -155,7 +155,15 @@ def _context(
     told = f"{given} tokens"
     if installed and installed.context and installed.context > given:
         told += f" of {installed.context}"
-    share = ready.on_gpu if ready else None
-    if share is None:
-        return [("context", told)]
-    return [("context", told), ("graphics", f"{share:.0%} of the model is there")]
+    rows = [("context", told)]
+    if ready and ready.on_gpu is not None:
+        rows.append(("graphics", _graphics(ready.on_gpu)))
+    return rows
+
+
+def _graphics(share: float) -> str:
+    """Return in words how much of a model is in graphics memory."""
+    if share >= 1:
+        return "all of the model"
+    rest = "the CPU does the rest" if share > 0 else "the CPU does it all"
+    return f"{share:.0%} of the model; {rest}"
