@@ -161,3 +161,27 @@ def test_another_provider_in_effect_is_named(
         "Provider openai is in effect (-c); with --oss this would be taken:\n"
         "Taken: m:1b, by Ollama\n"
     ) in page
+
+
+def test_the_servers_of_a_provider_with_several_are_asked_one_by_one(
+    home: Path, closed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = {"/v1/models": {"data": [{"id": "small", "owned_by": "vllm"}]}}
+    with FakeServer(get=VLLM) as one, FakeServer(get=other) as two:
+        urls = [one.url, two.url, f"http://127.0.0.1:{closed}"]
+        settings = (home / "config.toml").read_text()
+        (home / "config.toml").write_text(
+            'model_provider = "team"\nmodel = "big"\n'
+            f"[model_providers.team]\nbase_urls = {[f'{url}/v1' for url in urls]}\n"
+            + settings
+        )
+        code, page = engines(capsys)
+    assert code == 0
+    assert page.partition("Provider team")[2].splitlines() == [
+        " is in effect; its conversations are spread over",
+        f"  vLLM 0.33.0 at {one.url}",
+        "    big  loaded with 65536 tokens of context",
+        f"  vLLM at {two.url} lacks big",
+        "    small",
+        f"  http://127.0.0.1:{closed}: does not answer",
+    ]

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterator
 
 import msgspec
+from msgspec.structs import replace
 
 from codex_oss.cli.settings import load_config
 from codex_oss.config.builtin import LOCAL
 from codex_oss.config.load import Loaded
 from codex_oss.engines.base import Found, Installed
-from codex_oss.engines.choose import Choice, called, title
+from codex_oss.engines.choose import Choice, called, find, title
 from codex_oss.exec_mode.visible import visible
 from codex_oss.wiring.report import Report, report
 
@@ -30,7 +31,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         text = "".join(f"{visible(line)}\n" for line in words(seen, loaded))
     sys.stdout.write(text)
-    return 0 if seen.choice else 1
+    well = any(each.found for each in seen.replicas)
+    return 0 if well or (seen.choice and not seen.replicas) else 1
 
 
 def words(seen: Report, loaded: Loaded) -> Iterator[str]:
@@ -56,7 +58,25 @@ def words(seen: Report, loaded: Loaded) -> Iterator[str]:
             what = f" for {called(place.expected)}" if place.expected else ""
             yield f"  at {place.url}{what} ({place.said_by})"
     yield ""
-    yield from _taken(seen, loaded)
+    if seen.replicas:
+        yield from _replicas(seen, loaded)
+    else:
+        yield from _taken(seen, loaded)
+
+
+def _replicas(seen: Report, loaded: Loaded) -> Iterator[str]:
+    """Yield how each server of a provider with several is."""
+    name, model = loaded.provider_id, loaded.config.model
+    yield f"Provider {name} is in effect; its conversations are spread over"
+    for each in seen.replicas:
+        if each.found is None:
+            yield f"  {each.url}: does not answer"
+            continue
+        known = find(each.found, model) if model else None
+        yield f"  {title(each.found)}{f' lacks {model}' if model and not known else ''}"
+        yield from _models(
+            replace(each.found, models=(known,)) if known else each.found
+        )
 
 
 def _taken(seen: Report, loaded: Loaded) -> Iterator[str]:

@@ -83,6 +83,17 @@ def place_of(name: str, env: Mapping[str, str], loaded: Loaded) -> Place | None:
     )
 
 
+def replicas_of(env: Mapping[str, str], loaded: Loaded) -> list[Place]:
+    """Return the servers of the provider in effect, where it names several."""
+    provider, name = loaded.provider, loaded.provider_id
+    urls = dict.fromkeys(map(root_of, provider.base_urls))
+    if len(urls) <= 1:
+        return []
+    said_by = loaded.origin(f"model_providers.{name}.base_urls")
+    key = _key(provider, env)
+    return [Place(url=url, said_by=said_by, named=True, key=key) for url in urls]
+
+
 def root_of(base_url: str) -> str:
     """Return a base URL without ``/v1``."""
     return base_url.strip().rstrip("/").removesuffix("/v1").rstrip("/")

@@ -1,5 +1,6 @@
 """What there is to serve models here, and what is taken of it."""
 
+import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -36,6 +37,13 @@ class Embedded(msgspec.Struct, frozen=True, kw_only=True):
     """Downloaded ones, by the names that ``-m`` takes."""
 
 
+class Replica(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several servers of a provider; ``found`` None: it does not answer."""
+
+    url: str
+    found: Found | None
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """All that was found; ``choice`` is None where nothing can be taken."""
 
@@ -46,6 +54,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     choice: Choice | None = None
     problem: str = ""
     hint: str = ""
+    replicas: list[Replica] = []
+    """The servers of the provider in effect, where it names several."""
 
 
 async def report(
@@ -65,6 +75,7 @@ async def report(
             choice = (await engines.take(wanted, found)).choice
         except EngineError as error:
             problem, hint = str(error), error.hint
+        replicas = [] if here else await _replicas(loaded, env, client)
     finally:
         await client.close()
     answering = {server.url for server in found}
@@ -87,7 +98,20 @@ async def report(
         choice=choice,
         problem=problem,
         hint=hint,
+        replicas=replicas,
     )
+
+
+async def _replicas(
+    loaded: Loaded, env: Mapping[str, str], client: Client
+) -> list[Replica]:
+    places = discover.replicas_of(env, loaded)
+    asked = (discover.identify(client, p, timeout_s=discover.ASK_S) for p in places)
+    found = await asyncio.gather(*asked)
+    return [
+        Replica(url=place.url, found=each)
+        for place, each in zip(places, found, strict=True)
+    ]
 
 
 def _version() -> str:
