@@ -1,6 +1,7 @@
 """Where rules are kept: which files count, and how a rule is added."""
 
 import multiprocessing
+import os
 import stat
 from pathlib import Path
 
@@ -115,6 +116,14 @@ def test_a_file_that_cannot_be_read_is_named(
         RulesFile(tmp_path).load()
     assert str(caught.value).removeprefix("Cannot read ") == f"{path}{said}"
     assert caught.value.hint
+
+
+def test_a_pipe_is_no_rules_file_and_holds_nobody_up(tmp_path: Path) -> None:
+    path = write(tmp_path, "x.rules", "")
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ConfigError, match=f"Cannot read {path}: it is no file"):
+        RulesFile(tmp_path).load()
 
 
 # --- adding ---------------------------------------------------------------------------

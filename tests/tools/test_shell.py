@@ -24,8 +24,9 @@ from codex_oss.policy import (
     SandboxMode,
 )
 from codex_oss.ports import Output, Scope
-from codex_oss.sandbox import bubblewrap
+from codex_oss.sandbox import bubblewrap, landlock
 from codex_oss.sandbox.run import Sandbox
+from codex_oss.sandbox.run import Settings as SandboxSettings
 from codex_oss.tools import sessions
 from codex_oss.tools.permit import NoRules, Permit
 from codex_oss.tools.placement import Placement
@@ -766,6 +767,30 @@ def test_the_second_ctrl_c_ends_what_does_not_listen_to_the_first(
         bench.clock.over.set()
         assert "Process running" in await bench.write(int(number), "\x03")
         assert "Process exited with code" in await bench.write(int(number), "\x03")
+
+    bounded(run)
+
+
+@pytest.mark.skipif(landlock.abi() < landlock.OLDEST, reason="needs Landlock")
+def test_a_reduced_sandbox_is_announced_once(tmp_path: Path) -> None:
+    async def run() -> None:
+        reduced = Sandbox(
+            ENV,
+            state=tmp_path / "state",
+            settings=SandboxSettings(backend="landlock"),
+        )
+        bench = Bench(tmp_path, mode="read-only", sandbox=reduced)
+        await bench.run("true")
+        await bench.run("true")
+        told = [
+            event.item.message
+            for event in bench.events
+            if isinstance(event, events.ItemCompleted)
+            and isinstance(event.item, events.ErrorItem)
+        ]
+        assert [text.partition(". ")[0] for text in told] == [
+            "reduced sandbox: bubblewrap is not to be used"
+        ]
 
     bounded(run)
 

@@ -116,6 +116,11 @@ def _files(home: Path) -> list[Path]:
 
 
 def _text(path: Path) -> str:
+    if path.exists() and not path.is_file():  # a pipe would hold us up for ever
+        raise ConfigError(
+            f"Cannot read {path}: it is no file",
+            hint="Take it out of the folder.",
+        )
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)

@@ -67,6 +67,8 @@ class Placement:
         )
         match verdict:
             case policy.Allow(sandboxed):
+                if sandboxed and guarantee.isolation == "reduced":
+                    self._warn(f"reduced sandbox: {guarantee.why}", scope)
                 return Place(sandboxed, guarantee.backend if sandboxed else "")
             case policy.Deny(policy.NO_ESCALATION):
                 raise ToolError(verdict.reason)
@@ -135,7 +137,7 @@ class Placement:
         return await self._sandbox.guarantee(permissions, Path(action.cwd))
 
     def _warn(self, why: str, scope: Scope) -> None:
-        """Tell the person once what the model is told each time."""
+        """Tell the person, once, that the sandbox is not what it should be."""
         if not self._warned:
             self._warned = True
             self._say(why, scope)
