@@ -19,10 +19,7 @@ from codex_oss.process.detached import Process
 from fake_ollama import OllamaModel, Store
 from fake_ollama_program import Behaviour, install
 from fake_server import closed_port
-from with_ollama import LIMIT_S, Somebody, options, plain
-
-NAME = "gpt-oss:20b"
-MODEL = OllamaModel(NAME, layers=(8000, 160, 40))
+from with_ollama import LIMIT_S, NAME, Somebody, options, plain
 
 
 class Bench:

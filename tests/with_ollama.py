@@ -6,13 +6,19 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from msgspec.structs import replace
 
-from codex_oss.engines.base import EngineEvent, Options, Pulling, Question
+from codex_oss.engines.base import EngineEvent, Options, Pulling, Question, Ready
+from codex_oss.engines.ollama import Ollama
 from codex_oss.engines.ollama.api import Api
+from codex_oss.errors import EngineError
 from codex_oss.net import Client
+from fake_ollama import OllamaModel
 
 LIMIT_S = 30
+NAME = "gpt-oss:20b"
+MODEL = OllamaModel(NAME, layers=(8000, 160, 40))
 T = TypeVar("T")
 
 
@@ -63,3 +69,49 @@ def options(tmp_path: Path, root: str = "", **more: str) -> Options:
         env=env,
         url=root,
     )
+
+
+def ensure(
+    options: Options, model: str | None, *, close: bool = True
+) -> list[EngineEvent]:
+    """Return what an engine tells; ``close``: and end it."""
+
+    async def run() -> list[EngineEvent]:
+        client = Client({})
+        ollama = Ollama(options, client)
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                return await told(ollama.ensure(model))
+        finally:
+            if close:
+                await ollama.close()
+            await client.close()
+
+    return asyncio.run(run())
+
+
+def refused(options: Options, model: str | None = NAME) -> EngineError:
+    """Return why an engine does not bring a model up."""
+    with pytest.raises(EngineError) as caught:
+        ensure(options, model)
+    return caught.value
+
+
+def ready(
+    root: str, name: str = NAME, window: int = 32768, *, ours: bool = True
+) -> Ready:
+    """Return what a model of the usual kind is like when it is loaded."""
+    return Ready(
+        base_url=f"{root}/v1",
+        model=name,
+        context_window=window,
+        api_key=None,
+        server="ollama",
+        on_gpu=1.0,
+        supports_tools=True,
+        ours=ours,
+    )
+
+
+def unknown(folder: Path) -> None:
+    """Say that a disk does not tell what is free."""

@@ -3,74 +3,34 @@
 import asyncio
 import os
 import shlex
+from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from codex_oss.engines import hardware, room
+from codex_oss.engines import room
 from codex_oss.engines.base import (
-    EngineEvent,
     Loading,
-    Options,
-    Pulling,
     Ready,
-    Verifying,
 )
 from codex_oss.engines.ollama import Ollama, engine
-from codex_oss.errors import DownloadError, EngineError
 from codex_oss.net import Client
-from fake_ollama import MISSING, FakeOllama, OllamaModel, Pull
+from fake_ollama import FakeOllama, OllamaModel
 from fake_ollama_program import Behaviour, install
-from fake_registry import FakeRegistry
-from fake_server import FakeServer, Reply, closed_port
-from with_ollama import LIMIT_S, Somebody, options, told
-
-NAME = "gpt-oss:20b"
-MODEL = OllamaModel(NAME, layers=(8000, 160, 40))
-
-
-def ensure(
-    options: Options, model: str | None, *, close: bool = True
-) -> list[EngineEvent]:
-    async def run() -> list[EngineEvent]:
-        client = Client({})
-        ollama = Ollama(options, client)
-        try:
-            async with asyncio.timeout(LIMIT_S):
-                return await told(ollama.ensure(model))
-        finally:
-            if close:
-                await ollama.close()
-            await client.close()
-
-    return asyncio.run(run())
-
-
-def refused(options: Options, model: str | None = NAME) -> EngineError:
-    with pytest.raises(EngineError) as caught:
-        ensure(options, model)
-    return caught.value
-
-
-def ready(
-    root: str, name: str = NAME, window: int = 32768, *, ours: bool = True
-) -> Ready:
-    return Ready(
-        base_url=f"{root}/v1",
-        model=name,
-        context_window=window,
-        api_key=None,
-        server="ollama",
-        on_gpu=1.0,
-        supports_tools=True,
-        ours=ours,
-    )
-
-
-def unknown(folder: Path) -> None:
-    """Say that a disk does not tell what is free."""
-
+from fake_server import FakeServer, Gate, Reply, Seen, closed_port
+from with_ollama import (
+    LIMIT_S,
+    MODEL,
+    NAME,
+    Somebody,
+    ensure,
+    options,
+    ready,
+    refused,
+    unknown,
+)
 
 # --- a model that is there -----------------------------------------------------------
 
@@ -139,6 +99,45 @@ def test_what_was_loaded_for_us_is_unloaded_with_us(tmp_path: Path) -> None:
         assert server.loaded == {}
 
 
+@pytest.mark.parametrize("unloads", [True, False])
+def test_a_load_that_nobody_waits_for_any_more_is_undone(
+    tmp_path: Path, *, unloads: bool
+) -> None:
+    gate, bodies = Gate(), list[dict[str, Any]]()
+
+    def chat(seen: Seen) -> Reply:
+        bodies.append(seen.json)
+        if "options" in seen.json:
+            gate.pass_through()
+        return Reply(body={"done": True})
+
+    async def leave(root: str) -> None:
+        client = Client({})
+        engine = Ollama(replace(options(tmp_path, root), unloads=unloads), client)
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                async with aclosing(engine.ensure(NAME)) as events:
+                    async for event in events:
+                        assert event == Loading(NAME)
+                        await asyncio.to_thread(gate.wait_reached)
+                        break
+            gate.open()
+        finally:
+            await engine.close()
+            await client.close()
+
+    with FakeOllama(MODEL) as server:
+        server.post["/api/chat"] = chat
+        asyncio.run(leave(server.url))
+
+    assert bodies[1] == {
+        "model": NAME,
+        "messages": [],
+        "keep_alive": 0,
+        "stream": False,
+    }
+
+
 def test_what_was_loaded_is_left_to_whoever_asks_it(tmp_path: Path) -> None:
     with FakeOllama(MODEL) as server:
         ensure(replace(options(tmp_path, server.url), unloads=False), NAME)
@@ -171,87 +170,6 @@ def test_a_failed_load_is_told_in_ollama_s_words(tmp_path: Path) -> None:
 
     assert said in str(error)
     assert "smaller context" in error.hint
-
-
-# --- a model that is missing ---------------------------------------------------------
-
-
-@pytest.mark.parametrize("offline", [False, True])
-def test_without_consent_a_model_is_never_pulled(
-    tmp_path: Path, *, offline: bool
-) -> None:
-    with FakeOllama(OllamaModel("other:1b")) as server:
-        given = options(tmp_path, server.url)
-        somebody = Somebody() if offline else None
-        error = refused(replace(given, offline=offline, consent=somebody))
-
-    assert error.report() == (
-        f"model `{NAME}` is not installed in Ollama at {server.url}\n"
-        f"codex-oss models pull {NAME}"
-    )
-    assert server.asked_for("/api/pull") == 0
-
-
-def test_a_missing_model_is_pulled_when_somebody_says_yes(tmp_path: Path) -> None:
-    somebody = Somebody()
-    with (
-        FakeRegistry(replace(MODEL, name="m:1b")) as registry,
-        FakeOllama(OllamaModel("other:1b")) as server,
-    ):
-        name = f"{registry.url}/library/m:1b"
-        given = replace(options(tmp_path, server.url), consent=somebody)
-        events = ensure(given, name)
-
-    listed = name.removeprefix("http://")
-    assert events[0] == Pulling(name, 0, 8200, 0.0)
-    assert events[-3:] == [
-        Verifying(name),
-        Loading(listed),
-        ready(server.url, listed),
-    ]
-    # So small a model is nothing to ask about.
-    assert somebody.asked == []
-
-
-def test_the_question_tells_size_disk_memory_and_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hardware, "free_memory", lambda: 16_000_000_000)
-    monkeypatch.setattr(room, "free", unknown)
-    (tmp_path / ".ollama/models").mkdir(parents=True)
-    manifest = {"layers": [{"digest": "a", "size": 13_000_000_000}]}
-    somebody = Somebody(says=False)
-    with FakeServer(get={"/v2/library/gpt-oss/manifests/20b": manifest}) as registry:
-        name = f"{registry.url}/library/{NAME}"
-        with FakeOllama(OllamaModel("other:1b")) as server:
-            given = replace(options(tmp_path, server.url), consent=somebody)
-            error = refused(given, name)
-            assert server.asked_for("/api/pull") == 0
-
-    assert isinstance(error, DownloadError)
-    (question,) = somebody.asked
-    assert (question.kind, question.what) == ("pull", name)
-    assert question.command == f"codex-oss models pull {name}"
-    facts = dict(question.facts)
-    assert facts["size"] == "13.0 GB"
-    assert facts["from"] == f"127.0.0.1:{registry.port}"
-    assert facts["to"] == f"{tmp_path}/.ollama/models"
-    assert facts["memory"].endswith(" GB; 16.0 GB are free")
-    assert facts["licence"] == "Apache-2.0"
-
-
-def test_a_wrong_name_is_told_with_the_one_that_is_installed(tmp_path: Path) -> None:
-    with closed_port() as port:
-        name = f"http://127.0.0.1:{port}/library/gpt-os:20b"
-        pulls = {name: [Pull(after=0, error=MISSING)]}
-        with FakeOllama(
-            replace(MODEL, name=f"http://127.0.0.1:{port}/library/gpt-oss:20b"),
-            pulls=pulls,
-        ) as server:
-            given = replace(options(tmp_path, server.url), consent=Somebody())
-            error = refused(given, name)
-
-    assert f"Did you mean `http://127.0.0.1:{port}/library/gpt-oss:20b`" in error.hint
 
 
 # --- no server -----------------------------------------------------------------------

@@ -13,8 +13,8 @@ from codex_oss.engines.ollama import orphans
 from codex_oss.process import detached
 from codex_oss.process.detached import Process
 from fake_server import closed_port
-from private_ollama import MODEL, NAME, Bench
-from with_ollama import LIMIT_S
+from private_ollama import Bench
+from with_ollama import LIMIT_S, MODEL, NAME
 
 SRC = Path(__file__).resolve().parents[3] / "src"
 TESTS = Path(__file__).resolve().parents[2]

@@ -27,8 +27,8 @@ from codex_oss.process.detached import Process
 from fake_ollama import Pull, Store
 from fake_ollama_program import Behaviour, install
 from fake_server import closed_port
-from private_ollama import MODEL, NAME, Bench
-from with_ollama import LIMIT_S, Somebody, plain
+from private_ollama import Bench
+from with_ollama import LIMIT_S, MODEL, NAME, Somebody, plain
 
 TESTS = Path(__file__).resolve().parents[2]
 

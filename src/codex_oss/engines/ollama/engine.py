@@ -66,7 +66,7 @@ class Ollama:
         loaded, self._loaded = self._loaded, ""
         if private is not None:
             await private.stop()
-        elif loaded and self._options.unloads:
+        elif loaded:
             with contextlib.suppress(ModelError, EngineError):
                 await self._api.unload(loaded, timeout_s=UNLOAD_S)
 
@@ -179,7 +179,10 @@ class Ollama:
             async with aclosing(self._load(name, wanted)) as events:
                 async for event in events:
                     yield event
-        yield await self._ready(name, shown, version, wanted)
+        ready = await self._ready(name, shown, version, wanted)
+        if not self._options.unloads:
+            self._loaded = ""  # from now on it is theirs who ask it
+        yield ready
 
     async def _ready(
         self, name: str, shown: Shown, version: str, wanted: int | None
@@ -263,6 +266,7 @@ class Ollama:
         before = await self._api.loaded(name)
         if before is not None and before.context_length == wanted:
             return
+        self._loaded = "" if before is not None else name
         loading = asyncio.ensure_future(
             self._api.load(name, num_ctx=wanted, keep_alive=_keep_alive(self._options))
         )
@@ -281,7 +285,6 @@ class Ollama:
             ) from error
         finally:
             loading.cancel()
-        self._loaded = "" if before is not None else name
 
 
 def _has(store: Path, name: str) -> bool:
