@@ -44,6 +44,8 @@ def look(
         ("mv: cannot move 'x' to '/etc/x': Read-only file system", "/etc/x"),
         ("OSError: [Errno 30] Read-only file system: '/etc/x'", "/etc/x"),
         ("Error: EROFS: read-only file system, open '/etc/x'", "/etc/x"),
+        ("at https://a.b/c: EROFS: read-only file system, mkdir '/c/n'", "/c/n"),
+        ("at https://a.b/c: ENOENT: no such file or directory, mkdir '/c/n'", "/c/n"),
         (
             "one line before\nsh: 1: cannot create /etc/x: Read-only file system",
             "/etc/x",
@@ -151,6 +153,11 @@ def test_the_ends_of_a_long_output_are_looked_at() -> None:
     line = "touch: cannot touch '/etc/x': Read-only file system"
     assert look("x\n" * 200_000 + line) is not None
     assert look(line + "\n" + "x\n" * 200_000) is not None
+
+
+def test_a_folder_that_may_be_made_was_not_blocked() -> None:
+    assert look("Error: ENOENT: no such file or directory, mkdir '/w/a/b'") is None
+    assert look("Error: ENOENT: no such file or directory, open '/etc/x'") is None
 
 
 @given(st.text(), st.integers(0, 255))

@@ -25,7 +25,8 @@ BAD_SYSTEM_CALL = 159
 _FILES = re.compile(
     r"read-only file system|permission denied|operation not permitted|\berofs\b"
     r"|\beacces\b|\beperm\b|failed to write file|unable to open database file"
-    r"|sandbox_apply",
+    # So Node.js tells that it could make no folder on a read-only disk.
+    r"|sandbox_apply|\benoent(?=: no such file or directory, mkdir ')",
     re.IGNORECASE,
 )
 _NETWORK = re.compile(
@@ -43,6 +44,7 @@ _FOREIGN = re.compile(
 _PATH_BEFORE = re.compile(
     r"(?:['\"\u2018](?P<quoted>[^'\"\u2019]+)['\"\u2019]|(?P<bare>[^\s:'\"()]+))$"
 )
+_PATH_OF_NODE = re.compile(r"^: [\w -]{0,60}, \w+ '(?P<quoted>[^']+)'")
 _PATH_AFTER = re.compile(r"^[^'\"\n]{0,40}['\"](?P<quoted>[^'\"]+)['\"]")
 
 Kind = Literal["files", "network", "system"]
@@ -174,6 +176,8 @@ def _protected(path: str, permissions: Permissions) -> str:
 
 def _path(line: str, seen: re.Match[str], cwd: str) -> str:
     """Return the path that a line names beside its complaint, absolute, or nothing."""
+    if node := _PATH_OF_NODE.match(line[seen.end() :]):
+        return os.path.normpath(Path(cwd) / node["quoted"])
     before = line[: seen.start()].rstrip().removesuffix(":").rstrip()
     found = _PATH_BEFORE.search(before)
     name = found and (found["quoted"] or found["bare"])
