@@ -29,6 +29,24 @@ def test_ollama_names_the_reasoning_reasoning() -> None:
 
 
 @pytest.mark.parametrize(
+    ("server", "model", "field", "least"),
+    [
+        ("vllm", "Qwen/Qwen3.6-27B", "reasoning", "none"),
+        ("vllm", "openai/gpt-oss-120b", "reasoning", "low"),
+        ("sglang", "zai-org/GLM-4.7-Flash", "reasoning_content", "none"),
+        ("sglang", "openai/gpt-oss-20b", "reasoning_content", "low"),
+        ("lmstudio", "qwen/qwen3-8b", "reasoning_content", "low"),
+        ("lmstudio", "openai/gpt-oss-20b", "reasoning", "low"),
+    ],
+)
+def test_servers_differ_in_where_thoughts_stand_and_how_few_there_may_be(
+    server: str, model: str, field: str, least: str
+) -> None:
+    quirks = quirks_for(server, model)
+    assert (quirks.reasoning_back, quirks.efforts[0]) == (field, least)
+
+
+@pytest.mark.parametrize(
     ("server", "model", "flags"),
     [
         ("llamacpp", "Devstral-Small-2-24B", {"alternate"}),

@@ -64,6 +64,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
 
 Row = tuple[str, str, dict[str, Any]]
 
+_ALL_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
 QUIRKS: tuple[Row, ...] = (
     # OpenAI's newer models know ``developer`` and refuse ``max_tokens``.
     (
@@ -107,14 +109,34 @@ QUIRKS: tuple[Row, ...] = (
         },
     ),
     # LM Studio 0.4: ``reasoning_content``, unless its developer settings say otherwise.
+    # Since 0.3.23 that of gpt-oss is ``reasoning`` whatever the settings say.
     ("lmstudio", "", {"reasoning_back": "reasoning_content"}),
-    # vLLM 0.33 reads ``reasoning``; older ones ``reasoning_content``.
-    ("vllm", "", {"reasoning_back": "reasoning", "parallel_tool_calls": True}),
-    # SGLang 0.5.23
+    ("lmstudio", "gpt-oss", {"reasoning_back": "reasoning"}),
+    # vLLM 0.33 reads ``reasoning``; older ones ``reasoning_content``. Its request has
+    # these efforts; "none" turns the thoughts of Qwen, GLM and others off.
+    (
+        "vllm",
+        "",
+        {
+            "reasoning_back": "reasoning",
+            "parallel_tool_calls": True,
+            "efforts": _ALL_EFFORTS,
+        },
+    ),
+    # SGLang 0.5.23: the same efforts.
     (
         "sglang",
         "",
-        {"reasoning_back": "reasoning_content", "parallel_tool_calls": True},
+        {
+            "reasoning_back": "reasoning_content",
+            "parallel_tool_calls": True,
+            "efforts": _ALL_EFFORTS,
+        },
+    ),
+    # Harmony has three efforts, and no way not to think; SGLang refuses "none".
+    *(
+        (server, "gpt-oss", {"efforts": ("low", "medium", "high")})
+        for server in ("vllm", "sglang")
     ),
     # Templates that raise unless user and assistant take turns. Ollama has templates
     # of its own, which do not.
