@@ -170,6 +170,22 @@ def test_names_cannot_write_to_the_terminal() -> None:
     assert not any("\x1b" in line for line in lines)
 
 
+def test_models_of_another_machine_are_listed_without_memory() -> None:
+    far = Found(server="ollama", url="http://10.0.0.5:11434", said_by="OLLAMA_HOST")
+    one = Model(
+        engine="ollama",
+        url=far.url,
+        here=False,
+        installed=Installed(name="gpt-oss:20b", size=13_800_000_000),
+    )
+    lines = page(listing(PC, one, found=(far,)))
+    at = lines.index("Ollama at http://10.0.0.5:11434")
+    assert lines[at + 1 : at + 3] == [
+        "  runs on another machine, of whose memory nothing is known",
+        "  gpt-oss:20b *         13.8       good",
+    ]
+
+
 def test_a_mac_shares_its_memory() -> None:
     mac = Host(
         processor="Apple M4", cores=4, memory=16 * GIB, free=11 * GIB, unified=True

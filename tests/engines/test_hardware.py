@@ -147,6 +147,29 @@ def test_a_machine_that_tells_nothing_is_not_guessed(tmp_path: Path) -> None:
     assert hardware.processor(tmp_path) == ""
 
 
+def test_a_mac_with_apples_chip_shares_its_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {
+        "hw.memsize": (16 << 30).to_bytes(8, sys.byteorder),
+        "hw.perflevel0.physicalcpu": (4).to_bytes(4, sys.byteorder),
+        "machdep.cpu.brand_string": b"Apple M4\0",
+    }
+
+    def sysctl(name: str) -> bytes:
+        return told.get(name, b"")
+
+    monkeypatch.setattr(hardware, "_sysctl_bytes", sysctl)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert asyncio.run(hardware.look({}, tmp_path)) == Host(
+        processor="Apple M4",
+        cores=4,
+        memory=16 << 30,
+        free=int((16 << 30) * hardware.MAC_MEMORY_SHARE),
+        unified=True,
+    )
+
+
 @pytest.mark.usefixtures("four_cpus")
 def test_a_machine_is_looked_at_as_a_whole(tmp_path: Path) -> None:
     files = {

@@ -201,6 +201,7 @@ def test_the_json_says_what_it_always_says(here: Here) -> None:
             "name": "hf:o/r",
             "engine": "embedded",
             "url": None,
+            "here": True,
             "path": str(here.models / "hf/o/r/m.gguf"),
             "size": len(fake_gguf.encode()),
             "context": 8192,
@@ -217,8 +218,8 @@ def test_the_json_says_what_it_always_says(here: Here) -> None:
     ]
     assert list(page["installed"][0]["fit"]) == ["memory", "assumed", "tokens_per_s"]
     assert list(page["offers"][0]) == [
-        *("name", "gguf", "size", "context", "parameters", "active_parameters"),
-        *("tools", "ollama", "unsure", "note", "fit"),
+        *("name", "gguf", "gguf_size", "size", "context", "parameters"),
+        *("active_parameters", "tools", "ollama", "unsure", "note", "fit"),
     ]
 
 
@@ -295,6 +296,36 @@ def test_yes_is_the_consent_to_a_large_model(here: Here) -> None:
             assert server.asked_for("/api/pull") == 1
     assert done.returncode == 0, done.stderr
     assert f"Downloading {name} (3.0 GB): codex-oss models pull" in done.stderr
+
+
+def test_a_pull_that_was_cut_goes_on_where_it_ended(here: Here) -> None:
+    small = OllamaModel("small:1b", layers=(90_000, 160, 40))
+    with FakeRegistry(small) as registry:
+        name = f"{registry.url}/library/small:1b"
+        pulls = {name: [Pull(small, after=60_000, cut=True), Pull(small)]}
+        with FakeOllama(pulls=pulls) as server:
+            here.places({"ollama": server.url})
+            told = here.refused("pull", name)
+            assert "before the end" in " ".join(told.split())
+            assert told.endswith("the same command goes on from there.\n")
+            assert here.run("pull", name).returncode == 0
+            assert server.asked_for("/api/pull") == 2
+            assert f"{name.removeprefix('http://')}" in server.models
+
+
+def test_ctrl_c_ends_a_download_and_says_how_to_go_on(here: Here) -> None:
+    small = OllamaModel("small:1b", layers=(90_000, 160, 40))
+    with FakeRegistry(small) as registry:
+        name = f"{registry.url}/library/small:1b"
+        pulls = {name: [Pull(small, after=60_000, hangs=True)]}
+        with FakeOllama(pulls=pulls) as server:
+            here.places({"ollama": server.url})
+            argv = [*OURS, "models", "pull", name]
+            with AtTerminal(argv, cwd=here.cwd, env=here.env, streams=True) as terminal:
+                terminal.sees(" MB")
+                terminal.press("\x03")
+                terminal.sees("What has arrived is kept")
+                assert terminal.popen.wait(30) != 0
 
 
 def test_a_person_is_asked_and_may_say_no(here: Here) -> None:

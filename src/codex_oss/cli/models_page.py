@@ -46,6 +46,8 @@ class InstalledJson(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     engine: EngineName
     url: str | None
+    here: bool
+    """It runs on this machine, or would."""
     path: str | None
     size: int | None
     context: int | None
@@ -65,6 +67,7 @@ class OfferJson(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     gguf: str | None
+    gguf_size: int | None
     size: int
     context: int
     parameters: float
@@ -160,6 +163,7 @@ def _installed(model: Model) -> InstalledJson:
         name=it.name,
         engine=model.engine,
         url=model.url or None,
+        here=model.here,
         path=str(model.path) if model.path else None,
         size=it.size,
         context=it.context,
@@ -179,6 +183,7 @@ def _offer(entry: Entry, judged: Fit) -> OfferJson:
     return OfferJson(
         name=entry.name,
         gguf=entry.gguf,
+        gguf_size=entry.gguf_bytes,
         size=entry.size,
         context=entry.context,
         parameters=entry.parameters,

@@ -52,6 +52,8 @@ def lines(listing: Listing, *, everything: bool, style: Style) -> Iterator[str]:
         yield from (style.paint(line, _DIM) for line in _HEAD)
     for heading, models in groups:
         yield style.paint(visible(heading), _BOLD)
+        if not models[0].here:
+            yield "  runs on another machine, of whose memory nothing is known"
         for model in models:
             yield from _installed(model, listing.default, style)
     yield ""

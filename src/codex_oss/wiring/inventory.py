@@ -37,6 +37,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     installed: Installed
     url: str = ""
     """Root of the server that has it; empty: none runs."""
+    here: bool = True
+    """It runs on this machine, or would."""
     path: Path | None = None
     """Its file, where the embedded engine has it."""
     fit: Fit | None = None
@@ -130,6 +132,7 @@ async def _of_server(
         Model(
             engine=found.server,
             url=found.url,
+            here=here,
             installed=_with_details(model, shown),
             fit=_fit(model, shown, host, kind) if here else None,
             licence=_first_line(shown.license) if shown else "",
