@@ -98,13 +98,19 @@ def refused(options: Options, model: str | None = NAME) -> EngineError:
 
 
 def ready(
-    root: str, name: str = NAME, window: int = 32768, *, ours: bool = True
+    root: str,
+    name: str = NAME,
+    window: int = 32768,
+    *,
+    asked: int | None = None,
+    ours: bool = True,
 ) -> Ready:
     """Return what a model of the usual kind is like when it is loaded."""
     return Ready(
         base_url=f"{root}/v1",
         model=name,
         context_window=window,
+        context_asked=window if asked is None else asked or None,
         api_key=None,
         server="ollama",
         on_gpu=1.0,

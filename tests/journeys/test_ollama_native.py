@@ -68,6 +68,8 @@ def test_less_context_than_was_asked_for_is_a_warning_before_the_turn(
             "A smaller context or model may fit whole."
         ),
     ]
+    asked = [chat["options"]["num_ctx"] for chat in server.chats]
+    assert asked == [32768] * len(asked)  # another number would load it anew
 
 
 def test_a_provider_of_one_s_own_is_checked_after_its_first_answer(

@@ -147,6 +147,8 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     """The name to send as ``model``."""
     context_window: int | None
     """Tokens of context that are really allocated. None: the engine does not say."""
+    context_asked: int | None = None
+    """Tokens that were asked for, and must be again: others would load it anew."""
     api_key: str | None
     server: Server
     on_gpu: float | None = None

@@ -79,10 +79,11 @@ async def open_model(
             f"no model is set for provider `{loaded.provider_id}`",
             hint="Name one with -m, or set `model` in config.toml.",
         )
-    brought = providers.Brought()
+    brought, context = providers.Brought(), loaded.config.engine.context_length
     if answering is not None:
         ready = answering.ready
         brought = providers.Brought(ours=ready.ours, told=ready.notes)
+        context = context or ready.context_asked
     model = providers.connect(
         provider_id,
         provider,
@@ -91,7 +92,7 @@ async def open_model(
         client=client,
         memory=providers.ProbeMemory(state_home(env) / "probes.json"),
         version=__version__,
-        context_length=loaded.config.engine.context_length,
+        context_length=context,
         brought=brought,
     )
     rows += _context(await model.window(), answering)

@@ -150,7 +150,7 @@ def test_a_model_of_a_cloud_is_not_loaded(tmp_path: Path) -> None:
     with FakeOllama(cloud) as server:
         events = ensure(options(tmp_path, server.url), "big:cloud")
 
-    last = ready(server.url, "big:cloud", 262144, ours=False)
+    last = ready(server.url, "big:cloud", 262144, asked=0, ours=False)
     assert events == [replace(last, on_gpu=None)]
     assert server.loads == []
 

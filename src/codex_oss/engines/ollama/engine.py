@@ -203,6 +203,7 @@ class Ollama:
             base_url=f"{self._api.root}/v1",
             model=name,
             context_window=granted.given if granted else wanted or shown.trained,
+            context_asked=wanted,
             api_key=None,
             server="ollama",
             on_gpu=share,
