@@ -15,7 +15,7 @@ import msgspec
 from codex_oss.engines import gguf, room, sources
 from codex_oss.engines.base import EngineEvent, Looking, Options, Pulling
 from codex_oss.engines.hub_faults import Retry, gave_up, host_of, refusal
-from codex_oss.engines.meter import Meter
+from codex_oss.engines.meter import Meter, with_pauses
 from codex_oss.engines.partial import Partial
 from codex_oss.engines.sources import HfSource
 from codex_oss.errors import DownloadError, ModelError, StreamCut
@@ -218,8 +218,11 @@ class Hub:
         while partial.done < file.size:
             before = partial.done
             try:
-                async with aclosing(self._bytes(source, file, partial)) as body:
-                    async for data in body:
+                async with (
+                    aclosing(self._bytes(source, file, partial)) as body,
+                    aclosing(with_pauses(body)) as pieces,
+                ):
+                    async for data in pieces:
                         partial.write(data)
                         if event := meter.reach(partial.done, clock()):
                             yield event
