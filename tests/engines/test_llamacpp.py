@@ -374,6 +374,7 @@ def header(**fields: Any) -> gguf.Header:
         ({}, 6 * GIB, 16_384),
         ({}, 6 * GIB + 2_000_000, 16_384),
         ({"context_length": 512}, 5 * GIB, 512),
+        ({"shape": Shape(per_token=32 * 1024, state=GIB // 2)}, 6 * GIB, 8192),
     ],
 )
 def test_the_context_is_what_model_and_memory_allow(

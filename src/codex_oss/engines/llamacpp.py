@@ -277,10 +277,13 @@ def fitting_context(header: gguf.Header, free: int | None) -> int:
     wanted = min(trained, AUTO_CONTEXT)
     if free is None or not header.kv_bytes_per_token:
         return wanted
-    room = int((free - header.size) * KV_SHARE) // header.kv_bytes_per_token
+    # Layers with a window, and those that recur, keep so much of any context.
+    fixed = header.shape.cache(wanted) - wanted * header.kv_bytes_per_token
+    left = int((free - header.size) * KV_SHARE) - fixed
+    room = left // header.kv_bytes_per_token
     least = min(wanted, MIN_CONTEXT)
     if room < least:
-        need = header.size + least * header.kv_bytes_per_token / KV_SHARE
+        need = header.size + header.shape.cache(least) / KV_SHARE
         raise EngineError(
             f"This model needs about {need / 1e9:.1f} GB of memory; "
             f"{free / 1e9:.1f} GB are free",
