@@ -281,15 +281,33 @@ def test_an_older_server_is_taken_with_what_it_says_of_itself(tmp_path: Path) ->
     assert (last.model, last.context_window) == (KEY, 16384)
 
 
-def test_an_older_server_s_model_is_loaded_by_the_program(tmp_path: Path) -> None:
-    log = tmp_path / "called"
-    lms = tmp_path / "bin" / "lms"
+@pytest.fixture
+def called(tmp_path: Path) -> Path:
+    """Install an `lms` that writes down how it is called; return where."""
+    log, lms = tmp_path / "called", tmp_path / "bin" / "lms"
     lms.parent.mkdir()
     lms.write_text(f'#!/bin/sh\necho "$@" >>{log}\n')
     lms.chmod(0o755)
+    return log
+
+
+def test_an_older_server_s_missing_model_is_downloaded_by_the_program(
+    tmp_path: Path, called: Path
+) -> None:
+    person = Somebody()
+    with old(None) as server:
+        given = replace(options(tmp_path, server.url), consent=person)
+        brought_up(given, "new/model")
+    assert called.read_text().splitlines() == ["get new/model --yes"]
+    assert [question.command for question in person.asked] == ["lms get new/model"]
+
+
+def test_an_older_server_s_model_is_loaded_by_the_program(
+    tmp_path: Path, called: Path
+) -> None:
     with old(None) as server:
         brought_up(options(tmp_path, server.url))
-    assert log.read_text().splitlines() == [
+    assert called.read_text().splitlines() == [
         f"load {KEY} --context-length 32768 --yes",
         f"unload {KEY}",
     ]

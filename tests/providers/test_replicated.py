@@ -323,6 +323,16 @@ def test_a_listener_that_leaves_frees_the_server() -> None:
     run(check)
 
 
+def test_what_is_read_beforehand_is_read_where_the_conversation_goes() -> None:
+    async def check() -> None:
+        servers = [Server(), Server(), Server()]
+        fleet = Fleet(*servers)
+        await fleet.model.warm(request())
+        assert [server.keys for server in servers] == [["a"], [], []]
+
+    run(check)
+
+
 # --- real servers --------------------------------------------------------------------
 
 

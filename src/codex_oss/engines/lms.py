@@ -19,6 +19,8 @@ START_S = 120.0
 """For the start of the server: it may start the whole application first."""
 LOAD_S = 1800.0
 """For a model; a large one on a slow disk takes minutes."""
+GET_S = 24 * 3600.0
+"""For a download."""
 STOP_S = 30.0
 MAX_OUTPUT_BYTES = 64 * 1024
 """Of what it says, the end is kept."""
@@ -69,6 +71,10 @@ class Lms:
     async def stop_server(self) -> None:
         """Have it listen no more; raises ``EngineError``."""
         await self._run(STOP_S, "server", "stop")
+
+    async def get(self, model: str) -> None:
+        """Download a model; raises ``EngineError``."""
+        await self._run(GET_S, "get", model, "--yes")
 
     async def load(self, model: str, context: int) -> None:
         """Load a model, whatever else is loaded; raises ``EngineError``."""

@@ -203,22 +203,7 @@ class LmStudio:
 
     async def _pull(self, name: str, library: LmLibrary) -> AsyncGenerator[EngineEvent]:
         """Have the server download a model, if somebody wants that."""
-        command = f"lms get {name}"
-        if self._options.offline or self._options.consent is None:
-            there = ", ".join(each.key for each in library.models if _talks(each))
-            raise EngineError(
-                f"model `{name}` is not in {NAME} at {self._api.root}; there is "
-                f"{there or 'none'}",
-                hint=command,
-            )
-        wanted = room.Download(
-            model=name,
-            size=None,
-            source=f"{NAME}'s catalogue, by its server at {self._api.root}",
-            folder=None,
-            command=command,
-        )
-        await room.ask_for(wanted, self._options.consent)
+        await self._want(name, [each.key for each in library.models if _talks(each)])
         yield Looking(f"{name} in {NAME}'s catalogue")
         try:
             job = await self._api.download(name)
@@ -231,6 +216,24 @@ class LmStudio:
         async with aclosing(self._follow(name, job)) as events:
             async for event in events:
                 yield event
+
+    async def _want(self, name: str, there: list[str]) -> None:
+        """Raise ``EngineError`` unless somebody wants a model to be downloaded."""
+        command = f"lms get {name}"
+        if self._options.offline or self._options.consent is None:
+            raise EngineError(
+                f"model `{name}` is not in {NAME} at {self._api.root}; there is "
+                f"{', '.join(there) or 'none'}",
+                hint=command,
+            )
+        wanted = room.Download(
+            model=name,
+            size=None,
+            source=f"{NAME}'s catalogue, by its server at {self._api.root}",
+            folder=None,
+            command=command,
+        )
+        await room.ask_for(wanted, self._options.consent)
 
     async def _follow(self, name: str, job: Job) -> AsyncGenerator[EngineEvent]:
         """Yield ``Pulling`` until a download has ended."""
@@ -264,6 +267,16 @@ class LmStudio:
     async def _bring_up_old(self, model: str | None) -> AsyncGenerator[EngineEvent]:
         """Take a server as it is, but for the context where ``lms`` can change it."""
         seen = await self._recognised()
+        if model is not None and all(each.name != model for each in seen.models):
+            await self._want(model, [each.name for each in seen.models])
+            if self._lms is None:
+                raise EngineError(
+                    f"{NAME} at {self._api.root} is too old to be told to download",
+                    hint=f"Where it runs: lms get {model}",
+                )
+            yield Looking(f"{model} in {NAME}'s catalogue (this may take long)")
+            await self._lms.get(model)
+            seen = await self._recognised()
         was = ready(seen, model)
         known = next((each for each in seen.models if each.name == was.model), None)
         wanted = choose_context(
