@@ -4,6 +4,8 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from codex_oss.engines.base import EngineEvent, Pulling, Verifying
@@ -91,6 +93,31 @@ def test_progress_is_told_a_few_times_a_second_and_at_the_end() -> None:
     events = [event for event in told if event is not None]
     assert 4 <= len(events) <= 9
     assert events[-1] == replace(events[-1], done=10_000)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 10**6), min_size=1, max_size=5),
+    had=st.lists(st.floats(0, 1), min_size=5, max_size=5),
+    knows=st.booleans(),
+)
+def test_progress_never_goes_back_and_ends_at_the_whole(
+    sizes: list[int], had: list[float], *, knows: bool
+) -> None:
+    layers, now, last = Layers("m", sum(sizes) if knows else None), 0.0, None
+    for index, (size, share) in enumerate(zip(sizes, had, strict=False)):
+        first = int(size * share)
+        for done in (first, (first + size) // 2, size):
+            now += 0.1
+            event = layers.feed(line(str(index), size, done), now)
+            assert event is None or isinstance(event, Pulling)
+            if event is not None:
+                assert last is None or event.done >= last.done
+                assert event.total is not None
+                assert event.done <= event.total
+                last = event
+
+    assert last == replace(last or Pulling("m", 0, 0, 0.0), done=sum(sizes))
+    assert layers.total == sum(sizes)
 
 
 def test_lines_of_no_known_kind_are_passed_over() -> None:
