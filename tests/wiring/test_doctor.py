@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from codex_oss.bridge.service.state import FOLDER, Instance, Shelf
 from codex_oss.config.load import load
@@ -134,6 +135,25 @@ def test_an_installed_ollama_that_stands_still_is_fine(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "title", "following"),
+    [
+        ("lms", "LM Studio", "lms server start"),
+        ("vllm", "vLLM", "codex-oss engines start vllm --help"),
+    ],
+)
+def test_a_program_that_could_serve_is_told_with_how_to_start_it(
+    tmp_path: Path, nowhere: str, name: str, title: str, following: str
+) -> None:
+    program = tmp_path / "bin" / name
+    program.parent.mkdir()
+    program.touch(mode=0o755)
+    provider = {"lms": "lmstudio"}.get(name, name)
+    config = f"[model_providers.{provider}]\nbase_url = '{nowhere}/v1'"
+    told = page(tmp_path, config).checks
+    assert (title, "note", following) in [(c.name, c.state, c.next) for c in told]
+
+
 # --- the model -----------------------------------------------------------------------
 
 
@@ -207,6 +227,28 @@ def test_too_little_context_in_a_server_that_we_cannot_tell_is_something_to_do(
         "context",
         next="Load it with 32768 tokens or more (16384 at least).",
     )
+
+
+@pytest.mark.parametrize(
+    ("vram", "cards", "state"),
+    [(1.0, True, "ok"), (0.4, True, "note"), (0.0, True, "todo"), (0.0, False, "ok")],
+)
+def test_a_card_that_is_not_used_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    vram: float,
+    cards: bool,  # noqa: FBT001  a row of a table
+    state: str,
+) -> None:
+    async def look(_: Mapping[str, str]) -> Host:
+        return replace(LAPTOP, cards=(CARD,) if cards else ())
+
+    monkeypatch.setattr(hardware, "look", look)
+    with FakeOllama(OllamaModel("gpt-oss:20b", vram=vram)) as server:
+        server.load("gpt-oss:20b", 32768)
+        told = row(page(tmp_path, OLLAMA_HOST=server.url), "loaded")
+    assert told.state == state
+    assert told.value.startswith(f"{vram:.0%} of gpt-oss:20b is in graphics memory")
 
 
 # --- configuration, Codex ------------------------------------------------------------

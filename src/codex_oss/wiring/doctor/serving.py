@@ -7,7 +7,7 @@ from codex_oss.bridge.service import asking
 from codex_oss.bridge.service.state import FOLDER, Shelf
 from codex_oss.bridge.settings import settings
 from codex_oss.config.builtin import LOCAL
-from codex_oss.engines import catalog, choose, fit, hardware, room
+from codex_oss.engines import catalog, choose, fit, hardware, lms, room
 from codex_oss.engines.at_hand import ollama_program
 from codex_oss.engines.base import Found, Installed
 from codex_oss.engines.choose import Choice
@@ -39,9 +39,11 @@ async def models(job: Job) -> list[Check]:
     return [
         *(_server(found) for found in seen.found if found.url),
         *_ollama(seen, job),
+        *_at_rest(seen, job),
         _embedded(seen),
         *(_silent(place) for place in seen.silent if place.named),
         *_taken(seen, host, job),
+        *_on_card(seen, host),
         _at_hand(seen),
     ]
 
@@ -77,6 +79,23 @@ def _ollama(seen: Report, job: Job) -> list[Check]:
         return [note("Ollama", f"installed ({program}), started when it is needed")]
     way = WAYS.get(sys.platform)
     return [note("Ollama", "not installed", way.shown if way else "")]
+
+
+def _at_rest(seen: Report, job: Job) -> list[Check]:
+    """Tell of other servers' programs that are here and do not serve."""
+    from shutil import which  # noqa: PLC0415  other commands do without
+
+    answering = {found.server for found in seen.found}
+    found: list[Check] = []
+    program = lms.program(job.env)
+    if program is not None and "lmstudio" not in answering:
+        value = f"installed ({program}), its server does not run"
+        found.append(note("LM Studio", value, "lms server start"))
+    vllm = which("vllm", path=job.env.get("PATH", ""))
+    if vllm is not None and "vllm" not in answering:
+        start = "codex-oss engines start vllm --help"
+        found.append(note("vLLM", f"installed ({vllm}), does not run", start))
+    return found
 
 
 def _embedded(seen: Report) -> Check:
@@ -189,6 +208,22 @@ def _words(judged: Fit) -> str:
             return f"does not fit ({with_context})"
         case "unknown":
             return f"needs {with_context}"
+
+
+def _on_card(seen: Report, host: Host) -> list[Check]:
+    """Tell of a model that is loaded, and not into the graphics card that is here."""
+    choice = seen.choice
+    installed = _installed(choice, seen) if choice else None
+    if installed is None or installed.on_gpu is None or not installed.loaded:
+        return []
+    share = f"{installed.on_gpu:.0%} of {installed.name} is in graphics memory"
+    if installed.on_gpu >= 1 or not host.cards:
+        return [ok("loaded", f"{share}, {installed.loaded} tokens of context")]
+    if installed.on_gpu > 0:
+        less = "A smaller context (`engine.context_length`) or model is faster."
+        return [note("loaded", share, less)]
+    again = "Start its server again: it looks for cards when it starts."
+    return [todo("loaded", f"{share}, though there is a card", again)]
 
 
 def _at_hand(seen: Report) -> Check:
