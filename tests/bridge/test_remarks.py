@@ -18,6 +18,7 @@ def test_what_ollama_really_granted_is_in_the_log_and_the_inspector(
     with FakeOllama(OllamaModel(), grants=8192) as server:
         entry, log = through(server.url, tmp_path, use, wire="native")
 
+    assert server.loaded == {}  # it was loaded for the bridge, and went with it
     given = "Ollama gives m 8192 tokens of context; 32768 were asked for."
     facts = [note["fact"] for note in entry["notes"]]
     assert {"type": "Remark", "text": given} in facts

@@ -139,7 +139,10 @@ class Upstream:
         return [] if self._replicas is None else self._replicas.health()
 
     async def close(self) -> None:
-        """Close all connections, and end the checks of servers."""
+        """Close all connections, end the checks of servers, unload what is ours."""
+        for model in self._models.values():
+            await model.close()
+        self._models.clear()
         if self._replicas is not None:
             await self._replicas.close()
         await self.client.close()
