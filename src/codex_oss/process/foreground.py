@@ -8,13 +8,12 @@ import contextlib
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
 from codex_oss.process import guard, marks, signals
-from codex_oss.process.spawn import FREE, Confined
+from codex_oss.process.spawn import FREE, Confined, restricted
 
 HANDED_ON = (
     signal.SIGINT,
@@ -96,27 +95,10 @@ def _start(
             tuple(argv), cwd=cwd, env=dict(env), pass_fds=confined.inherit
         )
 
-    restrict = confined.restrict
-    if restrict is None:
+    if confined.restrict is None:
         # bwrap dies with the thread that starts it: this one stays.
         return start()
-    started: list[subprocess.Popen[bytes]] = []
-    failed: list[BaseException] = []
-
-    def start_restricted() -> None:
-        try:
-            restrict()
-            started.append(start())
-        except BaseException as error:  # noqa: BLE001  raised again below
-            failed.append(error)
-
-    # What is forbidden to a thread is so for good: it is one of its own, and ends.
-    thread = threading.Thread(target=start_restricted, name="restricted")
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-    return started[0]
+    return restricted(confined.restrict, start)
 
 
 @contextlib.contextmanager

@@ -64,8 +64,11 @@ def spawn(plan: Plan) -> tuple[subprocess.Popen[bytes], int]:
     try:
         # Here, since a restricted thread may not be allowed to put marks on and off.
         with marks.worn(plan.mark) if plan.mark else contextlib.nullcontext():
-            by = _open if plan.confined.restrict is None else _restricted
-            popen = by(plan, theirs)
+            restrict = plan.confined.restrict
+            if restrict is None:
+                popen = _open(plan, theirs)
+            else:
+                popen = restricted(restrict, lambda: _open(plan, theirs))
     except BaseException:
         os.close(ours)
         raise
@@ -75,24 +78,26 @@ def spawn(plan: Plan) -> tuple[subprocess.Popen[bytes], int]:
     return popen, ours
 
 
-def _restricted(plan: Plan, theirs: int) -> subprocess.Popen[bytes]:
-    """Start in a thread that gives up rights first, and ends with that.
+def restricted(
+    restrict: Callable[[], None], start: Callable[[], subprocess.Popen[bytes]]
+) -> subprocess.Popen[bytes]:
+    """Return what ``start`` starts, in a thread that gives up rights first.
 
-    A thread never gets them back, could not signal all of its child's family, and is
-    as little protected from the child as the child's own processes are.
+    The thread ends with that: it never gets its rights back, could not signal all of
+    its child's family, and is as little protected from the child as the child's own
+    processes are. Raises what either of the two raises.
     """
     started: list[subprocess.Popen[bytes]] = []
     failed: list[BaseException] = []
 
     def run() -> None:
         try:
-            if plan.confined.restrict is not None:
-                plan.confined.restrict()
-            started.append(_open(plan, theirs))
+            restrict()
+            started.append(start())
         except BaseException as error:  # noqa: BLE001  raised again below
             failed.append(error)
 
-    thread = threading.Thread(target=run, name=f"restricted {plan.argv[0]}")
+    thread = threading.Thread(target=run, name="restricted")
     thread.start()
     thread.join()
     if failed:
