@@ -95,6 +95,13 @@ def test_vllm_and_sglang_are_known_by_who_owns_the_model(kind: str) -> None:
     assert said == (Probed(server=kind, context_window=32768), True)
 
 
+def test_the_window_of_any_server_that_tells_it_as_vllm_does_is_known() -> None:
+    listed = {"data": [{"id": "m", "owned_by": "me", "max_model_len": 16384}]}
+    with FakeServer([counting(50, 10)], get={"/v1/models": listed}) as server:
+        said = ask(f"{server.url}/v1")
+    assert said == (Probed(server="unknown", context_window=16384), True)
+
+
 def test_lmstudio_says_what_it_loaded_and_carries_tools_itself() -> None:
     library: dict[str, Any] = {
         "models": [

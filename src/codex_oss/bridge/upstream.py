@@ -55,7 +55,7 @@ class Upstream:
     @property
     def _site(self) -> Site:
         replicas = self._replicas
-        return self._first if replicas is None else replicas.best().site
+        return self._first if replicas is None else _whole(replicas.best().site)
 
     @property
     def root(self) -> str:

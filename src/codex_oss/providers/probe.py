@@ -297,11 +297,14 @@ def _ollama_window(answer: Any, model: str) -> int | None:
 
 
 def _served(answer: Any, model: str) -> Probed | None:
+    """Return vLLM, SGLang, or another that tells the window in the same field."""
     for listed in msgspec.convert(answer, servers.Listing).data or ():
         if listed.id == model and listed.owned_by in ("vllm", "sglang"):
             return Probed(
                 server=listed.owned_by, context_window=listed.max_model_len or None
             )
+        if listed.id == model and listed.max_model_len:
+            return Probed(server="unknown", context_window=listed.max_model_len)
     return None
 
 
