@@ -56,8 +56,8 @@ def test_a_terminal_gets_one_line_that_changes_and_goes_away() -> None:
     ]
     assert lines(printed(events, isatty=True)) == [
         "Looking for m on hub",
-        "[....................] m  0%  0.00/2.00 GB",
-        "[##########..........] m  50%  1.00/2.00 GB  10.0 MB/s  1 min 40 s left",
+        "[....................] 0%  0.00/2.00 GB  m",
+        "[##########..........] 50%  1.00/2.00 GB  10.0 MB/s  1 min 40 s left  m",
         "Checking m",
         "Loading m: 2 s",
         "",
@@ -69,7 +69,13 @@ def test_a_line_is_never_wider_than_the_terminal() -> None:
     for width in (20, 59, 60, 80):
         (line,) = lines(printed(events, isatty=True, width=width))
         assert len(line) == width - 1
-    assert "[" not in printed(events, isatty=True, width=59).replace("\x1b[K", "")
+    # Numbers come before the bar, and the name last.
+    assert lines(printed(events, isatty=True, width=66)) == [
+        "50%  1.00/2.00 GB  10.0 MB/s  1 min 40 s left  model-model-model-"
+    ]
+    assert lines(printed(events, isatty=True, width=72)) == [
+        "[##########..........] 50%  1.00/2.00 GB  10.0 MB/s  1 min 40 s left  m"
+    ]
 
 
 def test_a_file_gets_a_line_every_ten_percent() -> None:
@@ -114,7 +120,7 @@ def test_a_slow_load_is_told_once_to_a_file() -> None:
 )
 def test_the_time_left_is_said_in_words(left_s: int, words: str) -> None:
     event = Pulling("m", 0, left_s * 1_000_000, 1e6)
-    assert printed([event], isatty=True).endswith(words)
+    assert printed([event], isatty=True).endswith(f"{words}  m")
 
 
 def test_closing_takes_the_line_away_once() -> None:

@@ -33,7 +33,6 @@ COLUMNS = 80
 GO_ON = "What has arrived is kept: the same command goes on from there."
 ANEW = "The same command downloads it from its start."
 _ERASE = "\r\x1b[K"
-_MIN_BAR_WIDTH = 60
 _GB = 1_000_000_000
 
 
@@ -124,11 +123,13 @@ class Progress:
             self._print(f"Downloading {event.model}: {_amount(event)}{_pace(event)}")
 
     def _bar(self, event: Pulling) -> str:
-        text = f"{event.model}  {_amount(event)}{_pace(event)}"
-        if not event.total or self._columns() < _MIN_BAR_WIDTH:
-            return text
-        full = BAR_CELLS * min(event.done, event.total) // event.total
-        return f"[{'#' * full}{'.' * (BAR_CELLS - full)}] {text}"
+        """Return a row whose end, which may be cut, is what people know already."""
+        numbers = f"{_amount(event)}{_pace(event)}"
+        if event.total:
+            full = BAR_CELLS * min(event.done, event.total) // event.total
+            bar = f"[{'#' * full}{'.' * (BAR_CELLS - full)}] {numbers}"
+            numbers = bar if len(bar) < self._columns() else numbers
+        return f"{numbers}  {event.model}"
 
     def _draw(self, text: str) -> None:
         row = wrap(visible(text), max(1, self._columns() - 1))[0]
