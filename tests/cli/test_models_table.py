@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from codex_oss.cli import models_table
 from codex_oss.cli.models_table import Style
 from codex_oss.engines import catalog, fit
@@ -194,3 +196,13 @@ def test_a_mac_shares_its_memory() -> None:
         "This machine: Apple M4, 4 cores",
         "  17.2 GB of memory (shared with its graphics, 11.8 free)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("measured", "told"),
+    [(0.84, "0.8"), (1, "1"), (9.4, "9"), (9.6, "10"), (14.4, "14"), (238.0, "240")],
+)
+def test_a_speed_has_no_more_digits_than_it_is_worth(
+    measured: float, told: str
+) -> None:
+    assert models_table.rate(measured) == told

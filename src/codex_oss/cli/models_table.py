@@ -229,9 +229,8 @@ def _rate(fit: Fit) -> str:
 
 def rate(tokens_per_s: float) -> str:
     """Return a speed with no more digits than it is worth."""
-    if tokens_per_s < 10:  # noqa: PLR2004  one digit
-        return f"{tokens_per_s:.1g}"
-    return f"{float(f'{tokens_per_s:.2g}'):.0f}"
+    digits = 1 if tokens_per_s < 10 else 2  # noqa: PLR2004  one digit
+    return f"{float(f'{tokens_per_s:.{digits}g}'):g}"
 
 
 def size(count: int) -> str:
