@@ -155,6 +155,24 @@ def test_the_ends_of_a_long_output_are_looked_at() -> None:
     assert look(line + "\n" + "x\n" * 200_000) is not None
 
 
+@pytest.mark.parametrize(
+    ("command", "code", "found"),
+    [
+        ("curl -s https://a.b", 6, NO_NETWORK),
+        ("curl -sf https://a.b", 7, NO_NETWORK),
+        ("wget -q https://a.b", 4, NO_NETWORK),
+        ("curl -sf https://a.b", 22, None),
+        ("make", 6, None),
+    ],
+)
+def test_a_silent_program_is_known_by_its_exit_code(
+    command: str, code: int, found: Blocked | None
+) -> None:
+    ended = Ended(exit_code=code, output="", cwd="/w", backend=BWRAP, command=command)
+    assert blocked(ended, PERMISSIONS) == found
+    assert blocked(ended, replace(PERMISSIONS, network=True)) is None
+
+
 def test_a_folder_that_may_be_made_was_not_blocked() -> None:
     assert look("Error: ENOENT: no such file or directory, mkdir '/w/a/b'") is None
     assert look("Error: ENOENT: no such file or directory, open '/etc/x'") is None

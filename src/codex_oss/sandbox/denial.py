@@ -22,6 +22,9 @@ LINE = 200
 BAD_SYSTEM_CALL = 159
 """The exit code of a program that Linux ended for a forbidden system call."""
 
+_SILENT = {6: "curl", 7: "curl", 4: "wget"}
+"""Exit codes for a host that was not found or not reached: curl(1), wget(1)."""
+
 _FILES = re.compile(
     r"read-only file system|permission denied|operation not permitted|\berofs\b"
     r"|\beacces\b|\beperm\b|failed to write file|unable to open database file"
@@ -58,6 +61,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     cwd: str
     backend: str
     """As ``Guarantee.backend`` has it."""
+    command: str = ""
+    """The script that was run."""
 
 
 class Blocked(msgspec.Struct, frozen=True):
@@ -83,9 +88,17 @@ def blocked(ended: Ended, permissions: Permissions) -> Blocked | None:
         found = _file_denial(line, ended, permissions)
         if found is not None:
             return found
-    if not permissions.network and any(map(_NETWORK.search, lines)):
+    if not permissions.network and (
+        any(map(_NETWORK.search, lines)) or _silent_about_network(ended)
+    ):
         return Blocked("network", "commands have no network, nor the host's servers")
     return None
+
+
+def _silent_about_network(ended: Ended) -> bool:
+    """Return whether a program that was told to be silent had no network."""
+    program = _SILENT.get(ended.exit_code)
+    return program is not None and program in ended.command
 
 
 def advice(found: Blocked, permissions: Permissions) -> str:

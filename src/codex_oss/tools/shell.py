@@ -189,6 +189,7 @@ class Shell:
             output=running.output,
             cwd=str(command.cwd),
             backend=place.backend,
+            command=command.action.command,
         )
         return await self._placement.look_back(
             command.action, ended, running.item_id, scope
