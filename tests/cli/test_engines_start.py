@@ -165,6 +165,21 @@ def test_a_server_that_ends_before_it_is_ready_says_why(
     assert "The whole log: " in told.stderr
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_download_to_come_is_said(
+    tmp_path: Path,
+    env: dict[str, str],
+    port: str,
+    there: bool,  # noqa: FBT001
+) -> None:
+    if there:
+        (tmp_path / "hf/hub/models--broken").mkdir(parents=True)
+    env |= {"HF_HOME": str(tmp_path / "hf")}
+    told = start(tmp_path, env, "vllm", "broken", "--port", port)
+    said = "vLLM will download broken from Hugging Face first\n" in told.stderr
+    assert said is not there
+
+
 def test_another_server_at_the_port_is_not_taken_for_ours(
     tmp_path: Path, env: dict[str, str]
 ) -> None:

@@ -135,6 +135,18 @@ def _require(wanted: Launch, here: list[Line], env: Mapping[str, str]) -> None:
             )
 
 
+def _has(model: str, env: Mapping[str, str]) -> bool:
+    """Tell whether a model is a folder here, or in Hugging Face's cache.
+
+    Source of the cache's place and names: huggingface_hub 2.
+    """
+    if Path(model).is_dir():
+        return True
+    home = env.get("HF_HOME") or Path(env.get("HOME", ""), ".cache", "huggingface")
+    cache = Path(env.get("HF_HUB_CACHE") or Path(home, "hub"))
+    return (cache / f"models--{model.replace('/', '--')}").is_dir()
+
+
 def _blocking(line: Line) -> Line:
     """Return a line that does not hand its work to a daemon that outlives us."""
     alone = line.kind != "cluster"
@@ -152,6 +164,8 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
     err.writelines(f"{note}\n" for note in notes(wanted) if head)
+    if head and not _has(wanted.model, env):
+        err.write(f"{name} will download {wanted.model} from Hugging Face first\n")
     err.write(f"Starting {name}; its log: {log.path}\n")
     try:
         if head:
