@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from at_terminal import AtTerminal
+from codex_oss.cli import bridge_arguments
 from codex_oss.cli.consent import Given, Nobody, Person, consent, draw
 from codex_oss.engines.base import Question
 from codex_oss.errors import EngineError
@@ -24,6 +25,7 @@ INSTALL = Question(kind="install", what="Ollama", command="curl x | sh")
 START = Question(kind="start", what="Ollama", command="ollama serve")
 ASK = """
 import asyncio, signal, sys
+from codex_oss.cli import bridge_arguments
 from codex_oss.cli.consent import consent
 from codex_oss.engines.base import Question
 from codex_oss.errors import EngineError
@@ -189,3 +191,8 @@ def test_ctrl_c_takes_the_question_back(tmp_path: Path) -> None:
         terminal.sees("[y/N] ")
         terminal.press("\x03")
         terminal.sees("taken back")
+
+
+def test_a_bridge_in_the_background_has_the_consent_that_its_start_was_given() -> None:
+    given = bridge_arguments.parser().parse_args(["start", "--yes", "-m", "hf:o/r"])
+    assert bridge_arguments.words_of(given) == ["-m", "hf:o/r", "--yes"]

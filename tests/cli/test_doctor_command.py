@@ -87,3 +87,30 @@ def test_something_to_do_is_exit_code_1_and_json_says_the_same(tmp_path: Path) -
     } in told["checks"]
     assert plain[0] == 1
     assert "!!  Ollama" in plain[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("model = ", "config.toml"),
+        ("sandbox_mode = 'nonsense'", "sandbox_mode"),
+        ("model_provider = 'nowhere'", "nowhere"),
+    ],
+)
+def test_a_configuration_that_cannot_be_read_is_one_line_of_the_page(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    prepared(tmp_path)
+    (tmp_path / "home" / "config.toml").write_text(text)
+    code, out, err = doctor(tmp_path, "--json")
+    checks = json.loads(out)["checks"]
+    (told,) = [check for check in checks if check["name"] == "configuration"]
+    assert (code, err, told["state"]) == (1, "", "todo")
+    assert words in told["value"]
+    assert told["next"]
+
+
+def test_a_message_of_several_lines_keeps_them() -> None:
+    lines = Check(name="x", state="todo", value="a\n1 | b\n", next="c")
+    page = Page(version="1", checks=(lines,))
+    assert list(words(page, 80))[:2] == ["!!  x  a", "       1 | b"]

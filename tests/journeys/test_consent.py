@@ -108,7 +108,7 @@ def test_yes_on_the_command_line_is_all_three(
     said = done.stderr
     assert f"Installing Ollama (about 1.4 GB): {INSTALL}\ninstalling\n" in said
     assert "Starting Ollama: " in said
-    assert "Downloading a:1b (not known): codex-oss models pull a:1b" in said
+    assert "Downloading a:1b: codex-oss models pull a:1b" in said
 
 
 @pytest.mark.parametrize("words", [[], ["--json"]])

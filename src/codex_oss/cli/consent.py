@@ -42,8 +42,7 @@ class Given:
 
     async def ask(self, question: "Question") -> bool:
         """Return True."""
-        size = dict(question.facts).get("size")
-        told = f"{_doing(question)} ({size})" if size else _doing(question)
+        told = f"{_doing(question)}{_size(question)}"
         self._err.write(f"{visible(told)}: {visible(question.command)}\n")
         self._err.flush()
         return True
@@ -156,10 +155,16 @@ def _lacking(question: "Question") -> str:
         case "start":
             return f"{what} does not run"
         case "pull":
-            size = dict(question.facts).get("size")
-            amount = f" (a download of {visible(size)})" if size else ""
+            amount = _size(question, "a download of ")
             return f"{what} is not on this machine{amount}"
         case "remove":
             return f"{what} is to be deleted"
         case _:
             assert_never(question.kind)
+
+
+def _size(question: "Question", before: str = "") -> str:
+    """Return the size in brackets; "" where it is not known."""
+    size = dict(question.facts).get("size", "")
+    known = any(char.isdigit() for char in size)
+    return f" ({before}{visible(size)})" if known else ""

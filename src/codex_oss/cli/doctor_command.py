@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 
 from codex_oss.cli.settings import load_config
+from codex_oss.config.load import Loaded, load
+from codex_oss.errors import ConfigError
 from codex_oss.exec_mode.question import wrap_words
 from codex_oss.exec_mode.visible import visible
 from codex_oss.wiring.doctor import Check, Page, examine
@@ -20,6 +22,8 @@ COLUMNS = 80
 MIN_COLUMNS = 40
 MARKS = {"ok": "ok", "note": "--", "todo": "!!"}
 _MARK = 4
+_NO_FOLDER = Path("/nonexistent")
+"""Debian's name for a home that nobody has: there is no configuration in it."""
 
 
 class _Told(msgspec.Struct, frozen=True):
@@ -32,10 +36,9 @@ class _Told(msgspec.Struct, frozen=True):
 
 def run(options: argparse.Namespace) -> int:
     """Print the page; the exit code is 1 where something needs doing."""
-    job = Job(
-        loaded=load_config(options, os.environ), cwd=Path.cwd(), env=dict(os.environ)
-    )
-    page = asyncio.run(examine(job))
+    loaded, broken = _configuration(options)
+    job = Job(loaded=loaded, cwd=Path.cwd(), env=dict(os.environ))
+    page = asyncio.run(examine(job, broken))
     if options.json:
         told = _Told(page.version, not page.todo, page.checks)
         text = msgspec.json.format(msgspec.json.encode(told)).decode() + "\n"
@@ -43,6 +46,16 @@ def run(options: argparse.Namespace) -> int:
         text = "".join(f"{line}\n" for line in words(page, _columns()))
     sys.stdout.write(text)
     return 1 if page.todo else 0
+
+
+def _configuration(
+    options: argparse.Namespace,
+) -> tuple[Loaded, ConfigError | None]:
+    """Return the configuration, or the defaults and why it cannot be read."""
+    try:
+        return load_config(options, os.environ), None
+    except ConfigError as error:
+        return load(_NO_FOLDER, {"HOME": os.environ.get("HOME", "")}), error
 
 
 def words(page: Page, columns: int) -> Iterator[str]:
@@ -64,7 +77,8 @@ def words(page: Page, columns: int) -> Iterator[str]:
 
 def _lines(check: Check, label: int, width: int) -> Iterator[str]:
     indent = _MARK + label
-    rows = wrap_words(visible(check.value), width - indent)
+    said = check.value.splitlines() or [""]
+    rows = [row for line in said for row in wrap_words(visible(line), width - indent)]
     yield f"{MARKS[check.state]:<{_MARK}}{visible(check.name):<{label}}{rows[0]}"
     yield from (f"{'':<{indent}}{row}" for row in rows[1:])
     if check.state == "note" and check.next:

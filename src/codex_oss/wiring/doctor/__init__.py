@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from codex_oss import __version__
-from codex_oss.errors import CodexOssError
+from codex_oss.errors import CodexOssError, ConfigError
 from codex_oss.wiring.doctor import serving, system
 from codex_oss.wiring.doctor.check import Check, Page, todo
 from codex_oss.wiring.permissions import Job
@@ -20,9 +20,14 @@ __all__ = ["Check", "Page", "examine"]
 
 _Part = tuple[str, Callable[[Job], Awaitable[list[Check]]], str]
 """Its name, what looks at it, and what to type to know more."""
+_CONFIGURATION: _Part = (
+    "configuration",
+    system.configuration,
+    "Correct it, then: codex-oss config",
+)
 _PARTS: tuple[_Part, ...] = (
     ("program", system.program, "codex-oss --version"),
-    ("configuration", system.configuration, "codex-oss config"),
+    _CONFIGURATION,
     ("sandbox", system.sandbox, "codex-oss sandbox --explain"),
     ("machine", system.machine, "codex-oss models"),
     ("models", serving.models, "codex-oss engines"),
@@ -31,17 +36,27 @@ _PARTS: tuple[_Part, ...] = (
 )
 
 
-async def examine(job: Job) -> Page:
-    """Return the page about this machine and the configuration of ``job``."""
-    found = await asyncio.gather(*(_within(part, job) for part in _PARTS))
+async def examine(job: Job, broken: ConfigError | None = None) -> Page:
+    """Return the page about this machine and the configuration of ``job``.
+
+    ``broken`` is why the configuration cannot be read; ``job`` has the defaults then.
+    """
+    found = await asyncio.gather(
+        *(
+            _within(part, job, broken if part is _CONFIGURATION else None)
+            for part in _PARTS
+        )
+    )
     checks = tuple(check for part in found for check in part)
     return Page(version=__version__, checks=checks)
 
 
-async def _within(part: _Part, job: Job) -> list[Check]:
+async def _within(part: _Part, job: Job, broken: ConfigError | None) -> list[Check]:
     """Return what a part says; a part that fails or takes long says that."""
     name, look, command = part
     try:
+        if broken is not None:
+            raise broken
         async with asyncio.timeout(WITHIN_S):
             return await look(job)
     except TimeoutError:
