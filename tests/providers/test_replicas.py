@@ -145,13 +145,14 @@ def test_a_full_server_is_passed_over_until_less_runs_there() -> None:
     use(check)
 
 
-def test_where_all_are_full_the_cached_one_is_asked() -> None:
+def test_servers_that_are_all_at_work_are_not_full() -> None:
     async def check(replicas: Replicas, _: StandingClock) -> None:
         home = first(replicas, "a")
         for replica in replicas.all:
             for _turn in range(20):
                 replicas.begin(replica)
         assert first(replicas, "a") is home
+        assert {each.state for each in replicas.health()} == {"up"}
 
     use(check)
 

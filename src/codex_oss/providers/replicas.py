@@ -34,11 +34,11 @@ BUSY_S = 2.0
 """How long a server is left alone that is busy and does not say how long."""
 MAX_BUSY_S = 60.0
 """How long at most, whatever it says."""
-FEW = 4
+FEW = 8
 """So many requests may run at a server before it can be full."""
-SHARE = 1.5
+SHARE = 2.0
 """A server with this times its share of the running requests is full: the others are
-idle enough to be worth reading a prompt anew."""
+idle enough to be worth reading a prompt anew (``bench/replicas.py``)."""
 
 State = Literal["up", "full", "busy", "down"]
 
