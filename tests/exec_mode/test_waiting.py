@@ -90,8 +90,8 @@ def test_a_server_that_tells_is_shown_reading_in_one_line() -> None:
     rig.times.pass_(1)
     assert rig.shown() == "reading the prompt: 512 of 8,000 tokens"
     rig.waiting.feed(events.Reading(done=4200, total=8000))
-    rig.times.pass_(1)
-    assert rig.shown() == "reading the prompt: 4,200 of 8,000 tokens"
+    rig.times.pass_(11)
+    assert rig.shown() == "reading the prompt: 4,200 of 8,000 tokens (12 s)"
     rig.waiting.feed(SAID)
     assert rig.shown() == "<ItemCompleted>"
     assert "\n" not in rig.stream.getvalue()

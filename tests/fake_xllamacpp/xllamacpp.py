@@ -36,6 +36,7 @@ class CommonParams(SimpleNamespace):
             cpuparams_batch=SimpleNamespace(),
             speculative=SimpleNamespace(types=[]),
             model_alias=set(),
+            n_ubatch=512,
         )
 
 

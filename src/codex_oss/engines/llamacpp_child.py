@@ -81,6 +81,9 @@ def _params(xllamacpp: Any, asked: dict[str, Any]) -> Any:
     params.n_parallel = 1
     params.n_ctx = asked["n_ctx"]
     params.cache_prompt = True
+    # As much as it computes at once anyway: it tells how far it has read, and hears
+    # that nobody waits any more, four times as often as by default.
+    params.n_batch = params.n_ubatch
     params.cache_ram_mib = asked["cache_ram_mib"]
     params.cpuparams.n_threads = asked["threads"]
     params.cpuparams_batch.n_threads = asked["threads"]

@@ -86,11 +86,10 @@ class Waiting:
 
     def _text(self) -> str:
         seconds, read = self._clock() - self._began, self._read
+        since = f" ({seconds:.0f} s)" if seconds >= SHORT_S else ""
         if read is not None and read.done < read.total:
-            return f"reading the prompt: {read.done:,} of {read.total:,} tokens"
-        if seconds < SHORT_S:
-            return ""
-        return f"waiting for the model ({seconds:.0f} s)"
+            return f"reading the prompt: {read.done:,} of {read.total:,} tokens{since}"
+        return since and f"waiting for the model{since}"
 
     def _write(self, text: str) -> None:
         # A terminal that was closed is told of where more than this depends on it.
