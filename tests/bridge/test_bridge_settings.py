@@ -322,9 +322,9 @@ def test_the_first_words_say_where_it_is_and_what_to_do(tmp_path: Path) -> None:
 def test_the_first_words_name_the_port_that_it_got(tmp_path: Path) -> None:
     found = told(tmp_path, "--engine", "llamacpp", "--listen-port", "0")
 
-    assert banner(found, 4711) == (
+    assert banner(found, 4711, "llama.cpp, embedded") == (
         "listening on: http://127.0.0.1:4711/v1\n"
-        "upstream:     the embedded engine\n"
+        "upstream:     llama.cpp, embedded\n"
         "diet:         safe (for the Codex CLI)\n"
         "inspector:    http://127.0.0.1:4711/__inspect\n"
         "Codex, once:  codex-oss bridge codex-config --write --listen-port 4711\n"

@@ -15,8 +15,8 @@ LIMIT_S = 30
 OTHERS = ("lmstudio", "llamacpp", "vllm", "sglang")
 
 
-def upstream(folder: Path, host: str, **urls: str) -> tuple[str, str | None]:
-    """Return the root and the only model of what stands behind such a bridge."""
+def upstream(folder: Path, host: str, **urls: str) -> tuple[str, str | None, str]:
+    """Return root, only model and name of what stands behind such a bridge."""
     env = {"HOME": str(folder), "CODEX_OSS_HOME": str(folder / "state")}
     env |= {"OLLAMA_HOST": host, "PATH": ""}
     home = folder / ".codex"
@@ -40,15 +40,16 @@ def upstream(folder: Path, host: str, **urls: str) -> tuple[str, str | None]:
                 return bridge
 
         bridge = asyncio.run(run())
-    return bridge.upstream.root, bridge.upstream.only
+    return bridge.upstream.root, bridge.upstream.only, bridge.engine
 
 
 def test_a_server_that_runs_is_taken_with_all_its_models(tmp_path: Path) -> None:
     with FakeOllama(OllamaModel("a:1b"), OllamaModel("b:2b")) as ollama:
-        assert upstream(tmp_path, ollama.url) == (ollama.url, None)
+        who = f"Ollama 0.33.0 at {ollama.url}"
+        assert upstream(tmp_path, ollama.url) == (ollama.url, None, who)
 
 
 def test_any_kind_of_server_will_do(tmp_path: Path) -> None:
     with FakeVllm() as vllm:
         taken = upstream(tmp_path, "http://127.0.0.1:1", vllm=f"{vllm.url}/v1")
-        assert taken == (vllm.url, None)
+        assert taken == (vllm.url, None, f"vLLM 0.33.0 at {vllm.url}")

@@ -14,10 +14,13 @@ WIRES = {
 }
 
 
-def banner(settings: BridgeSettings, port: int) -> str:
-    """Return the lines; ``port`` is the one it got."""
+def banner(settings: BridgeSettings, port: int, engine: str = "") -> str:
+    """Return the lines; ``port`` is the one it got.
+
+    ``engine`` says who serves, where the settings name no server.
+    """
     url = settings.url(port)
-    rows = [("listening on", f"{url}/v1"), ("upstream", _upstream(settings))]
+    rows = [("listening on", f"{url}/v1"), ("upstream", _upstream(settings, engine))]
     if settings.context_length is not None:
         rows.append(("context", f"{settings.context_length} tokens"))
     if settings.diet != "off":
@@ -33,8 +36,8 @@ def banner(settings: BridgeSettings, port: int) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _upstream(settings: BridgeSettings) -> str:
+def _upstream(settings: BridgeSettings, engine: str) -> str:
     base_url = settings.provider.base_url
     if base_url is None:
-        return "the embedded engine"
+        return engine
     return f"{mask_url(base_url)} ({WIRES[settings.wire]})"

@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from codex_oss.bridge.banner import banner
 from codex_oss.bridge.service.port import require_free
@@ -14,6 +14,9 @@ from codex_oss.cli.bridge_call import Call, read_call
 from codex_oss.cli.consent import consent
 from codex_oss.cli.loop import fast_loop
 from codex_oss.errors import CodexOssError
+
+if TYPE_CHECKING:
+    from codex_oss.wiring.bridge import Bridge
 
 
 def run(options: argparse.Namespace) -> int:
@@ -70,11 +73,11 @@ def _serve(call: Call, err: TextIO) -> int:
 
     wanted = call.settings
 
-    def listening(port: int) -> None:
+    def listening(bridge: "Bridge") -> None:
         gc.freeze()
         gc.enable()
         if not wanted.quiet:
-            err.write(banner(wanted, port))
+            err.write(banner(wanted, bridge.listener.port, bridge.engine))
             err.flush()
 
     async def until_told() -> int:
@@ -84,7 +87,7 @@ def _serve(call: Call, err: TextIO) -> int:
             call.loaded,
             call.env,
             err,
-            lambda listener: listening(listener.port),
+            listening,
             consent(yes=call.options.yes, asks=True, err=err),
         )
 

@@ -42,7 +42,7 @@ from codex_oss.providers.endpoint import site
 from codex_oss.providers.probe import Probe
 from codex_oss.translate.quirks import Mending
 from codex_oss.wiring.ending import Endings, end_all
-from codex_oss.wiring.model import Served, start_engine
+from codex_oss.wiring.model import Served, served_by, start_engine
 from codex_oss.wiring.world import state_home
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ class Bridge(msgspec.Struct, frozen=True):
     app: App
     upstream: Upstream
     end: Endings
+    engine: str = ""
+    """Who serves, where that was looked for or started; for people."""
 
     async def close(self) -> None:
         """End everything; running answers get a moment."""
@@ -82,7 +84,7 @@ async def serve(
     loaded: Loaded,
     env: Mapping[str, str],
     err: TextIO,
-    listening: Callable[[Listener], None] = lambda _: None,
+    listening: Callable[[Bridge], None] = lambda _: None,
     consent: "Consent | None" = None,
 ) -> int:
     """Run a bridge until the process is told to end; return the exit code.
@@ -94,7 +96,7 @@ async def serve(
     bridge = await open_bridge(settings, loaded, env, err, consent)
     try:
         ended = _end_on_signals(bridge.listener)
-        listening(bridge.listener)
+        listening(bridge)
         await bridge.listener.serve(bridge.app.handle)
         await ended.wait()
     finally:
@@ -117,7 +119,7 @@ async def open_bridge(
     client = Client(env)
     end: Endings = [client.close]
     try:
-        provider, only = settings.provider, None
+        provider, only, engine = settings.provider, None, ""
         if settings.engine:
             served = Served(settings.provider_id, provider, settings.model, consent)
             engaged = await start_engine(served, loaded, env, client, err, end)
@@ -125,6 +127,7 @@ async def open_bridge(
             # A server that runs has other models too; an engine of ours has one.
             runs = answering.survey.choice.url is not None
             only = None if runs else answering.ready.model
+            engine = served_by(answering)
         upstream = _upstream(settings, provider, only, env, client)
         end.append(upstream.close)
         app = _app(settings, upstream, env, end, err)
@@ -132,7 +135,7 @@ async def open_bridge(
         await listener.close(0)
         await end_all(end)
         raise
-    return Bridge(listener, app, upstream, end)
+    return Bridge(listener, app, upstream, end, engine)
 
 
 def _app(

@@ -73,7 +73,7 @@ async def open_model(
         provider_id, provider = engaged.provider_id, engaged.provider
         answering = engaged.answering
         name = answering.ready.model
-        rows.append(("server", _server(answering)))
+        rows.append(("server", served_by(answering)))
     if name is None:
         raise ConfigError(
             f"no model is set for provider `{loaded.provider_id}`",
@@ -131,7 +131,7 @@ async def start_engine(
     return Engaged(provider_id=provider_id, provider=provider, answering=answering)
 
 
-def _server(answering: "Answering") -> str:
+def served_by(answering: "Answering") -> str:
     """Return the server as people know it, and where."""
     from codex_oss.engines.choose import title  # noqa: PLC0415  engines know it
 
