@@ -162,6 +162,47 @@ def test_a_key_is_sent_with_every_question(tmp_path: Path) -> None:
         assert brought_up(given)[-1] == ready(server, 32768, ours=True)
 
 
+def test_the_last_of_several_tasks_unloads_what_the_first_has_loaded(
+    tmp_path: Path,
+) -> None:
+    async def both(given: Options) -> None:
+        client = Client({})
+        place = Place(url=given.url, said_by="test")
+        found = await discover.identify(client, place, timeout_s=5)
+        first, second = (
+            ENGINES["lmstudio"](replace(given, found=found), client) for _ in range(2)
+        )
+        await told(first.ensure(KEY))
+        (ready_at_once,) = await told(second.ensure(KEY))
+        assert ready_at_once == ready(server, 32768)
+        await first.close()
+        assert server.loaded == {KEY: 32768}
+        await second.close()
+        assert server.loaded == {}
+        await client.close()
+
+    with FakeLmStudio() as server:
+        asyncio.run(asyncio.wait_for(both(options(tmp_path, server.url)), LIMIT_S))
+
+
+def test_what_a_killed_task_has_left_in_memory_stays(tmp_path: Path) -> None:
+    with FakeLmStudio() as server:
+        given = options(tmp_path, server.url)
+        brought_up(given)
+        (used,) = given.logs.parent.glob("lmstudio/*.used")
+        used.write_text(f"{KEY}\n")
+        server.load(KEY, 32768)
+        brought_up(given)
+        assert server.loaded == {KEY: 32768}
+
+
+def test_where_nothing_can_be_noted_the_own_model_is_unloaded(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("no folder")
+    with FakeLmStudio() as server:
+        brought_up(options(tmp_path, server.url))
+        assert server.loaded == {}
+
+
 # --- downloads -----------------------------------------------------------------------
 
 

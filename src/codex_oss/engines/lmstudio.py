@@ -27,6 +27,7 @@ from codex_oss.engines.base import (
 )
 from codex_oss.engines.lms import Lms, program
 from codex_oss.engines.lmstudio_api import Api, Job
+from codex_oss.engines.lmstudio_use import Use
 from codex_oss.engines.meter import Meter
 from codex_oss.errors import DownloadError, EngineError, ModelError, NotFound
 from codex_oss.net import Client
@@ -58,7 +59,8 @@ class LmStudio:
         self._here = urls.is_loopback(urls.parse(self._api.root).host)
         path = program(options.env) if self._here else None
         self._lms = Lms(path, options.env, options.logs) if path else None
-        self._loaded = ""
+        self._use = Use(options.logs.parent / "lmstudio", self._api.root)
+        self._ours = False
         self._loaded_by_lms = ""
         self._stops = False
 
@@ -67,6 +69,7 @@ class LmStudio:
         if self._options.found is None:
             yield Starting(NAME, model or "")
             await self._start(model)
+        await self._use.begin()
         try:
             library = await self._api.library()
             if library is None:
@@ -83,13 +86,23 @@ class LmStudio:
             ) from error
 
     async def close(self) -> None:
-        """Unload the model if we loaded it; stop the server if we started it."""
-        loaded, self._loaded = self._loaded, ""
+        """Unload what was loaded for us, and stop the server if we started it.
+
+        Not while others of us go on.
+        """
+        try:
+            loaded = self._use.last()
+            if loaded is not None:
+                await self._end(loaded)
+        finally:
+            self._use.end()
+
+    async def _end(self, loaded: list[str]) -> None:
         by_lms, self._loaded_by_lms = self._loaded_by_lms, ""
         stops, self._stops = self._stops, False
-        with contextlib.suppress(ModelError):
-            if loaded:
-                await self._api.unload(loaded)
+        for instance in loaded:
+            with contextlib.suppress(ModelError):
+                await self._api.unload(instance)
         if self._lms is None:
             return
         with contextlib.suppress(EngineError):
@@ -172,7 +185,7 @@ class LmStudio:
             server="lmstudio",
             supports_tools=able.trained_for_tool_use if able else None,
             notes=tuple(notes),
-            ours=bool(self._loaded),
+            ours=self._ours,
         )
 
     def _context(self, known: LmModel, instance: LmInstance | None) -> int:
@@ -192,7 +205,8 @@ class LmStudio:
                 yield Loading(model, seconds)
                 await asyncio.wait((loading,), timeout=TICK_S)
                 seconds += TICK_S
-            self._loaded = (await loading).instance_id
+            self._use.loaded((await loading).instance_id)
+            self._ours = True
         except ModelError as error:
             raise EngineError(
                 f"{NAME} cannot load {model} with {context} tokens of context: {error}",
