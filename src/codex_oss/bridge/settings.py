@@ -15,6 +15,7 @@ from codex_oss.errors import ConfigError
 from codex_oss.net import url as urls
 
 OLLAMA = "ollama"
+LM_STUDIO = "lmstudio"
 CODEX_PROFILE = "codex-oss"
 """What ``codex -p`` calls the bridge."""
 UPSTREAM = "upstream"
@@ -65,6 +66,15 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     def engine(self) -> bool:
         """Whether an engine is to be started for the bridge."""
         return self.provider.base_url is None
+
+    @property
+    def loads(self) -> bool:
+        """Whether the model is to be loaded before the first request.
+
+        LM Studio would do it with 4096 tokens of context, whatever is asked.
+        """
+        several = len(self.provider.base_urls) > 1
+        return self.provider_id == LM_STUDIO and self.model is not None and not several
 
     @property
     def tls(self) -> bool:

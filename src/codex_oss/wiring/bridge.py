@@ -29,6 +29,7 @@ from codex_oss.bridge.threads import Threads
 from codex_oss.bridge.upstream import Upstream
 from codex_oss.config.load import Loaded
 from codex_oss.config.provider import Provider, WireApi
+from codex_oss.errors import EngineError
 from codex_oss.net import Client
 from codex_oss.net.server import (
     Limits,
@@ -120,8 +121,10 @@ async def open_bridge(
     end: Endings = [client.close]
     try:
         provider, only, engine = settings.provider, None, ""
+        served = Served(settings.provider_id, provider, settings.model, consent)
+        if settings.loads:
+            await _load(served, loaded, env, client, err, end)
         if settings.engine:
-            served = Served(settings.provider_id, provider, settings.model, consent)
             engaged = await start_engine(served, loaded, env, client, err, end)
             provider, answering = engaged.provider, engaged.answering
             # A server that runs has other models too; an engine of ours has one.
@@ -136,6 +139,21 @@ async def open_bridge(
         await end_all(end)
         raise
     return Bridge(listener, app, upstream, end, engine)
+
+
+async def _load(
+    served: Served,
+    loaded: Loaded,
+    env: Mapping[str, str],
+    client: Client,
+    err: TextIO,
+    end: Endings,
+) -> None:
+    """Have the server load a model as requests to it cannot; say why it does not."""
+    try:
+        await start_engine(served, loaded, env, client, err, end)
+    except EngineError as error:
+        err.write(f"warning: {error.report()}\n")
 
 
 def _app(
