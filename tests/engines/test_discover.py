@@ -392,6 +392,15 @@ def test_a_silent_server_is_not_waited_for_when_another_answers() -> None:
     assert took < WITHIN_S + PATIENCE_S
 
 
+def test_a_server_that_never_answers_is_waited_for_once() -> None:
+    with FakeServer(get={"/v1/models": Reply(silent=True)}) as silent:
+        found, took = timed([place(silent)])
+
+    assert found == []
+    assert len(silent.requests) == 1
+    assert took < WITHIN_S + PATIENCE_S + SLACK_S
+
+
 def test_a_slow_server_is_waited_for_when_no_other_answers() -> None:
     gate = Gate()
     body = b'{"object": "list", "data": [{"id": "m", "owned_by": "vllm"}]}'

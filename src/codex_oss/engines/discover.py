@@ -144,18 +144,19 @@ async def discover(
     """
     if not places:
         return []
-    clock = asyncio.get_running_loop().time
-    began = clock()
-    found = await _ask_all(places, client, within_s)
-    if not found and clock() - began > within_s + LATE_S:
+    found, in_time = await _ask_all(places, client, within_s)
+    if not found and not in_time:
         # Whoever got no processor for that long has not looked.
-        found = await _ask_all(places, client, AGAIN * within_s)
+        found, _ = await _ask_all(places, client, AGAIN * within_s)
     return found
 
 
 async def _ask_all(
     places: Sequence[Place], client: Client, within_s: float
-) -> list[Found]:
+) -> tuple[list[Found], bool]:
+    """Return who answers, and whether the machine let us look for ``within_s`` only."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
     asked = [
         asyncio.ensure_future(
             identify(client, place, timeout_s=within_s + PATIENCE_S, connect_s=within_s)
@@ -164,6 +165,7 @@ async def _ask_all(
     ]
     try:
         _, late = await asyncio.wait(asked, timeout=within_s)
+        in_time = clock() - began <= within_s + LATE_S
         while late and not any(task.result() for task in asked if task.done()):
             _, late = await asyncio.wait(late, return_when=asyncio.FIRST_COMPLETED)
         ready = [task.result() for task in asked if task.done()]
@@ -171,7 +173,7 @@ async def _ask_all(
         for task in asked:
             task.cancel()
         await asyncio.gather(*asked, return_exceptions=True)
-    return [found for found in ready if found is not None]
+    return [found for found in ready if found is not None], in_time
 
 
 async def identify(
