@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from codex_oss.cli import models_table
 from codex_oss.cli.models_table import Style
@@ -118,6 +119,12 @@ fits when other programs end. tok/s: an estimate from the memory's bandwidth;
 half and double occur. ?: the cost of the context is not known, assumed high.
 codex-oss models show|pull|use|remove NAME""".splitlines()
     )
+
+
+def test_without_ollama_the_default_is_one_for_the_embedded_engine() -> None:
+    told = page(replace(some(), found=[], installed=[]))
+    command = "codex-oss models pull hf:ggml-org/gpt-oss-20b-GGUF"
+    assert f"* gpt-oss:20b is the default: {command}" in told
 
 
 def test_all_of_the_catalogue_is_shown_when_that_is_wanted() -> None:

@@ -343,9 +343,20 @@ def test_a_person_is_asked_and_may_say_no(here: Here) -> None:
 def test_without_ollama_the_same_model_is_offered_for_the_embedded_engine(
     here: Here,
 ) -> None:
+    instead = "codex-oss models pull hf:ggml-org/gpt-oss-20b-GGUF"
     told = here.refused("pull", "gpt-oss:20b")
-    assert "there is no Ollama here" in told
-    assert "codex-oss models pull hf:ggml-org/gpt-oss-20b-GGUF" in told
+    assert "Ollama is not installed, and nobody can be asked here" in told
+    assert told.endswith(f"\nThe same model for it: {instead}\n")
+
+
+def test_without_ollama_it_is_offered_before_a_model_of_its_kind(here: Here) -> None:
+    argv = [*OURS, "models", "pull", "gpt-oss:20b"]
+    with AtTerminal(argv, cwd=here.cwd, env=here.env, streams=True) as terminal:
+        terminal.sees("Install Ollama?")
+        terminal.sees("[y/N]")
+        terminal.press("n")
+        terminal.sees("the answer was no")
+        assert terminal.end()[0] == 1
 
 
 def test_a_file_is_fetched_from_the_hub(here: Here) -> None:

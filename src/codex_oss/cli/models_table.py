@@ -130,7 +130,11 @@ def _to_fetch(default: Recommended, listing: Listing) -> str:
         catalog.find(model.installed.name) == default.entry
         for model in listing.installed
     )
-    return "" if here else f": codex-oss models pull {default.model}"
+    if here:
+        return ""
+    by_ollama = any(found.server == "ollama" for found in listing.found)
+    name = default.model if by_ollama else default.entry.gguf or default.model
+    return f": codex-oss models pull {name}"
 
 
 def _is_for(fit: Fit) -> bool:

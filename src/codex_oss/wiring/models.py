@@ -93,28 +93,31 @@ class Models:
 
     async def _tag(self, name: str) -> AsyncGenerator[EngineEvent]:
         names.parse(name)  # a wrong name is told before anything is started
-        found = await self._ollama(name)
-        options = msgspec.structs.replace(self._options, url=found.url, found=found)
+        found = await self._ollama()
+        options = msgspec.structs.replace(
+            self._options, url=found.url if found else self._place(), found=found
+        )
         engine = Ollama(options, self._client)
         try:
             async with aclosing(engine.pull(name)) as events:
                 async for event in events:
                     yield event
+        except EngineError as error:
+            if found is not None:
+                raise
+            raise _or_embedded(error, name) from error
         finally:
             await engine.close()
 
-    async def _ollama(self, name: str) -> Found:
+    async def _ollama(self) -> Found | None:
+        """Return the Ollama that runs, else the one that is installed."""
         found = await self._engines.discover()
-        for server in found:
-            if server.server == "ollama":
-                return server
-        entry = catalog.find(name)
-        instead = entry.gguf if entry and entry.gguf else "hf:OWNER/REPO"
-        raise EngineError(
-            f"{name} is a name of Ollama's kind, and there is no Ollama here",
-            hint=f"Install it, or let the embedded engine have it: "
-            f"codex-oss models pull {instead}",
-        )
+        return next((server for server in found if server.server == "ollama"), None)
+
+    def _place(self) -> str:
+        """Return where an Ollama is expected."""
+        places = self._engines.places()
+        return next((place.url for place in places if place.expected == "ollama"), "")
 
     # --- remove ------------------------------------------------------------------
 
@@ -144,7 +147,9 @@ class Models:
 
     async def _standing_still(self, name: str) -> Private:
         """Return a server of our own on the store of an Ollama that does not run."""
-        program = Path((await self._ollama(name)).said_by)
+        found = await self._ollama()
+        assert found is not None, "its models were listed"
+        program = Path(found.said_by)
         ours = at_hand.own_store(self.home)
         here = any(names.same(model.name, name) for model in at_hand.installed(ours))
         store = ours if here else at_hand.ollama_store(self._env)
@@ -165,6 +170,15 @@ class Models:
                 command=f"codex-oss models remove {model.installed.name}",
             )
         )
+
+
+def _or_embedded(error: EngineError, name: str) -> EngineError:
+    """Return the error for a model that no Ollama can pull, with what does without."""
+    entry = catalog.find(name)
+    if entry is None or entry.gguf is None:
+        return error
+    more = f"The same model for it: codex-oss models pull {entry.gguf}"
+    return EngineError(str(error), hint=f"{error.hint}\n{more}".strip())
 
 
 def _require_removable(model: Model) -> None:
