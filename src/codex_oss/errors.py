@@ -23,6 +23,7 @@
     ├── EngineError               a local engine that cannot be found, started or asked
     │   └── DownloadError         a model file that cannot be had whole
     ├── SandboxError              commands cannot be isolated here; nothing was run
+    ├── McpError                  an MCP server that cannot be started or asked
     ├── PatchError                a patch that does not parse or does not fit
     └── ToolError                 a call the model must send differently
 
@@ -209,6 +210,10 @@ class DownloadError(EngineError):
 
 class SandboxError(CodexOssError):
     """Commands cannot be isolated on this machine; nothing was run."""
+
+
+class McpError(CodexOssError):
+    """An MCP server that cannot be started or did not answer as it should."""
 
 
 class PatchError(CodexOssError):

@@ -8,8 +8,10 @@ from codex_oss.policy import (
     NO_ESCALATION,
     Action,
     Allow,
+    AnswerServer,
     ApprovalPolicy,
     Ask,
+    CallTool,
     Deny,
     Granular,
     Machine,
@@ -112,6 +114,21 @@ SITUATIONS: dict[Situation, tuple[Action, Machine, str]] = {
         Machine(),
         "it writes where the sandbox does not let commands write",
     ),
+    "an MCP tool that only reads, or is approved": (
+        CallTool(server="a", tool="look", read_only=True),
+        Machine(),
+        "",
+    ),
+    "any other MCP tool": (
+        CallTool(server="a", tool="write"),
+        Machine(),
+        "MCP servers run outside the sandbox",
+    ),
+    "an MCP server asks something": (
+        AnswerServer(server="a", message="Sure?"),
+        Machine(),
+        "",
+    ),
 }
 NOT_PERMITTED = (
     "is not permitted: it exists and is outside of the workspace. "
@@ -124,11 +141,15 @@ REFUSALS: dict[Situation, str] = {
     "it asks to leave the sandbox": NO_ESCALATION,
     "a patch to elsewhere": "patch rejected: writing outside of the project; "
     "rejected by user approval settings",
+    "any other MCP tool": "MCP tool call requires approval, but approval policy is "
+    "never",
+    "an MCP server asks something": "rejected by user approval settings",
 }
 OUTSIDE_AFTER_YES: tuple[Situation, ...] = (
     "it asks to leave the sandbox",
     "there is no sandbox here",
     "the sandbox has blocked it",
+    "any other MCP tool",
 )
 
 
@@ -323,3 +344,34 @@ def test_a_protected_name_counts_in_every_root_that_holds_the_path() -> None:
     )
     verdict = decide(write(f"{ROOT}/.git/deep/x"), roots)
     assert verdict == Deny(REFUSALS["a patch to elsewhere"])
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        (CallTool(server="a", tool="b", read_only=True), Allow),
+        (CallTool(server="a", tool="b"), Ask),
+        (CallTool(server="a", tool="b", mode="approve"), Allow),
+        (CallTool(server="a", tool="b", read_only=True, mode="prompt"), Ask),
+    ],
+)
+def test_what_a_person_set_for_an_mcp_tool_counts_before_its_own_words(
+    action: Action, expected: type[Verdict]
+) -> None:
+    verdict = decide(action, permissions("workspace-write", "on-request"))
+    assert isinstance(verdict, expected)
+
+
+def test_mcp_tools_run_where_nothing_is_asked_and_nothing_is_sandboxed() -> None:
+    call = CallTool(server="a", tool="b", mode="prompt")
+    assert decide(call, permissions("danger-full-access", "never")) == Allow(
+        sandboxed=False
+    )
+
+
+def test_mcp_tools_are_refused_when_that_kind_of_question_is_off() -> None:
+    granular = Granular(mcp_elicitations=False)
+    asked = AnswerServer(server="a", message="Sure?")
+    for action in (CallTool(server="a", tool="b"), asked):
+        verdict = decide(action, permissions("workspace-write", granular))
+        assert verdict == Deny("rejected by user approval settings")

@@ -11,7 +11,16 @@ from typing import assert_never
 import msgspec
 
 from codex_oss.exec_mode.visible import visible
-from codex_oss.policy import Action, Answer, Question, RunAgain, RunCommand, WriteFiles
+from codex_oss.policy import (
+    Action,
+    Answer,
+    AnswerServer,
+    CallTool,
+    Question,
+    RunAgain,
+    RunCommand,
+    WriteFiles,
+)
 
 SHOWN_ROWS = 40
 """Rows of a command that are shown unless the person wants to see all."""
@@ -120,13 +129,21 @@ def _told(question: Question) -> tuple[str, list[str], Facts]:
     action = question.action
     match action:
         case RunCommand():
-            return "Run this command?", _lines(action.command), _facts(question)
+            return "Run this command?", _lines(action.command), _facts(action, question)
         case RunAgain():
             title = "The sandbox has blocked this command. Run it again, outside of it?"
-            return title, _lines(action.command), _facts(question)
+            return title, _lines(action.command), _facts(action, question)
         case WriteFiles():
             paths = [visible(path) for path in action.paths]
             return "Change these files?", paths, _reason(question.reason)
+        case CallTool():
+            called = [visible(f"{action.server}: {action.tool}")]
+            called += _lines(action.arguments)
+            return "Call this MCP tool?", called, _reason(question.reason)
+        case AnswerServer():
+            title = f"MCP server {visible(action.server)} asks. Agree?"
+            page = [("page", visible(action.url))] if action.url else []
+            return title, _lines(action.message), page
         case _:
             assert_never(action)
 
@@ -135,9 +152,7 @@ def _lines(command: str) -> list[str]:
     return [visible(line) for line in command.split("\n")]
 
 
-def _facts(question: Question) -> Facts:
-    action = question.action
-    assert not isinstance(action, WriteFiles)
+def _facts(action: RunCommand | RunAgain, question: Question) -> Facts:
     place = "in the sandbox" if question.sandboxed else _OUTSIDE
     facts = [("in", visible(action.cwd)), ("runs", place)]
     words = _words(action)

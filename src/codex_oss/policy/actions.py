@@ -39,7 +39,29 @@ class WriteFiles(msgspec.Struct, frozen=True, kw_only=True):
     paths: tuple[str, ...]
 
 
-Action = RunCommand | RunAgain | WriteFiles
+class CallTool(msgspec.Struct, frozen=True, kw_only=True):
+    """A call of an MCP server's tool; ``arguments`` is a JSON object.
+
+    ``read_only`` is what the server says of its tool. ``mode`` is what the person has
+    set for it: ask as the tool describes itself, always, or never.
+    """
+
+    server: str
+    tool: str
+    arguments: str = "{}"
+    read_only: bool = False
+    mode: Literal["auto", "prompt", "approve"] = "auto"
+
+
+class AnswerServer(msgspec.Struct, frozen=True, kw_only=True):
+    """A question of an MCP server to the person; ``url`` is a page to open for it."""
+
+    server: str
+    message: str
+    url: str = ""
+
+
+Action = RunCommand | RunAgain | WriteFiles | CallTool | AnswerServer
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):

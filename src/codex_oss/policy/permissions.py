@@ -25,7 +25,7 @@ class Granular(msgspec.Struct, frozen=True, kw_only=True):
     rules: bool = True
     """Whether to ask what a rule with ``decision = "prompt"`` names."""
     mcp_elicitations: bool = True
-    """Whether MCP servers may ask."""
+    """Whether MCP servers may ask, and whether calls of their tools are asked about."""
     request_permissions: bool = True
     """Accepted; there is no such tool."""
     skill_approval: bool = True

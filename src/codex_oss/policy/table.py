@@ -10,7 +10,9 @@ from codex_oss.policy.actions import (
     FULLY_ISOLATED,
     Action,
     Allow,
+    AnswerServer,
     Ask,
+    CallTool,
     Deny,
     Machine,
     RunAgain,
@@ -37,6 +39,9 @@ Situation = Literal[
     "the sandbox has blocked it",
     "a patch to what may be written",
     "a patch to elsewhere",
+    "an MCP tool that only reads, or is approved",
+    "any other MCP tool",
+    "an MCP server asks something",
 ]
 Outcome = Literal["run", "run outside", "ask", "tell", "refuse"]
 """Run in the sandbox of the mode; run without one; ask a person; tell the model what
@@ -59,6 +64,12 @@ _ROWS: tuple[tuple[Situation, tuple[Outcome, Outcome, Outcome, Outcome]], ...] =
     ("the sandbox has blocked it", ("ask", "tell", "ask", "tell")),
     ("a patch to what may be written", ("ask", "run", "run", "run")),
     ("a patch to elsewhere", ("ask", "ask", "ask", "refuse")),
+    (
+        "an MCP tool that only reads, or is approved",
+        ("run outside", "run outside", "run outside", "run outside"),
+    ),
+    ("any other MCP tool", ("ask", "ask", "ask", "refuse")),
+    ("an MCP server asks something", ("ask", "ask", "ask", "refuse")),
 )
 POLICIES: tuple[ApprovalPolicy, ...] = (
     "untrusted",
@@ -87,6 +98,7 @@ _READ_ONLY = (
     "patch rejected: writing is blocked by read-only sandbox; "
     "rejected by user approval settings"
 )
+NO_TOOL_CALL = "MCP tool call requires approval, but approval policy is never"
 _NOT_ASKED = "rejected by user approval settings"
 _NO_PROMPT = "approval required by policy, but AskForApproval is set to Never"
 
@@ -111,6 +123,11 @@ def decide(
             return Ask(action.blocked, sandboxed=False)
         case WriteFiles():
             return _decide_write(action, permissions)
+        case CallTool():
+            return _decide_call(action, permissions)
+        case AnswerServer():
+            outcome = _outcome("an MCP server asks something", permissions)
+            return Ask() if outcome == "ask" else Deny(_NOT_ASKED)
         case _:
             assert_never(action)
 
@@ -189,17 +206,40 @@ def _decide_write(action: WriteFiles, permissions: Permissions) -> Verdict:
             return Deny(_READ_ONLY if read_only else _OUTSIDE)
 
 
+def _decide_call(action: CallTool, permissions: Permissions) -> Verdict:
+    never = permissions.approval == "never"
+    approved = (
+        action.mode == "approve"
+        or (action.mode == "auto" and action.read_only)
+        or (never and permissions.mode == "danger-full-access")
+    )
+    situation: Situation = (
+        "an MCP tool that only reads, or is approved"
+        if approved
+        else "any other MCP tool"
+    )
+    match _outcome(situation, permissions):
+        case "run" | "run outside":
+            return Allow(sandboxed=False)
+        case "ask":
+            return Ask("MCP servers run outside the sandbox", sandboxed=False)
+        case _:
+            return Deny(NO_TOOL_CALL if never else _NOT_ASKED)
+
+
 def _outcome(situation: Situation, permissions: Permissions) -> Outcome:
     """Return the table's word; a kind of question that is switched off is refused."""
     approval = permissions.approval
     if not isinstance(approval, Granular):
         return TABLE[situation][approval]
     outcome = TABLE[situation]["on-request"]
-    asked = (
-        approval.rules
-        if situation == "a rule says to ask"
-        else approval.sandbox_approval
-    )
+    match situation:
+        case "a rule says to ask":
+            asked = approval.rules
+        case "any other MCP tool" | "an MCP server asks something":
+            asked = approval.mcp_elicitations
+        case _:
+            asked = approval.sandbox_approval
     return "refuse" if outcome == "ask" and not asked else outcome
 
 

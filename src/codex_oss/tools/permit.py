@@ -136,4 +136,6 @@ def _without_words(action: Action) -> Action:
         return replace(action, justification="", prefix=())
     if isinstance(action, policy.RunAgain):
         return replace(action, blocked="")
+    if isinstance(action, policy.CallTool):
+        return replace(action, arguments="")
     return action
