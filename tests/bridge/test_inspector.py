@@ -190,7 +190,7 @@ def test_an_entry_is_shown_whole_with_secrets_masked() -> None:
     entry.note(facts.Sent(url=f"http://u:{SECRET}@h/v1", body=body))
     entry.note(facts.Mended(what="name", was=SECRET, now="x"))
     entry.note(facts.AskedAgain(reason=SECRET))
-    entry.note(facts.Remark(f"25 % of m is in video memory. {SECRET}"))
+    entry.note(facts.Remark(f"25% of m is in graphics memory. {SECRET}"))
     clock.seconds = 1.0
     entry.first()
     for _ in range(4):
@@ -213,7 +213,7 @@ def test_an_entry_is_shown_whole_with_secrets_masked() -> None:
         Note(0, facts.Slimmed(tokens_before=100, tokens_after=40)),
         Note(0, facts.Mended(what="name", was="********", now="x")),
         Note(0, facts.AskedAgain(reason="********")),
-        Note(0, facts.Remark("25 % of m is in video memory. ********")),
+        Note(0, facts.Remark("25% of m is in graphics memory. ********")),
     ]
     assert detail.error == "********"
     assert (detail.tokens_before, detail.tokens_after) == (100, 40)

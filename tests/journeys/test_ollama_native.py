@@ -64,7 +64,7 @@ def test_less_context_than_was_asked_for_is_a_warning_before_the_turn(
     assert [event["item"]["message"] for event in told[1:3]] == [
         f"Ollama gives {MODEL} 16384 tokens of context; 32768 were asked for.",
         (
-            f"50 % of {MODEL} is in video memory, the rest runs on the CPU, slowly. "
+            f"50% of {MODEL} is in graphics memory, the rest runs on the CPU, slowly. "
             "A smaller context or model may fit whole."
         ),
     ]

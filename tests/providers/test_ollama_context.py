@@ -19,6 +19,7 @@ from codex_oss.providers.ollama import OllamaModel
 from codex_oss.providers.ollama_facts import (
     Granted,
     choose_context,
+    notes_on,
     same_model,
 )
 from fake_ollama import FakeOllama
@@ -118,11 +119,18 @@ def test_what_was_given_is_known_after_the_first_answer() -> None:
                 "better."
             ),
             (
-                "25 % of m is in video memory, the rest runs on the CPU, slowly. "
+                "25% of m is in graphics memory, the rest runs on the CPU, slowly. "
                 "A smaller context or model may fit whole."
             ),
         ],
     )
+
+
+def test_a_model_without_a_graphics_card_is_not_advised_to_be_smaller() -> None:
+    granted = Granted(asked=32768, given=32768, size=1024**3, size_vram=0)
+    assert notes_on("m", granted, "0.33.0") == [
+        "m runs on the CPU only, which is slow."
+    ]
 
 
 def test_what_was_given_is_told_once() -> None:

@@ -21,7 +21,7 @@ LEAST_CONTEXT = 16 * 1024
 less, a conversation ends after a few files."""
 DEFAULT_CONTEXT = 32 * 1024
 """Tokens that are asked for when nobody says otherwise. Ollama's own default is 4096 on
-machines with less than 23 GiB of video memory; twice this is better where it fits."""
+machines with less than 23 GiB of graphics memory; twice this is better if it fits."""
 CONTEXT_VARIABLE = "OLLAMA_CONTEXT_LENGTH"
 """Ollama's own variable for its default context."""
 REFUSES_TRUNCATION = (0, 12, 6)
@@ -34,7 +34,7 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True):
     """What the server gave to the model that it has loaded.
 
     ``asked`` and ``given`` are tokens of context, ``size`` and ``size_vram`` bytes:
-    the second is the part in video memory.
+    the second is the part in graphics memory.
     """
 
     asked: int | None
@@ -337,7 +337,9 @@ def _on_model(model: str, granted: Granted) -> list[str]:
     if granted.size_vram < granted.size:
         share = 100 * granted.size_vram // granted.size
         notes.append(
-            f"{share} % of {model} is in video memory, the rest runs on the CPU, "
+            f"{share}% of {model} is in graphics memory, the rest runs on the CPU, "
             "slowly. A smaller context or model may fit whole."
+            if granted.size_vram
+            else f"{model} runs on the CPU only, which is slow."
         )
     return notes

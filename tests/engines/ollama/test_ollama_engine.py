@@ -69,7 +69,7 @@ def test_what_was_asked_for_and_not_given_is_told(tmp_path: Path) -> None:
         f"Ollama gives {NAME} 8192 tokens of context; 32768 were asked for.",
         "8192 tokens of context are few for a coding agent: 32768 or more are better.",
         (
-            f"75 % of {NAME} is in video memory, the rest runs on the CPU, slowly. "
+            f"75% of {NAME} is in graphics memory, the rest runs on the CPU, slowly. "
             "A smaller context or model may fit whole."
         ),
         (
@@ -159,7 +159,9 @@ def test_a_model_that_is_too_new_for_the_server_says_so(tmp_path: Path) -> None:
     with FakeOllama(replace(MODEL, requires="0.34.1")) as server:
         error = refused(options(tmp_path, server.url))
 
-    assert str(error) == f"{NAME} needs Ollama 0.34.1 than that at {server.url}"
+    assert str(error) == (
+        f"{NAME} needs Ollama 0.34.1 or newer; that at {server.url} is older"
+    )
 
 
 def test_a_failed_load_is_told_in_ollama_s_words(tmp_path: Path) -> None:

@@ -122,8 +122,10 @@ def unknown(name: str, known: Iterable[str]) -> DownloadError:
 
 def too_old_for(name: str, root: str, needs: str = "") -> EngineError:
     """Return the error for a model that needs a newer Ollama."""
-    least = f"Ollama {needs}" if needs else "a newer Ollama"
-    return EngineError(f"{name} needs {least} than that at {root}", hint=UPDATE)
+    told = f"{name} needs a newer Ollama than that at {root}"
+    if needs:
+        told = f"{name} needs Ollama {needs} or newer; that at {root} is older"
+    return EngineError(told, hint=UPDATE)
 
 
 def cut(name: str, why: str, done: int, total: int | None) -> DownloadError:
