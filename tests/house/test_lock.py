@@ -5,6 +5,9 @@ import tomllib
 from pathlib import Path
 from typing import cast
 
+from codex_oss.engines import sources
+from codex_oss.engines.sources import PypiSource
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -37,3 +40,9 @@ def test_the_dev_lock_is_the_lock_and_the_tools() -> None:
 
     assert dev - pinned.keys() == set()
     assert pins("requirements.lock").items() <= pinned.items()
+
+
+def test_the_model_that_set_up_installs_is_the_one_without_any_download() -> None:
+    source = sources.ALIASES[sources.DEFAULT_MODEL]
+    assert isinstance(source, PypiSource)
+    assert pins("requirements-model.lock") == {source.package: source.version}

@@ -12,9 +12,11 @@
 
 Models are kept as plain files below one directory: ``hf/OWNER/REPO/FILE``, with
 ``REPO@REVISION`` when one was named, and ``pypi/PACKAGE/VERSION/FILE``. Delete them as
-you like.
+you like. A model inside a Python package that is installed is used where it lies.
 """
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -33,6 +35,10 @@ PREFERRED = ("Q4_K_M", "MXFP4", "Q4_", "IQ4_", "Q5_", "Q6_", "Q8_")
 """Quantizations by preference: 4 bits is the smallest that still calls tools well."""
 NOT_MODELS = ("mmproj", "imatrix")
 """Words in names of files that accompany a model."""
+PACKAGES = ("site-packages", "dist-packages")
+"""Names of folders of installed packages. The others of ``sys.path``, such as the one
+where Python was started, may hold what somebody else put there."""
+MAX_RECORD_BYTES = 1024 * 1024
 
 
 class HfSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,7 +186,8 @@ def at_hand(source: Source, models: Path) -> Path | None:
                 return _complete(directory / source.file)
             return _best(directory, source.quant)
         case PypiSource():
-            return _newest(pypi_directory(models, source), source)
+            newest = _newest(pypi_directory(models, source), source)
+            return newest or _installed(source)
 
 
 def choose(names: list[str], quant: str | None) -> str | None:
@@ -249,3 +256,33 @@ def _newest(directory: Path, source: PypiSource) -> Path | None:
     name = Path(source.file).name if source.file else "*.gguf"
     found = list(directory.glob(f"{source.version or '*'}/{name}"))
     return max(found, key=lambda p: p.stat().st_mtime) if found else None
+
+
+def _installed(source: PypiSource) -> Path | None:
+    """Return the model in an installed package, which is not imported for that.
+
+    Source: "Recording installed projects" of the Python packaging specifications;
+    ``RECORD`` is written last, so half an installation has none.
+    """
+    stem = source.package.lower().replace("-", "_").replace(".", "_")
+    for folder in map(Path, sys.path):
+        if folder.name not in PACKAGES:
+            continue
+        for record in folder.glob(f"{stem}-{source.version or '*'}.dist-info/RECORD"):
+            name = source.file or choose(list(_recorded(record)), None)
+            if name and (path := _complete(folder / name)):
+                return path
+    return None
+
+
+def _recorded(record: Path) -> Iterator[str]:
+    """Yield the model files that a package's ``RECORD`` names, one row for each."""
+    try:
+        with record.open("rb") as file:
+            rows = file.read(MAX_RECORD_BYTES).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return
+    for row in rows:
+        name = row.partition(",")[0]
+        if name.endswith(".gguf") and _plain(name.split("/")):
+            yield name
