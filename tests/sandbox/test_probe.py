@@ -117,7 +117,14 @@ def test_one_that_does_not_answer_is_given_up(
     monkeypatch.setattr(probe, "PROBE_S", 0.2)
     found = probed(bwrap, "exec sleep 1000")
     assert isinstance(found, Obstacle)
-    assert f"{bwrap} did not answer in 0.2 s" in found.what
+    assert f"{bwrap} did not answer in time" in found.what
+    assert found.passing
+
+
+def test_one_that_is_killed_may_work_the_next_time(bwrap: Path) -> None:
+    found = probed(bwrap, "kill -KILL $$")
+    assert isinstance(found, Obstacle)
+    assert found.passing
 
 
 # --- the memory -----------------------------------------------------------------------

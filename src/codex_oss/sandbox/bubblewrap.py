@@ -7,6 +7,7 @@ file system. Works with bubblewrap 0.5 and later.
 """
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +23,8 @@ from codex_oss.sandbox.placeholders import Held
 SYSTEM_BWRAP = Path("/usr/bin/bwrap")
 STATUS_LIMIT = 64 * 1024
 """Bytes of bwrap's report that are read; it writes two short lines."""
+NEEDED_FILES = 32
+"""Open files that bwrap must be allowed; it takes about ten."""
 
 _ISOLATION = ("--unshare-user", "--unshare-pid", "--unshare-ipc")
 _NEW_PROC = ("--proc", "/proc")
@@ -72,12 +75,16 @@ class Run:
         self.began = True
         """False after the end of a run in which bwrap could not even begin."""
         try:
+            _check_limit()
             self._filter = self._keep(_file_of(program))
             reading, writing = os.pipe()
             self._report, self._status = self._keep(reading), self._keep(writing)
         except OSError as error:
             self._close()
-            raise SandboxError(f"cannot start the sandbox: {error.strerror}") from error
+            raise SandboxError(
+                f"cannot start the sandbox: {error.strerror}",
+                hint="Try again. Is the limit of open files (ulimit -n) too low?",
+            ) from error
         self.inherit = (self._filter, self._status)
         self.env, inside = split_env(command.env)
         self.argv = (
@@ -149,6 +156,18 @@ def _options(command: Command, layout: Layout, *, new_proc: bool) -> list[str]:
     argv += _READ_ONLY_SYS
     argv += mounts.covers(layout)
     return argv
+
+
+def _check_limit() -> None:
+    """Raise ``OSError`` where bwrap would run out of descriptors half-way.
+
+    Its child then waits for ever, for the word of a parent that has ended.
+    """
+    import resource  # noqa: PLC0415  0.2 ms that only commands should pay
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < NEEDED_FILES:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def _file_of(program: bytes) -> int:

@@ -2,12 +2,15 @@
 
 A probe costs about as much as a command's whole sandbox. That it succeeded is kept in
 our state folder, for the same program under the same kernel in the same container. A
-failure is not: somebody may be repairing it.
+failure is not: somebody may be repairing it. One that passes by itself, such as a lack
+of descriptors, tells nothing about bubblewrap.
 """
 
 import asyncio
 import contextlib
+import errno
 import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,9 +26,14 @@ PROBE_S = 10.0
 HEARD = 4096
 """Bytes of what it says that are kept."""
 
+_SILENT = "did not answer in time"
 _NO_PROC = "Can't mount proc"
 _APPARMOR = ("Failed RTM_NEWADDR", "setting up uid map: Permission denied")
 _NO_NAMESPACES = ("No permissions to create", "Creating new namespace failed")
+_SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ETXTBSY)
+"""What the system says when it lacks something for now."""
+_KILLED = 128 + signal.SIGKILL
+"""How bwrap ends where memory runs out."""
 _CONTAINERS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 """Files by which Docker and Podman tell that this is a container."""
 OUTSIDE = "Or run with --sandbox danger-full-access where that is acceptable."
@@ -37,6 +45,8 @@ class Obstacle(msgspec.Struct, frozen=True):
 
     what: str
     remedy: str
+    passing: bool = False
+    """Whether the next try may well succeed."""
 
     def error(self) -> SandboxError:
         """Return it as the error of a command that could not be run."""
@@ -49,6 +59,21 @@ NOT_INSTALLED = Obstacle(
     "bubblewrap is not installed",
     f"Install bubblewrap with your system's package manager. {OUTSIDE}",
 )
+
+
+def scarce(error: OSError) -> bool:
+    """Return whether an error may pass by itself."""
+    return error.errno in _SCARCE
+
+
+def passing(said: str) -> Obstacle:
+    """Return the obstacle of a failure that may pass by itself."""
+    return Obstacle(
+        f"bubblewrap could not make a sandbox this time ({said})",
+        "Try again. If it stays so, see what is used up: open files (ulimit -n), "
+        "processes (ulimit -u) or memory.",
+        passing=True,
+    )
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -94,11 +119,19 @@ async def probe(path: Path, env: Mapping[str, str], program: bytes) -> Found | O
     if _NO_PROC in said:
         new_proc = False
         said = await _try(path, env, program, new_proc=False)
+    if _may_pass(said):
+        return passing(said)
     if said:
         return Obstacle(f"bubblewrap could not make a sandbox ({said})", _remedy(said))
     code, version = await _run((str(path), "--version"), env, ())
     return Found(
         path=str(path), version="" if code else version.strip(), new_proc=new_proc
+    )
+
+
+def _may_pass(said: str) -> bool:
+    return any(said.endswith(os.strerror(number)) for number in _SCARCE) or (
+        said.endswith((_SILENT, f"code {_KILLED}"))
     )
 
 
@@ -139,7 +172,12 @@ async def _try(
     path: Path, env: Mapping[str, str], program: bytes, *, new_proc: bool
 ) -> str:
     """Run nothing in a sandbox; return what bwrap complained of, empty if not."""
-    run = bubblewrap.probe(path, env, program, new_proc=new_proc)
+    # Its words are looked at: in English.
+    spoken = {**env, "LC_ALL": "C"}
+    try:
+        run = bubblewrap.probe(path, spoken, program, new_proc=new_proc)
+    except SandboxError as error:  # no descriptors left
+        return str(error)
     try:
         code, said = await _run(run.argv, run.env, run.inherit)
     finally:
@@ -165,6 +203,6 @@ async def _run(
         async with asyncio.timeout(PROBE_S):
             return await child.wait(), heard.text()
     except TimeoutError:
-        return -1, f"{argv[0]} did not answer in {PROBE_S:g} s"
+        return -1, f"{argv[0]} {_SILENT}"
     finally:
         await child.kill(grace_s=0)

@@ -280,7 +280,11 @@ class Sandbox:
             found = await self._bubblewrap(permissions, cwd)
         except SandboxError as error:  # a machine whose system calls are not known
             return Obstacle(str(error), OUTSIDE)
-        if isinstance(found, Found):
+        except OSError as error:
+            if not probe.scarce(error):
+                raise
+            return probe.passing(str(error.strerror))
+        if isinstance(found, Found) or found.passing:
             return found
         return self._landlock(found)
 
@@ -299,6 +303,8 @@ class Sandbox:
             found = await probe.probe(path, self._env, self._filter(Permissions()))
             if isinstance(found, Found):
                 self._memory.keep(found)
+                return found
+            if found.passing:  # Landlock must not stand in for what may work
                 return found
             first = first or found
         return first or probe.NOT_INSTALLED
