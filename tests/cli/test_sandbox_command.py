@@ -229,18 +229,34 @@ def test_what_cannot_be_run_is_told(
     assert done.stderr.startswith(told)
 
 
+@pytest.mark.parametrize("mode", ["workspace-write", "danger-full-access"])
+def test_a_script_whose_interpreter_is_missing_is_told_in_each_mode(
+    full: None, tmp_path: Path, mode: str
+) -> None:
+    del full
+    script = prepared(tmp_path) / "odd"
+    script.write_bytes(b"#! /nowhere/sh -e\n")
+    script.chmod(0o755)
+
+    done = sandbox(tmp_path, "-s", mode, "./odd")
+
+    assert (done.returncode, done.stdout) == (126, "")
+    told = "Error: cannot run `./odd`: its interpreter /nowhere/sh is missing\n"
+    assert done.stderr == told
+
+
 def test_what_the_kernel_does_not_start_is_told_by_its_name(
     tmp_path: Path,
 ) -> None:
-    # A script without a program that reads it: the kernel refuses to start it.
-    (prepared(tmp_path) / "odd").write_bytes(b"#!/nowhere/sh\n")
+    # A program that is none: the kernel refuses to start it.
+    (prepared(tmp_path) / "odd").write_bytes(b"\x7fELF")
     (tmp_path / "repo/odd").chmod(0o755)
 
     done = sandbox(tmp_path, "-s", "danger-full-access", "./odd")
 
     assert done.returncode == 1
     assert done.stderr == (
-        "Error: cannot start `./odd`: No such file or directory. Nothing was run.\n"
+        "Error: cannot start `./odd`: Exec format error. Nothing was run.\n"
         "Is the interpreter it names there? Are processes left (ulimit -u)?\n"
     )
 

@@ -910,7 +910,11 @@ def test_a_rule_that_cannot_be_saved_is_told_and_the_command_runs(
         permissions = Permissions(mode="danger-full-access", approval="untrusted")
         permit = Permit(permissions, Person("always"), rules=FullDisk())
         bench = Bench(tmp_path, permit=permit)
+        remarks: list[str] = []
+        bench.scope = msgspec.structs.replace(bench.scope, remark=remarks.append)
         assert "Process exited with code 0" in await bench.run("touch a")
+        allowed = 'Approved command prefix allowed for this session:\n- ["touch", "a"]'
+        assert remarks == [allowed]
         told = "no room for ('touch', 'a')\nMake some."
         item = events.ErrorItem(id="item_1", message=told)
         assert bench.events[0] == events.ItemCompleted(item=item)

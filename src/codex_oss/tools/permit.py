@@ -120,14 +120,16 @@ class Permit:
     def _allow_always(self, prefix: tuple[str, ...], scope: Scope) -> None:
         if not prefix:
             return
+        done = "saved"
         try:
             self._file.allow(prefix)
         except ConfigError as error:  # it counts for this session all the same
             item = events.ErrorItem(id=scope.new_item_id(), message=error.report())
             scope.emit(events.ItemCompleted(item=item))
+            done = "allowed for this session"
         self._rules = self._file.load()
         words = ", ".join(f'"{word}"' for word in prefix)
-        scope.remark(f"Approved command prefix saved:\n- [{words}]")
+        scope.remark(f"Approved command prefix {done}:\n- [{words}]")
 
 
 def _without_words(action: Action) -> Action:

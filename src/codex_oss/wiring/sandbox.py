@@ -29,6 +29,8 @@ from codex_oss.wiring.permissions import (
 
 NOT_FOUND, NOT_A_PROGRAM = 127, 126
 """Exit codes of a command that cannot be started, as shells have them."""
+SHEBANG_BYTES = 256
+"""How much of a script's first line counts, as for Linux."""
 BY_SIGNAL = 128
 """Exit codes above this tell of a signal."""
 
@@ -164,6 +166,21 @@ def _cannot_start(
     if not found:
         where = "there is no such file" if "/" in name else "it is not on PATH"
         return NOT_FOUND, where
-    if not any(os.access(path, os.X_OK) for path in found):
+    found = [path for path in found if os.access(path, os.X_OK)]
+    if not found:
         return NOT_A_PROGRAM, "it is not executable"
+    interpreter = _interpreter(found[0])
+    if interpreter and not isfile(cwd / interpreter):
+        return NOT_A_PROGRAM, f"its interpreter {interpreter} is missing"
     return None
+
+
+def _interpreter(script: Path) -> str:
+    """Return the program that a file's first line names, as in ``#!/bin/sh``."""
+    try:
+        with script.open("rb") as file:
+            first = file.read(SHEBANG_BYTES).partition(b"\n")[0]
+    except OSError:  # not readable: the kernel knows
+        return ""
+    words = first[2:].split() if first.startswith(b"#!") else []
+    return os.fsdecode(words[0]) if words else ""
