@@ -20,11 +20,11 @@ from codex_oss.engines import (
     hub,
     llamacpp_child,
     llamacpp_faults,
-    llamacpp_log,
     sources,
     wheel,
 )
 from codex_oss.engines.base import EngineEvent, Loading, Options, Ready, Starting
+from codex_oss.engines.log import Log
 from codex_oss.engines.sources import FileSource, HfSource, PypiSource
 from codex_oss.errors import EngineError, ModelError
 from codex_oss.net import Client
@@ -94,7 +94,7 @@ class LlamaCpp:
         self._options = options
         self._client = client
         self._child: process.Child | None = None
-        self._log: llamacpp_log.Log | None = None
+        self._log: Log | None = None
 
     async def ensure(self, model: str | None) -> AsyncGenerator[EngineEvent]:
         """Download ``model`` if needed, load it and yield ``Ready`` last."""
@@ -154,15 +154,15 @@ class LlamaCpp:
             else:
                 return
 
-    def _new_log(self) -> llamacpp_log.Log:
+    def _new_log(self) -> Log:
         if self._log is not None:
             self._log.close()
-        self._log = llamacpp_log.Log(self._options.logs)
+        self._log = Log(
+            self._options.logs, "llamacpp", mark=llamacpp_child.MARK, end=b"\n"
+        )
         return self._log
 
-    async def _load(
-        self, asked: _Parameters, log: llamacpp_log.Log
-    ) -> AsyncGenerator[EngineEvent]:
+    async def _load(self, asked: _Parameters, log: Log) -> AsyncGenerator[EngineEvent]:
         """Start one child and wait until it serves; ends it if that fails."""
         line = msgspec.json.encode(asked)
         try:
@@ -182,7 +182,7 @@ class LlamaCpp:
         try:
             async for event in _wait(child, log, asked.name):
                 yield event
-            ready = await self._ask(_url(await log.report), asked)
+            ready = await self._ask(_url(await log.word), asked)
         except BaseException:
             await child.kill(grace_s=0)
             raise
@@ -222,9 +222,7 @@ def _url(line: bytes) -> str:
     return report.url
 
 
-async def _wait(
-    child: process.Child, log: llamacpp_log.Log, name: str
-) -> AsyncIterator[Loading]:
+async def _wait(child: process.Child, log: Log, name: str) -> AsyncIterator[Loading]:
     """Wait until the child has reported; tells each second for how long already.
 
     Raises ``llamacpp_faults.Refused`` when it ends instead.
@@ -232,7 +230,7 @@ async def _wait(
     ended = asyncio.ensure_future(child.wait())
     seconds = 0.0
     try:
-        while not log.report.done():
+        while not log.word.done():
             if ended.done():
                 raise llamacpp_faults.Refused(ended.result())
             if seconds >= LOAD_LIMIT_S:
@@ -242,7 +240,7 @@ async def _wait(
                 )
             yield Loading(name, seconds)
             await asyncio.wait(
-                [ended, log.report],
+                [ended, log.word],
                 timeout=TICK_S,
                 return_when=asyncio.FIRST_COMPLETED,
             )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from codex_oss.engines.llamacpp_log import Log
+from codex_oss.engines.log import Log
 from codex_oss.errors import EngineError
 
 OLLAMA = "or use Ollama: `codex-oss exec --oss -m gpt-oss:20b`"

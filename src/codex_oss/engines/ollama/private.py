@@ -12,8 +12,8 @@ from pathlib import Path
 
 from codex_oss import process
 from codex_oss.engines.base import Options, Question
+from codex_oss.engines.log import Log
 from codex_oss.engines.ollama.api import Api
-from codex_oss.engines.ollama.log import Log
 from codex_oss.engines.ollama.orphans import keep
 from codex_oss.errors import EngineError, ModelError
 from codex_oss.net import Client
@@ -23,6 +23,9 @@ START_S = 60.0
 END_S = 10.0
 """For it and its runners to end, before they are killed."""
 ANY_PORT = "127.0.0.1:0"
+LISTENING, VERSION = b"Listening on ", b" "
+"""What stands before and behind its address, in ``Listening on 127.0.0.1:PORT (version
+V)``: the system chooses a port that nobody else has. Source: Ollama 0.5 to 0.33."""
 
 
 class Private:
@@ -99,7 +102,7 @@ class Private:
 
     async def _serve(self, default_context: int) -> str:
         """Start the program and return where it listens."""
-        self._log = log = Log(self._options.logs)
+        self._log = log = Log(self._options.logs, "ollama", mark=LISTENING, end=VERSION)
         self.store.mkdir(parents=True, exist_ok=True)
         self._child = child = await process.start(
             [str(self._program), "serve"],
@@ -115,13 +118,16 @@ class Private:
         ended = asyncio.ensure_future(child.wait())
         try:
             await asyncio.wait(
-                (ended, log.address),
+                (ended, log.word),
                 timeout=START_S,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            if log.address.done():
-                return log.address.result()
-            said, where = log.reason(), f"Its log: {log.path}" if log.path else ""
+            if log.word.done():
+                return log.word.result().decode("ascii", "replace")
+            said, where = (
+                _reason(log.text()),
+                f"Its log: {log.path}" if log.path else "",
+            )
             if ended.done():
                 raise EngineError(
                     f"Ollama ended with code {ended.result()} before it served"
@@ -151,6 +157,13 @@ def environment(
         "OLLAMA_NO_CLOUD": "1",
         "OLLAMA_NOPRUNE": "1",
     }
+
+
+def _reason(text: str) -> str:
+    """Return the last line that says what went wrong, else the last one."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    bad = [line for line in lines if line.lower().startswith(("error", "panic"))]
+    return (bad or lines or [""])[-1].removeprefix("Error: ")
 
 
 def state(options: Options) -> Path:
