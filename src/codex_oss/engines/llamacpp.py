@@ -29,8 +29,8 @@ from codex_oss.engines.sources import FileSource, HfSource, PypiSource
 from codex_oss.errors import EngineError, ModelError
 from codex_oss.net import Client
 
-LOAD_LIMIT_S = 600.0
-"""How long a living child may read a model."""
+LOAD_LIMIT_S = 3600.0
+"""How long a living child may read a model: 65 GB from a slow disk take 11 minutes."""
 TICK_S = 1.0
 """How often the wait for it is reported."""
 ASK_LIMIT_S = 60.0
