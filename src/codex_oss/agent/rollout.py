@@ -9,6 +9,7 @@ import time
 from io import FileIO
 from pathlib import Path
 
+from codex_oss.agent.rollout_read import Kept
 from codex_oss.errors import SessionError
 from codex_oss.items import Item
 from codex_oss.ports import Clock
@@ -26,6 +27,21 @@ class Rollout:
         self._clock = clock
         self._file: FileIO | None = None
         self._ordinal = 0
+        self._whole: int | None = None
+
+    @classmethod
+    def again(cls, kept: Kept, clock: Clock) -> "Rollout":
+        """Return the journal of a session that goes on, in the file it has.
+
+        A last line that was cut off there is taken away.
+        """
+        journal = cls(kept.path.parent, kept.thread_id, clock)
+        journal.path, journal._ordinal, journal._whole = (
+            kept.path,
+            kept.lines,
+            kept.size,
+        )
+        return journal
 
     def append(self, item: Item) -> None:
         """Write one item of the history."""
@@ -62,6 +78,8 @@ class Rollout:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._file = self.path.open("ab", buffering=0)
         self.path.chmod(0o600)
+        if self._whole is not None:
+            self._file.truncate(self._whole)
         return self._file
 
 

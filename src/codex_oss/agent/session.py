@@ -32,6 +32,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     stream_retries: int
     meta: object
     """What the journal says of the session before its history."""
+    history: list[Item] = []
+    """What was said before, in a conversation that goes on."""
 
 
 class Session:
@@ -39,7 +41,7 @@ class Session:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._history: list[Item] = []
+        self._history: list[Item] = list(parts.history)
         self._usage = events.TokenUsage()
         self._items = 0
         self._remarks: list[str] = []

@@ -192,6 +192,13 @@ def models_parser() -> Parser:
     return models_arguments.parser()
 
 
+def mcp_server_parser() -> Parser:
+    """Return the parser of ``codex-oss mcp-server``."""
+    from codex_oss.cli import mcp_server_arguments  # noqa: PLC0415  see above
+
+    return mcp_server_arguments.mcp_server_parser()
+
+
 PARSERS: dict[str, Callable[[], Parser]] = {
     "exec": exec_parser,
     "config": config_parser,
@@ -200,6 +207,7 @@ PARSERS: dict[str, Callable[[], Parser]] = {
     "engines": engines_parser,
     "models": models_parser,
     "doctor": doctor_parser,
+    "mcp-server": mcp_server_parser,
 }
 ALIASES = {"e": "exec"}
 WITH_VALUE = frozenset(
@@ -230,6 +238,8 @@ Commands:
   engines   show the servers of models on this machine, and which one is taken
   models    show which models fit this machine, fetch them, choose one
   doctor    say what is here, what is amiss, and what to do next
+  mcp-server
+            offer the agent to MCP clients, over stdio or HTTP
   sandbox   run a command as the model's commands run, or say what they may do
   config    show the configuration and where each value comes from
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib import import_module
 
 from codex_oss.cli import arguments
 from codex_oss.errors import CodexOssError, UsageError
@@ -42,10 +43,6 @@ def _dispatch(argv: list[str]) -> int:
     # `codex-oss -m x exec …` is `codex-oss exec -m x …`.
     options = arguments.PARSERS[command]().parse_args(argv[:at] + argv[at + 1 :])
     match command:
-        case "config":
-            from codex_oss.cli import config_command  # noqa: PLC0415  paid when used
-
-            return config_command.run(options)
         case "bridge":
             if options.action == "run":
                 from codex_oss.cli import loop  # noqa: PLC0415  must come before asyncio
@@ -62,22 +59,11 @@ def _dispatch(argv: list[str]) -> int:
             from codex_oss.cli import engines_command  # noqa: PLC0415  paid when used
 
             return engines_command.run(options)
-        case "doctor":
-            from codex_oss.cli import doctor_command  # noqa: PLC0415  paid when used
-
-            return doctor_command.run(options)
-        case "models":
-            from codex_oss.cli import models_command  # noqa: PLC0415  paid when used
-
-            return models_command.run(options)
-        case "sandbox":
-            from codex_oss.cli import sandbox_command  # noqa: PLC0415  paid when used
-
-            return sandbox_command.run(options)
         case _:
-            from codex_oss.cli import exec_command  # noqa: PLC0415  paid when used
-
-            return exec_command.run(options)
+            # Each in the module of its name, which is paid for when it is used.
+            module = f"codex_oss.cli.{command.replace('-', '_')}_command"
+            code: int = import_module(module).run(options)
+            return code
 
 
 def _command(word: str) -> str:

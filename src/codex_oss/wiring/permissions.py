@@ -16,10 +16,20 @@ from codex_oss.sandbox import run, secrets
 from codex_oss.wiring.world import state_home
 
 if TYPE_CHECKING:
+    from codex_oss.agent.rollout_read import Kept
     from codex_oss.engines.base import Consent
 
 Backend = Literal["auto", "landlock"]
 """What isolates: what the machine has, or only this."""
+
+
+class Front(msgspec.Struct, frozen=True, kw_only=True):
+    """The front end, as a session's file names it."""
+
+    originator: str = "codex_oss_exec"
+    source: str = "exec"
+    arguments: object = None
+    """What it was told, if the conversation must be opened again by it."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +48,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     ignore_rules: bool = False
     consent: "Consent | None" = None
     """Who is asked before an engine is started or a model pulled; None: nobody."""
+    front: Front = Front()
+    kept: "Kept | None" = None
+    """The conversation that goes on; None: a new one."""
 
 
 def permissions(job: Job) -> Permissions:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 from msgspec import UNSET
@@ -40,6 +40,9 @@ from codex_oss.wiring.permissions import (
 )
 from codex_oss.wiring.world import Nobody, SystemClock, shell_path, uuid7
 
+if TYPE_CHECKING:
+    from codex_oss.wiring.mcp import Remote
+
 TITLE = f"codex-oss v{__version__}"
 PROMPTS = Path(__file__).parent.parent / "prompts"
 PARTS_OF_LITE = ("lite", "patch")
@@ -53,6 +56,9 @@ class Opened(msgspec.Struct, frozen=True):
     description: list[tuple[str, str]]
     warnings: list[str]
     end: list[Callable[[], Any]]
+    rollout: Path | None = None
+    """The session's file; None where none is kept."""
+    permissions: Permissions = Permissions()
 
     def prompt(self, text: str, images: list[str]) -> Message:
         """Return the user's message with the images at the given paths."""
@@ -79,9 +85,12 @@ async def open_session(job: Job, err: TextIO) -> Opened:
     """
     client, allowed = Client(), permissions(job)
     end: list[Callable[[], Any]] = [client.close]
+    remote = _remote(job, end)
     try:
         opened = await open_model(job.loaded, job.env, client, err, end, job.consent)
-        session, notes = await _session(job, allowed, opened.model, opened.name, end)
+        session, notes, path = await _session(
+            job, allowed, opened.model, opened.name, end, remote
+        )
     except BaseException:
         await end_all(end)
         raise
@@ -93,7 +102,7 @@ async def open_session(job: Job, err: TextIO) -> Opened:
         ("sandbox", sandbox_summary(allowed, job.cwd)),
     ]
     warnings = [*job.loaded.warnings, *opened.notes, *notes]
-    return Opened(session, description, warnings, end)
+    return Opened(session, description, warnings, end, path, allowed)
 
 
 async def _session(
@@ -102,9 +111,10 @@ async def _session(
     model: Model,
     name: str,
     end: list[Callable[[], Any]],
-) -> tuple[Session, list[str]]:
-    config, clock = job.loaded.config, SystemClock()
-    thread_id = uuid7(clock.now())
+    remote: "Remote | None",
+) -> tuple[Session, list[str], Path | None]:
+    config, clock, kept = job.loaded.config, SystemClock(), job.kept
+    thread_id = kept.thread_id if kept else uuid7(clock.now())
     window = config.model_context_window or await model.window()
     profile = config.prompt_profile
     if profile == "auto":
@@ -112,27 +122,44 @@ async def _session(
     confining, rules = sandbox(job), rules_file(job)
     permit = Permit(allowed, job.approver or Nobody(), rules=rules)
     tools = _tools(job, profile, thread_id, permit, confining)
+    named = {tool.spec.name: tool for tool in tools}
+    frame = _frame(job, name, profile, tools, thread_id)
+    joined = await remote.join(named, frame.tools, permit, window) if remote else []
     journal: Journal = rollout.Ephemeral()
+    path: Path | None = None
     if not job.ephemeral:
-        journal = file = rollout.Rollout(job.loaded.home, thread_id, clock)
+        home = job.loaded.home
+        again = rollout.Rollout.again
+        file = again(kept, clock) if kept else rollout.Rollout(home, thread_id, clock)
+        journal, path = file, file.path
         end.append(file.close)
     docs = _docs(job, allowed, name, window)
     parts = Parts(
         thread_id=thread_id,
         model=model,
-        tools={tool.spec.name: tool for tool in tools},
-        frame=_frame(job, name, profile, tools, thread_id),
+        tools=named,
+        frame=frame,
         surroundings=_surroundings(job, allowed, name, docs),
         cwd=job.cwd,
         journal=journal,
         clock=clock,
         stream_retries=job.loaded.provider.stream_max_retries,
         meta=_meta(job, thread_id, clock),
+        history=kept.items if kept else [],
     )
     session = Session(parts)
     end.append(session.close)
-    notes = [*docs.warnings, *rules.warnings, *confining.remarks(allowed)]
-    return session, notes
+    notes = [*docs.warnings, *rules.warnings, *confining.remarks(allowed), *joined]
+    return session, notes, path
+
+
+def _remote(job: Job, end: list[Callable[[], Any]]) -> "Remote | None":
+    """Start the MCP servers, if there are any."""
+    if not job.loaded.config.mcp_servers:
+        return None
+    from codex_oss.wiring.mcp import Remote  # noqa: PLC0415  few have servers
+
+    return Remote(job, end)
 
 
 # --- what the model is told ----------------------------------------------------------
@@ -224,15 +251,18 @@ def _docs(job: Job, allowed: Permissions, name: str, window: int | None) -> Proj
 
 
 def _meta(job: Job, thread_id: str, clock: SystemClock) -> dict[str, object]:
-    return {
+    meta: dict[str, object] = {
         "id": thread_id,
         "timestamp": rollout.utc(clock.now()),
         "cwd": str(job.cwd),
-        "originator": "codex_oss_exec",
+        "originator": job.front.originator,
         "cli_version": __version__,
-        "source": "exec",
+        "source": job.front.source,
         "model_provider": job.loaded.provider_id,
     }
+    if job.front.arguments is not None:
+        meta["arguments"] = job.front.arguments
+    return meta
 
 
 # --- what the model may do -----------------------------------------------------------

@@ -1,0 +1,87 @@
+"""``codex-oss mcp-server``: serves until the client leaves or a signal comes."""
+
+import argparse
+import asyncio
+import gc
+import ipaddress
+import os
+import sys
+
+from codex_oss.cli.settings import Flags, load_config
+from codex_oss.config.load import Loaded
+from codex_oss.errors import CodexOssError, UsageError
+from codex_oss.exec_mode.run import signals
+from codex_oss.mcp_server.threads import Threads
+from codex_oss.wiring.conversations import Conversations
+
+MAX_PORT = 65535
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve and return 0."""
+    env = dict(os.environ)
+
+    def read(flags: Flags, profile: str | None) -> Loaded:
+        given = argparse.Namespace(**vars(options))
+        given.profile = profile or options.profile
+        return load_config(given, env, flags)
+
+    place = None if options.http is None else address(options.http)
+    key = "" if options.key_env is None else env.get(options.key_env, "")
+    if options.key_env is not None and not key:
+        raise UsageError(f"the environment variable {options.key_env} has no key")
+    if place is not None and not key and not _loopback(place[0]):
+        raise UsageError(
+            f"{place[0]} can be reached from other machines, and there is no key",
+            hint="Put one into an environment variable and name it with --key-env.",
+        )
+    threads = Threads(Conversations(read, env))
+    try:
+        return asyncio.run(_serve(threads, place, key))
+    except ImportError as error:
+        raise CodexOssError(
+            f"the MCP server needs the package `mcp`: {error}",
+            hint="Install it: pip install mcp",
+        ) from error
+
+
+async def _serve(threads: Threads, place: tuple[str, int] | None, key: str) -> int:
+    # Only here: the SDK costs a third of a second.
+    from codex_oss.mcp_server.server import Agent  # noqa: PLC0415
+
+    agent = Agent(threads)
+    gc.freeze()
+    gc.enable()
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in signals():
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        if place is None:
+            from codex_oss.mcp_server import stdio  # noqa: PLC0415  see above
+
+            await stdio.serve(agent)
+        else:
+            from codex_oss.mcp_server import http  # noqa: PLC0415  see above
+
+            await http.serve(agent, place, key, sys.stderr)
+    except asyncio.CancelledError:
+        return 0
+    finally:
+        await threads.close()
+    return 0
+
+
+def address(text: str) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT`` or ``PORT``. Raises ``UsageError``."""
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) <= MAX_PORT):
+        raise UsageError(f"--http {text}: not HOST:PORT")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,281 @@
+"""A conversation that clients of MCP hold, and one turn of it.
+
+A turn is a task of its own. Whoever follows it may go: it is then told to end, or, with
+a client of the protocol of 2026-07-28, waits for the call to come again with an answer.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, assert_never
+
+import msgspec
+
+from codex_oss import events
+from codex_oss.agent.session import INTERRUPTED, Session
+from codex_oss.errors import CodexOssError
+from codex_oss.items import Item, Message
+from codex_oss.mcp_server import approval
+from codex_oss.mcp_server.calling import OpenCalls
+from codex_oss.mcp_server.calls import Told
+from codex_oss.mcp_server.messages import Msg, Translator, Turn
+from codex_oss.mcp_server.patches import changes, patch_in
+from codex_oss.policy import (
+    Answer,
+    AnswerServer,
+    CallTool,
+    Question,
+    RunAgain,
+    RunCommand,
+    WriteFiles,
+)
+
+ANSWER_WAIT_S = 3600.0
+"""How long a question waits for a person; then the answer is no."""
+ABORTED = "The turn was aborted."
+NOTHING = ""
+"""The last message of a turn in which the model said none."""
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that is ready, and what a client is told of it."""
+
+    session: Session
+    cwd: str
+    shell: str
+    configured: Msg
+    """The message ``session_configured`` without the ids."""
+    warnings: list[str]
+    prompt: Callable[[str], Message]
+    close: Callable[[], Awaitable[None]]
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """A question that a turn waits with."""
+
+    question: Question
+    asked: approval.Asked
+    answer: "asyncio.Future[Answer]"
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How a turn ended."""
+
+    told: Told
+
+
+class Notified(msgspec.Struct, frozen=True):
+    """A message for the client, and the id of the turn it belongs to, if any."""
+
+    thread_id: str
+    turn_id: str
+    msg: Msg
+
+
+News = Notified | Pending | Ended
+
+
+class Client:
+    """The person behind whichever call is being answered (``ports.Approver``)."""
+
+    def __init__(self) -> None:
+        self.turn: TakenTurn | None = None
+
+    async def ask(self, question: Question) -> Answer:
+        """Ask through the turn that runs; no, without one."""
+        return "no" if self.turn is None else await self.turn.ask(question)
+
+
+class Conversation:
+    """One session, its turns one after the other."""
+
+    def __init__(self, opened: Opened, client: Client, *, fresh: bool) -> None:
+        self.opened = opened
+        self.client = client
+        self.lock = asyncio.Lock()
+        self.calls = OpenCalls()
+        self.usage = events.TokenUsage()
+        self.seen = 0 if fresh else len(opened.session.history)
+        self.announced = False
+
+    @property
+    def thread_id(self) -> str:
+        """The id by which ``codex-reply`` names it."""
+        return self.opened.session.thread_id
+
+    def kept(self) -> list[Item]:
+        """Return the items that joined the history since this was last asked."""
+        history = self.opened.session.history
+        new = list(history[self.seen :])
+        self.seen = len(history)
+        return new
+
+
+class TakenTurn:
+    """One turn, from the opening of its conversation to its last word."""
+
+    def __init__(
+        self, conversation: Callable[[], Awaitable[Conversation]], prompt: str
+    ) -> None:
+        self.news: asyncio.Queue[News] = asyncio.Queue()
+        """What happens; the last is ``Ended``."""
+        self.waiting: Pending | None = None
+        """The question that was handed to the client and has no answer yet."""
+        self._prompt = prompt
+        self._conversation: Conversation | None = None
+        self._turn_id = ""
+        self._task = asyncio.ensure_future(self._run(conversation))
+
+    async def ask(self, question: Question) -> Answer:
+        """Hand the question to who follows the turn, and wait for the answer."""
+        conversation = self._conversation
+        assert conversation is not None
+        asked = self._asked(conversation, question)
+        answer = asyncio.get_running_loop().create_future()
+        if (msg := _request(question, asked)) is not None:
+            self._tell(msg)
+        self.news.put_nowait(Pending(question, asked, answer))
+        try:
+            async with asyncio.timeout(ANSWER_WAIT_S):
+                return await answer
+        except TimeoutError:
+            return "no"
+
+    def end(self) -> None:
+        """Stop what runs; nobody follows any more."""
+        self._task.cancel()
+
+    def when_over(self, then: "Callable[[TakenTurn], object]") -> None:
+        """Call ``then`` with the turn when nothing of it runs any more."""
+        self._task.add_done_callback(lambda _: then(self))
+
+    async def over(self) -> None:
+        """Wait until nothing of it runs."""
+        await asyncio.wait([self._task])
+
+    async def _run(self, conversation: Callable[[], Awaitable[Conversation]]) -> None:
+        told = Told(text=ABORTED, failed=True)
+        try:
+            self._conversation = found = await conversation()
+            told = Told(text=ABORTED, thread_id=found.thread_id, failed=True)
+            async with found.lock:
+                told = await self._take(found)
+        except CodexOssError as error:
+            thread_id = self._conversation.thread_id if self._conversation else ""
+            told = Told(text=error.report(), thread_id=thread_id, failed=True)
+        finally:
+            self.news.put_nowait(Ended(told))
+
+    async def _take(self, found: Conversation) -> Told:
+        opened, session = found.opened, found.opened.session
+        if not found.announced:
+            self._announce(found)
+        self._turn_id = _turn_id(session.thread_id)
+        turn = Turn(
+            thread_id=session.thread_id,
+            turn_id=self._turn_id,
+            cwd=opened.cwd,
+            prompt=self._prompt,
+        )
+        translator = Translator(turn, found.usage, found.calls)
+        found.client.turn = self
+        text, failed = NOTHING, False
+        try:
+            async with aclosing(
+                session.submit(opened.prompt(self._prompt))
+            ) as happened:
+                async for event in happened:
+                    for msg in translator.feed(event, _new(found, event), time.time()):
+                        self._tell(msg)
+                    match event:
+                        case events.ItemCompleted(item=events.AgentMessage(text=said)):
+                            text = said
+                        case events.TurnFailed(error=error):
+                            aborted = error.message == INTERRUPTED
+                            text, failed = ABORTED if aborted else error.message, True
+                        case _:
+                            continue
+        finally:
+            found.client.turn = None
+            found.usage = translator.usage
+        return Told(text=text, thread_id=session.thread_id, failed=failed)
+
+    def _announce(self, found: Conversation) -> None:
+        found.announced = True
+        thread_id, configured = found.thread_id, found.opened.configured
+        ids = {"session_id": thread_id, "thread_id": thread_id}
+        self._notify("", {"type": "session_configured"} | ids | configured)
+        nothing: Msg = {"ready": [], "failed": [], "cancelled": []}
+        self._notify("", {"type": "mcp_startup_complete"} | nothing)
+        for warning in found.opened.warnings:
+            self._notify("", {"type": "warning", "message": warning})
+
+    def _asked(self, found: Conversation, question: Question) -> approval.Asked:
+        action = question.action
+        for item in found.opened.session.history[found.seen :]:
+            found.calls.keep(item)
+        command: list[str] = []
+        told: dict[str, Any] = {}
+        match action:
+            case RunCommand(command=script) | RunAgain(command=script):
+                call = found.calls.of_command(script)
+                command = [found.opened.shell, "-lc", script]
+            case WriteFiles(paths=paths):
+                call = found.calls.of_patch()
+                told = changes(patch_in(call), found.opened.cwd) if call else {}
+                told = told or {path: {"type": "update"} for path in paths}
+            case CallTool(tool=tool):
+                call = found.calls.of_tool(tool)
+            case AnswerServer():
+                call = None
+            case _:
+                assert_never(action)
+        return approval.Asked(
+            thread_id=found.thread_id,
+            turn_id=self._turn_id,
+            call_id=call.call_id if call else "",
+            command=command,
+            changes=told,
+        )
+
+    def _tell(self, msg: Msg) -> None:
+        self._notify(self._turn_id, msg)
+
+    def _notify(self, turn_id: str, msg: Msg) -> None:
+        found = self._conversation
+        assert found is not None
+        self.news.put_nowait(Notified(found.thread_id, turn_id, msg))
+
+
+def _new(found: Conversation, event: events.Event) -> list[Item]:
+    """Return the new items of the history; deltas, which are many, bring none."""
+    live = events.TextDelta | events.ReasoningDelta | events.OutputDelta
+    return [] if isinstance(event, live) else found.kept()
+
+
+def _request(question: Question, asked: approval.Asked) -> Msg | None:
+    """Return the message that an approval is asked for; Codex has none for tools."""
+    ids = {"call_id": asked.call_id, "turn_id": asked.turn_id}
+    action = question.action
+    if isinstance(action, WriteFiles):
+        return {"type": "apply_patch_approval_request", **ids, "changes": asked.changes}
+    if isinstance(action, CallTool | AnswerServer):
+        return None
+    decisions = ["approved", "approved_for_session", "denied", "abort"]
+    return {
+        "type": "exec_approval_request",
+        **ids,
+        "command": asked.command,
+        "cwd": action.cwd,
+        "reason": approval.reason(question) or None,
+        "available_decisions": decisions,
+        "parsed_cmd": [{"type": "unknown", "cmd": action.command}],
+    }
+
+
+def _turn_id(thread_id: str) -> str:
+    """Return an id that no other turn has; the conversation's id is a UUID."""
+    import uuid  # noqa: PLC0415  15 ms, and only servers have turns with ids
+
+    return str(uuid.uuid5(uuid.UUID(thread_id), str(time.time_ns())))

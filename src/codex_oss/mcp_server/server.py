@@ -1,0 +1,200 @@
+"""The SDK's server with both tools: calls in; events, questions and answers out."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, assert_never
+
+import msgspec
+from mcp import types
+from mcp.server import Server, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult
+from mcp.server.lowlevel import NotificationOptions
+from mcp.server.models import InitializationOptions
+from mcp.shared.exceptions import MCPError
+
+from codex_oss import __version__
+from codex_oss.errors import UsageError
+from codex_oss.mcp_server import approval, asking, calls
+from codex_oss.mcp_server.conversation import Ended, Notified, Pending, TakenTurn
+from codex_oss.mcp_server.progress import progress
+from codex_oss.mcp_server.threads import Threads
+
+NAME, TITLE = "codex-mcp-server", "Codex"
+QUESTION = "approval"
+"""The key of a question in a result that asks for input (protocol of 2026-07-28)."""
+MAX_PARKED = 64
+"""Turns that wait for a call to come again with an answer; more are ended."""
+
+_Context = ServerRequestContext[Any, Any]
+
+
+class Agent:
+    """Answers the requests of all clients of one process."""
+
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
+        self._parked: dict[str, TakenTurn] = {}
+        self.server: Server[Any] = Server(
+            NAME,
+            title=TITLE,
+            version=__version__,
+            on_list_tools=self._list,
+            on_call_tool=self._call,
+        )
+        self.server.middleware.append(_once)
+
+    def options(self) -> InitializationOptions:
+        """Return what ``initialize`` is answered with."""
+        changing = NotificationOptions(tools_changed=True)
+        return self.server.create_initialization_options(changing)
+
+    async def _list(
+        self,
+        ctx: _Context,  # noqa: ARG002  the SDK's
+        params: types.PaginatedRequestParams | None,  # noqa: ARG002
+    ) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=[_tool(each) for each in calls.tools()])
+
+    async def _call(
+        self, ctx: _Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        try:
+            turn = self._again(params) or self._begin(ctx, params)
+        except UsageError as error:
+            return _result(calls.Told(text=str(error), failed=True))
+        parked = False
+        try:
+            result = await self._follow(ctx, turn)
+            parked = isinstance(result, types.InputRequiredResult)
+            return result
+        finally:
+            if not parked:
+                turn.end()
+
+    def _begin(self, ctx: _Context, params: types.CallToolRequestParams) -> TakenTurn:
+        asks = _asks(ctx)
+        match params.name:
+            case "codex":
+                call = calls.read(calls.CodexCall, params.arguments)
+                return self._threads.begin(call, asks=asks)
+            case "codex-reply":
+                reply = calls.read(calls.ReplyCall, params.arguments)
+                return self._threads.reply(reply, asks=asks)
+            case unknown:
+                raise UsageError(f"Unknown tool '{unknown}'")
+
+    def _again(self, params: types.CallToolRequestParams) -> TakenTurn | None:
+        """Return the turn that waits for the answer which this call brings."""
+        if params.request_state is None:
+            return None
+        turn = self._parked.pop(params.request_state, None)
+        if turn is None or turn.waiting is None:
+            raise UsageError("This question is no longer open.")
+        given = (params.input_responses or {}).get(QUESTION)
+        reply = given if isinstance(given, Mapping) else _plain(given)
+        _settle(turn.waiting, reply)
+        turn.waiting = None
+        return turn
+
+    async def _follow(
+        self, ctx: _Context, turn: TakenTurn
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        """Tell the client what happens, until the turn ends or must be asked about."""
+        count, asking_tasks = 0, set[asyncio.Task[None]]()
+        try:
+            while True:
+                news = await turn.news.get()
+                match news:
+                    case Notified():
+                        count += 1
+                        await self._tell(ctx, news, count)
+                    case Pending() if ctx.session.can_send_request:
+                        asking_tasks.add(asyncio.ensure_future(_ask(ctx, news)))
+                    case Pending():
+                        return self._park(turn, news, str(ctx.request_id))
+                    case Ended(told):
+                        return _result(told)
+                    case _:
+                        assert_never(news)
+        finally:
+            # What is still asked is taken back: nobody needs the answer.
+            for task in asking_tasks:
+                task.cancel()
+
+    async def _tell(self, ctx: _Context, news: Notified, count: int) -> None:
+        request_id = ctx.request_id
+        assert request_id is not None
+        meta = {"requestId": request_id, "threadId": news.thread_id}
+        params = {"_meta": meta, "id": news.turn_id, "msg": news.msg}
+        await asking.notify(ctx.session, params, request_id)
+        if text := progress(news.msg):
+            # Does nothing for who has sent no token.
+            await ctx.session.report_progress(count, None, text)
+
+    def _park(
+        self, turn: TakenTurn, news: Pending, request_id: str
+    ) -> types.InputRequiredResult:
+        state = f"{news.asked.turn_id}/{news.asked.call_id}"
+        turn.waiting = news
+        self._parked[state] = turn
+        while len(self._parked) > MAX_PARKED:
+            self._parked.pop(next(iter(self._parked))).end()
+        asked = approval.elicitation(news.question, news.asked, request_id)
+        form = types.ElicitRequestFormParams(
+            message=asked.message, requested_schema=asked.requestedSchema
+        )
+        requests: types.InputRequests = {QUESTION: types.ElicitRequest(params=form)}
+        return types.InputRequiredResult(input_requests=requests, request_state=state)
+
+
+async def _once(ctx: _Context, call_next: CallNext) -> HandlerResult:
+    """Refuse a second ``initialize``: the SDK would begin anew."""
+    if ctx.method == "initialize" and ctx.session.client_params is not None:
+        raise MCPError(types.INVALID_REQUEST, "initialize called more than once")
+    return await call_next(ctx)
+
+
+def _asks(ctx: _Context) -> bool:
+    """Tell whether a person can be asked through this client."""
+    capabilities = ctx.session.client_capabilities
+    return capabilities is not None and capabilities.elicitation is not None
+
+
+async def _ask(ctx: _Context, news: Pending) -> None:
+    request_id = ctx.request_id
+    assert request_id is not None
+    asked = approval.elicitation(news.question, news.asked, str(request_id))
+    params = msgspec.to_builtins(asked)
+    try:
+        reply = await asking.elicit(ctx.session, params, request_id)
+    except MCPError:
+        reply = None
+    _settle(news, reply)
+
+
+def _settle(pending: Pending, reply: object) -> None:
+    if not pending.answer.done():
+        pending.answer.set_result(approval.answer(reply))
+
+
+def _plain(given: Any) -> object:
+    return None if given is None else given.model_dump(by_alias=True)
+
+
+def _tool(tool: calls.ToolText) -> types.Tool:
+    return types.Tool(
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        input_schema=tool.input_schema,
+        output_schema=tool.output_schema,
+    )
+
+
+def _result(told: calls.Told) -> types.CallToolResult:
+    # Codex leaves `isError` out where nothing failed; what is not set is not sent.
+    flags: dict[str, Any] = {"is_error": True} if told.failed else {}
+    if told.structured is not None:
+        flags["structured_content"] = told.structured
+    text = types.TextContent(type="text", text=told.text)
+    return types.CallToolResult(content=[text], **flags)
