@@ -8,6 +8,7 @@ differs is taken out by `comparable`, and told in docs/compatibility.md.
 import json
 import re
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +84,8 @@ def scripted(model: list[Any]) -> list[Any]:
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
 def test_exec_prints_the_events_that_codex_prints(path: Path, outside: Path) -> None:
     text = path.read_text().replace("{repo}", str(outside / "repo"))
+    text = text.replace("{python}", sys.executable)
+    text = text.replace("{tests}", str(ROOT / "tests"))
     capture = json.loads(text.replace("{outside}", str(outside)))
     arguments = capture["arguments"]
     prompt = "hello" if "-i" in arguments else ""

@@ -1,7 +1,7 @@
 """What function tools share: the spec that the model gets, the arguments it sends."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -35,10 +35,25 @@ def arguments(call: Call, kind: type[Arguments]) -> Arguments:
 
     Numbers and booleans may come as text. Raises ``ToolError``.
     """
+    decoded = _decoded(call)
+    try:
+        return msgspec.convert(decoded, kind, strict=False)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise ToolError(f"failed to parse function arguments: {error}") from error
+
+
+def json_arguments(call: Call) -> dict[str, Any]:
+    """Return the arguments of a call as the object they are; raises ``ToolError``."""
+    decoded = _decoded(call)
+    if not isinstance(decoded, dict):
+        raise ToolError("failed to parse function arguments: expected an object")
+    return cast("dict[str, Any]", decoded)
+
+
+def _decoded(call: Call) -> object:
     if not isinstance(call, FunctionCall):
         raise ToolError(f"{call.name} is called with JSON arguments, not with text")
     try:
-        decoded = msgspec.json.decode(call.arguments or "{}")
-        return msgspec.convert(decoded, kind, strict=False)
+        return msgspec.json.decode(call.arguments or "{}")
     except (msgspec.DecodeError, RecursionError) as error:
         raise ToolError(f"failed to parse function arguments: {error}") from error

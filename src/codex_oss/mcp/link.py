@@ -1,0 +1,207 @@
+"""An open session with an MCP server, by the official SDK.
+
+Results are taken as they come: the SDK's models would refuse all tools of a server for
+one that is described wrongly.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from mcp import types
+from mcp.client.session import ClientRequestContext, ClientSession, IncomingMessage
+from mcp.shared.exceptions import MCPError
+from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
+from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
+
+from codex_oss import __version__
+from codex_oss.config.schema import McpServer
+from codex_oss.errors import McpError
+from codex_oss.mcp.form import agreed
+from codex_oss.mcp.server import Agree, Place
+from codex_oss.mcp.wire import Wire
+
+MAX_QUESTIONS = 4
+"""Questions of one server that wait for a person at the same time."""
+MAX_ERROR = 2000
+"""Letters of a server's error message."""
+_CLOSED = "Connection closed"
+"""What the SDK says of a request whose connection has ended."""
+INHERITED = (
+    *("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR"),
+    *("TZ", "USER", "USERNAME"),
+)
+"""Variables that every program gets (those of the Codex CLI); others are named in
+``env_vars``."""
+
+
+class Link:
+    """A session. ``ended`` is set when the server is gone, and ``why`` says why."""
+
+    def __init__(self, name: str, wire: Wire, agree: Agree, root: str) -> None:
+        self.on_tools_changed: Callable[[], None] = _nothing
+        self.ended = wire.ended
+        self._wire = wire
+        self._name = name
+        self._agree = agree
+        self._root = root
+        self._questions = 0
+        self._deadlines: list[tuple[asyncio.Timeout, float]] = []
+        self._headers: dict[str, str] = {}
+        self._capabilities: dict[str, Any] = {}
+        self.dispatcher: JSONRPCDispatcher[Any] = JSONRPCDispatcher(
+            wire.incoming, wire.outgoing
+        )
+        self.session = ClientSession(
+            dispatcher=self.dispatcher,
+            elicitation_callback=self._elicit,
+            list_roots_callback=self._roots,
+            message_handler=self._hear,
+            client_info=types.Implementation(
+                name="codex-oss", title="codex-oss", version=__version__
+            ),
+        )
+
+    @property
+    def why(self) -> str:
+        """Why the server is gone."""
+        return self._wire.why
+
+    def has(self, capability: str) -> bool:
+        """Return whether the server says that it has such as ``tools``."""
+        return self._capabilities.get(capability) is not None
+
+    async def begin(self) -> None:
+        """Agree on a version of the protocol; raises ``McpError``."""
+        try:
+            told = await self.session.initialize()
+        except MCPError as error:
+            raise McpError(self._said(error)) from error
+        self._headers = {MCP_PROTOCOL_VERSION_HEADER: str(told.protocol_version)}
+        self._capabilities = told.capabilities.model_dump()
+
+    async def ask(
+        self, method: str, params: dict[str, Any], timeout_s: float
+    ) -> dict[str, Any]:
+        """Send a request and return its result; raises ``McpError``.
+
+        The time in which a person is asked does not count.
+        """
+        options: Any = {"headers": self._headers}
+        try:
+            async with asyncio.timeout(timeout_s) as deadline:
+                entry = (deadline, timeout_s)
+                self._deadlines.append(entry)
+                try:
+                    return await self.dispatcher.send_raw_request(
+                        method, params, options
+                    )
+                finally:
+                    self._deadlines.remove(entry)
+        except TimeoutError as error:
+            what = f"timed out awaiting {method} after {timeout_s:g}s"
+            raise McpError(what) from error
+        except MCPError as error:
+            raise McpError(self._said(error)) from error
+
+    def _said(self, error: MCPError) -> str:
+        # Servers use the SDK's number for this, too: -32000.
+        if error.code == types.CONNECTION_CLOSED and error.message == _CLOSED:
+            return self.why or "the connection was closed"
+        return f"Mcp error: {error.code}: {error.message[:MAX_ERROR]}"
+
+    # --- what the server wants ------------------------------------------------------
+
+    async def _elicit(
+        self,
+        context: ClientRequestContext,  # noqa: ARG002  the SDK's signature
+        params: types.ElicitRequestParams,
+    ) -> types.ElicitResult:
+        form = isinstance(params, types.ElicitRequestFormParams)
+        content = agreed(params.requested_schema) if form else None
+        if (form and content is None) or self._questions >= MAX_QUESTIONS:
+            return types.ElicitResult(action="decline")
+        self._questions += 1
+        self._wait(counting=False)
+        try:
+            url = "" if form else params.url
+            yes = await self._agree(params.message[:MAX_ERROR], url[:MAX_ERROR])
+        finally:
+            self._questions -= 1
+            self._wait(counting=not self._questions)
+        if not yes:
+            return types.ElicitResult(action="decline")
+        return types.ElicitResult(action="accept", content=content)
+
+    def _wait(self, *, counting: bool) -> None:
+        """Stop the clocks of the requests that wait, or set them anew."""
+        now = asyncio.get_running_loop().time()
+        for deadline, seconds in self._deadlines:
+            if not deadline.expired():
+                deadline.reschedule(now + seconds if counting else None)
+
+    async def _roots(self, context: ClientRequestContext) -> types.ListRootsResult:  # noqa: ARG002
+        root = types.Root.model_validate({"uri": self._root})
+        return types.ListRootsResult(roots=[root])
+
+    async def _hear(self, message: IncomingMessage) -> None:
+        if isinstance(message, types.ToolListChangedNotification):
+            self.on_tools_changed()
+
+
+@asynccontextmanager
+async def open_link(
+    name: str, settings: McpServer, place: Place, agree: Agree
+) -> AsyncGenerator[Link, None]:
+    """Connect to a server and yield the session; raises ``McpError``."""
+    # The SDK tells its log of what servers send; nobody reads it, and the person's
+    # terminal gets what has no reader.
+    logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        async with _wire(settings, place) as wire:
+            link = Link(name, wire, agree, place.cwd.as_uri())
+            async with link.session:
+                yield link
+    except OSError as error:
+        told = os.strerror(error.errno) if error.errno else str(error)
+        raise McpError(
+            f"cannot start {settings.command or settings.url}: {told}"
+        ) from error
+
+
+def _wire(settings: McpServer, place: Place) -> AbstractAsyncContextManager[Wire]:
+    if settings.url is not None:
+        from codex_oss.mcp.http import endpoint  # noqa: PLC0415  not for programs
+
+        silence = max(settings.tool_timeout_sec, settings.startup_timeout_sec)
+        headers = _headers(settings, place)
+        return endpoint(settings.url, headers, silence_s=silence)
+    if settings.command is None:
+        raise McpError("it has neither `command` nor `url`")
+    from codex_oss.mcp.pipes import program  # noqa: PLC0415  not for addresses
+
+    cwd = place.cwd / os.path.expanduser(settings.cwd or "")  # noqa: PTH111  total
+    names = (*INHERITED, *settings.env_vars)
+    env = {name: place.env[name] for name in names if name in place.env}
+    argv = (settings.command, *settings.args)
+    return program(argv, cwd=cwd, env=env | settings.env)
+
+
+def _headers(settings: McpServer, place: Place) -> dict[str, str]:
+    headers = dict(settings.http_headers)
+    for header, variable in settings.env_http_headers.items():
+        if value := place.env.get(variable):
+            headers[header] = value
+    if (name := settings.bearer_token_env_var) is not None:
+        token = place.env.get(name, "")
+        if not token:
+            raise McpError(f"environment variable {name} for its token is not set")
+        headers["Authorization"] = f"Bearer {token}"
+    return headers
+
+
+def _nothing() -> None:
+    """Nobody hears."""

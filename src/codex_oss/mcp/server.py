@@ -1,0 +1,217 @@
+"""One MCP server: started, asked, started once more when it breaks down, ended.
+
+The SDK's contexts must be left by the task that entered them, so one task owns the
+server from begin to end; everybody else only sends requests through the session that
+it holds open.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from codex_oss.config.schema import McpServer
+from codex_oss.errors import McpError
+from codex_oss.mcp.offer import MAX_TOOLS, RemoteTool, read_tools
+
+if TYPE_CHECKING:
+    from codex_oss.mcp.link import Link
+
+RESTARTS = 1
+"""How often a server that broke down is started again."""
+MAX_PAGES = 32
+"""Answers to ``tools/list``; the rest of an endless list is left out."""
+CLOSE_S = 5.0
+"""For the end of a server's task; it is cancelled then."""
+
+Agree = Callable[[str, str], Awaitable[bool]]
+"""Asks the person: a message, and a page to open if there is one."""
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where servers run, and who hears of them."""
+
+    cwd: Path
+    env: Mapping[str, str]
+    tell: Callable[[str], None]
+    """Is told what people should know, such as that a server was started again."""
+    changed: Callable[[], None]
+    """Is called when a server's tools are others than before."""
+
+
+class Server:
+    """A server of tools. ``begin`` starts it, ``close`` must be called.
+
+    ``why`` says why it cannot be used; it is empty while it can, or starts.
+    """
+
+    def __init__(self, name: str, settings: McpServer, place: Place) -> None:
+        self.name = name
+        self.settings = settings
+        self.tools: list[RemoteTool] = []
+        self.resources = False
+        self.why = ""
+        self.late = False
+        """Whether the first request did not wait for it."""
+        self._place = place
+        self._link: Link | None = None
+        self._settled = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._relist = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._asked: list[Agree] = []
+
+    @property
+    def startup_s(self) -> float:
+        """How long it may take to start."""
+        given = self.settings.startup_timeout_ms
+        return self.settings.startup_timeout_sec if given is None else given / 1000
+
+    def begin(self) -> None:
+        """Start it in the background."""
+        self._task = asyncio.create_task(self._own(), name=f"mcp {self.name}")
+
+    async def settle(self) -> None:
+        """Wait until it can be used, or cannot; bounded by its own timeout."""
+        await self._settled.wait()
+
+    @property
+    def settled(self) -> bool:
+        """Whether it can be used, or cannot: it does not start any more."""
+        return self._settled.is_set()
+
+    async def call(self, tool: str, arguments: Any, agree: Agree) -> dict[str, Any]:
+        """Call a tool and return the result as the server sent it.
+
+        ``agree`` is asked what the server wants to know meanwhile. Raises ``McpError``.
+        """
+        self._asked.append(agree)
+        try:
+            params = {"name": tool, "arguments": arguments}
+            return await self.ask("tools/call", params)
+        finally:
+            self._asked.remove(agree)
+
+    async def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Send a request and return its result; raises ``McpError``."""
+        if self._link is None:
+            raise McpError(f"MCP server {self.name} is not running: {self.why}")
+        return await self._link.ask(method, params, self.settings.tool_timeout_sec)
+
+    async def close(self) -> None:
+        """End it."""
+        self._stop.set()
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=CLOSE_S)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    # --- the owner's task -------------------------------------------------------------
+
+    async def _own(self) -> None:
+        for left in range(RESTARTS, -1, -1):
+            why = await self._live()
+            self._link = None
+            if self._stop.is_set():
+                return
+            started = self._settled.is_set()
+            if not started or not left:
+                self.why = why
+                break
+            self._place.tell(f"MCP server {self.name} broke down ({why}); it restarts")
+        if self._settled.is_set() or self.late:
+            self._place.tell(f"MCP server {self.name} is gone: {self.why}")
+        self._settled.set()
+        self._place.changed()
+
+    async def _live(self) -> str:
+        """Hold a connection open until it ends or is ended; return why it did."""
+        try:
+            async with self._connected() as link:
+                self._link = link
+                self._settled.set()
+                return await self._attend(link)
+        except Exception as error:  # noqa: BLE001  whatever the SDK makes of an answer
+            why = _innermost(error)
+            if isinstance(why, TimeoutError):
+                return f"it did not start within {self.startup_s:g} s"
+            return str(why) or type(why).__name__
+
+    @asynccontextmanager
+    async def _connected(self) -> "AsyncGenerator[Link, None]":
+        # 0.7 s of imports, in a thread: other things are prepared meanwhile.
+        link_module = await asyncio.to_thread(_import_link)
+        async with link_module.open_link(
+            self.name, self.settings, self._place, self._agree
+        ) as link:
+            link.on_tools_changed = self._relist.set
+            async with asyncio.timeout(self.startup_s):
+                await link.begin()
+                self.resources = link.has("resources")
+                self._take(await self._list(link))
+            yield link
+
+    async def _attend(self, link: "Link") -> str:
+        """Wait for the end; list the tools anew whenever they have changed."""
+        while True:
+            waits = [
+                asyncio.ensure_future(each.wait())
+                for each in (self._stop, link.ended, self._relist)
+            ]
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+            if self._stop.is_set() or link.ended.is_set():
+                return link.why
+            self._relist.clear()
+            try:
+                self._take(await self._list(link))
+            except McpError as error:
+                self._place.tell(f"MCP server {self.name}: {error}")
+
+    async def _list(self, link: "Link") -> list[object]:
+        listed: list[object] = []
+        if not link.has("tools"):
+            return listed
+        cursor: object = None
+        for _ in range(MAX_PAGES):
+            params = {} if cursor is None else {"cursor": cursor}
+            page = await link.ask("tools/list", params, self.startup_s)
+            tools, cursor = page.get("tools"), page.get("nextCursor")
+            listed += cast("list[object]", tools) if isinstance(tools, list) else []
+            if not isinstance(cursor, str) or len(listed) >= MAX_TOOLS:
+                break
+        return listed
+
+    def _take(self, listed: list[object]) -> None:
+        enabled, disabled = self.settings.enabled_tools, self.settings.disabled_tools
+        tools = [
+            tool
+            for tool in read_tools(listed)
+            if (enabled is None or tool.name in enabled) and tool.name not in disabled
+        ]
+        if tools != self.tools:
+            self.tools = tools
+            self._place.changed()
+
+    async def _agree(self, message: str, url: str) -> bool:
+        """Ask the person on behalf of the call that runs; without one, nobody."""
+        return await self._asked[-1](message, url) if self._asked else False
+
+
+def _import_link() -> Any:
+    from codex_oss.mcp import link  # noqa: PLC0415  the SDK: 0.7 s
+
+    return link
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return the error that a group of the SDK's tasks was made of."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return error

@@ -1,0 +1,26 @@
+"""The two streams to an MCP server, and the word that one of them has ended."""
+
+import asyncio
+
+from mcp.client._transport import ReadStream, WriteStream
+from mcp.shared.message import SessionMessage
+
+
+class Wire:
+    """What messages come from and go to. ``why`` says why it ``ended``."""
+
+    def __init__(
+        self,
+        incoming: ReadStream[SessionMessage | Exception],
+        outgoing: WriteStream[SessionMessage],
+    ) -> None:
+        self.incoming = incoming
+        self.outgoing = outgoing
+        self.ended = asyncio.Event()
+        self.why = ""
+
+    def end(self, why: str) -> None:
+        """Tell that nothing comes any more; the first reason counts."""
+        if not self.ended.is_set():
+            self.why = why
+            self.ended.set()

@@ -1,0 +1,94 @@
+"""MCP servers of a session: started early, their tools offered when they are there."""
+
+from collections.abc import Callable
+from typing import Any
+
+from codex_oss.mcp.servers import Servers
+from codex_oss.ports import Tool
+from codex_oss.tools import shell
+from codex_oss.tools.mcp_call import McpTool, open_desk, tools_of
+from codex_oss.tools.mcp_resources import resource_tools
+from codex_oss.tools.mcp_search import McpCall, McpSearch, too_many
+from codex_oss.tools.output import BYTES_PER_TOKEN, Budget
+from codex_oss.tools.permit import Permit
+from codex_oss.wire.responses import FunctionTool
+from codex_oss.wire.responses import Tool as Spec
+from codex_oss.wiring.permissions import Job
+
+
+class Remote:
+    """The servers, and the places where their tools are offered.
+
+    ``tools`` are all that can be called, ``specs`` those that the model is told of;
+    both are changed in place when servers change.
+    """
+
+    def __init__(self, job: Job, end: list[Callable[[], Any]]) -> None:
+        config = job.loaded.config
+        limit = config.tool_output_token_limit
+        size = (limit and limit * BYTES_PER_TOKEN) or shell.MAX_OUTPUT_BYTES
+        self._budget = Budget(size)
+        self._news: list[str] = []
+        self._servers = Servers(
+            config.mcp_servers, cwd=job.cwd, env=job.env, tell=self._news.append
+        )
+        end.append(self._servers.close)
+        self._servers.begin()
+
+    async def join(
+        self,
+        tools: dict[str, Tool],
+        specs: list[Spec],
+        permit: Permit,
+        window: int | None,
+    ) -> list[str]:
+        """Add the servers' tools, now and whenever they change; return warnings.
+
+        Raises ``errors.McpError`` when a required server does not start.
+        """
+        warnings = await self._servers.ready()
+        desks = [
+            open_desk(server, permit, self._budget, self._news)
+            for server in self._servers.all
+        ]
+        own, shown = dict(tools), list(specs)
+
+        def offer() -> None:
+            found = tools_of(desks)
+            more = resource_tools(self._servers.all, self._budget)
+            every: list[Tool] = [*found, *more]
+            if _crowd(every, window):
+                every = _doors(found, every, lambda tool: _reveal(tools, tool))
+            tools.clear()
+            tools.update(own)
+            for tool in every:
+                _reveal(tools, tool)
+            specs[:] = [*shown, *(tool.spec for tool in every)]
+
+        self._servers.on_change = offer
+        offer()
+        said, self._news[:] = [*self._news], []
+        return [*warnings, *said]
+
+
+def _crowd(tools: list[Tool], window: int | None) -> bool:
+    specs = [spec for tool in tools if isinstance(spec := tool.spec, FunctionTool)]
+    return too_many(specs, window)
+
+
+def _doors(
+    found: list[McpTool], every: list[Tool], reveal: Callable[[Tool], None]
+) -> list[Tool]:
+    """Return the tools by which the model finds and calls all others."""
+    named = {tool.spec.name: tool for tool in every}
+    groups: dict[str, list[str]] = {}
+    for tool in found:
+        groups.setdefault(tool.server, []).append(tool.remote.name)
+    if len(every) > len(found):
+        groups["resources"] = [tool.spec.name for tool in every[len(found) :]]
+    search = McpSearch(named, groups, lambda name: reveal(named[name]))
+    return [search, McpCall(named)]
+
+
+def _reveal(tools: dict[str, Tool], tool: Tool) -> None:
+    tools.setdefault(tool.spec.name, tool)
