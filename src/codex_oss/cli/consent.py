@@ -127,6 +127,10 @@ def _asking(question: "Question") -> str:
             return f"{question.what} does not run. Start it? This would be run:"
         case "pull":
             return f"Download {question.what}? This does the same:"
+        case "update":
+            return (
+                f"{question.what} is here. Download what is newer? This does the same:"
+            )
         case "remove":
             return f"Delete {question.what}? This does the same:"
         case _:
@@ -141,6 +145,8 @@ def _doing(question: "Question") -> str:
             return f"Starting {question.what}"
         case "pull":
             return f"Downloading {question.what}"
+        case "update":
+            return f"Updating {question.what}"
         case "remove":
             return f"Deleting {question.what}"
         case _:
@@ -157,6 +163,9 @@ def _lacking(question: "Question") -> str:
         case "pull":
             amount = _size(question, "a download of ")
             return f"{what} is not on this machine{amount}"
+        case "update":
+            amount = _size(question)
+            return f"{what} is here, an update{amount} is not downloaded unasked"
         case "remove":
             return f"{what} is to be deleted"
         case _:

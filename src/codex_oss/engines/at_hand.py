@@ -8,11 +8,12 @@ put it) and its store, ``manifests/REGISTRY/NAMESPACE/NAME/TAG``.
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from codex_oss.engines import sources
+from codex_oss.engines import gguf, sources
 from codex_oss.engines.base import Found, Installed
 
 MAX_MODELS = 512
@@ -156,12 +157,12 @@ def _of_package(package: str) -> str:
 
 
 def _largest(folder: Path) -> int:
-    """Return the bytes of a folder's largest whole model file."""
+    """Return the bytes of a folder's largest whole model, with all its parts."""
     largest = 0
     for path in folder.rglob("*.gguf"):
-        if not any(word in path.name.lower() for word in sources.NOT_MODELS):
-            try:
-                largest = max(largest, path.stat().st_size)
-            except OSError:
-                continue
+        parts = gguf.parts(path)
+        accompanies = any(word in path.name.lower() for word in sources.NOT_MODELS)
+        if parts[0] == path and not accompanies:
+            with suppress(OSError):  # one part is not there
+                largest = max(largest, sum(part.stat().st_size for part in parts))
     return largest

@@ -81,7 +81,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What a person is asked before something is installed, pulled or removed."""
 
-    kind: Literal["install", "start", "pull", "remove"]
+    kind: Literal["install", "start", "pull", "update", "remove"]
     what: str
     """What it is about, such as ``Ollama`` or ``gpt-oss:20b``."""
     facts: tuple[tuple[str, str], ...] = ()

@@ -39,6 +39,8 @@ class Download(msgspec.Struct, frozen=True, kw_only=True):
     """What it needs to run."""
     command: str
     """What to type for the same."""
+    update: bool = False
+    """The model is there; what has changed of it is downloaded."""
 
 
 def gigabytes(size: float) -> str:
@@ -86,8 +88,9 @@ async def ask_for(download: Download, consent: Consent | None) -> None:
     if consent is None or (size is not None and size <= UNASKED):
         return
     if not await consent.ask(question(download)):
+        done = "updated" if download.update else "downloaded"
         raise DownloadError(
-            f"{download.model} was not downloaded: the answer was no",
+            f"{download.model} was not {done}: the answer was no",
             hint="`codex-oss models` shows what fits this machine; -m names another.",
         )
 
@@ -110,7 +113,8 @@ async def need(consent: Consent | None, question: Question) -> None:
 
 def question(download: Download) -> Question:
     """Return what a person is asked before a download."""
-    size = gigabytes(download.size) if download.size is not None else "not known"
+    unknown = "of what has changed, if anything" if download.update else "not known"
+    size = gigabytes(download.size) if download.size is not None else unknown
     facts = [("size", size), ("from", download.source)]
     if download.folder is not None:
         facts += _disk(download.folder, download.size)
@@ -119,7 +123,10 @@ def question(download: Download) -> Question:
     if terms := licence(download.model):
         facts.append(("licence", terms))
     return Question(
-        kind="pull", what=download.model, facts=tuple(facts), command=download.command
+        kind="update" if download.update else "pull",
+        what=download.model,
+        facts=tuple(facts),
+        command=download.command,
     )
 
 

@@ -245,6 +245,17 @@ def test_a_model_that_cannot_be_loaded_names_the_log(tmp_path: Path) -> None:
     assert f"Its log: {tmp_path}/state/logs/ollama-" in error.hint
 
 
+def test_words_that_are_not_known_name_the_log_of_our_own_server(
+    tmp_path: Path,
+) -> None:
+    pulls = {NAME: [Pull(after=0, error="something new")]}
+    error = Bench(tmp_path, Behaviour(pulls=pulls)).error()
+
+    assert str(error) == f"Downloading {NAME} failed: something new"
+    assert isinstance(error, DownloadError)
+    assert error.hint.startswith(f"Its log: {tmp_path}/state/logs/ollama-")
+
+
 def test_an_ollama_that_is_too_old_is_ended_again(tmp_path: Path) -> None:
     bench = Bench(tmp_path, Behaviour(version="0.5.1"))
     bench.own(MODEL)

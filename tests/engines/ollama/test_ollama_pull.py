@@ -165,7 +165,7 @@ def test_an_end_in_good_order_without_success_is_a_failure_too() -> None:
         ("x509: certificate signed by unknown authority", "certificate", "SSL_CERT"),
         ("dial tcp: lookup r: no such host", "cannot reach the registry", "network"),
         ("pull model manifest: 401: unauthorized", "does not give it", "signin"),
-        ("something new", "failed: something new", ""),
+        ("something new", "failed: something new", "`journalctl -u ollama`"),
     ],
 )
 def test_an_error_after_status_200_says_what_to_do(

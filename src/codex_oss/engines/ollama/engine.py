@@ -55,8 +55,8 @@ class Ollama:
                 yield event
 
     async def pull(self, model: str) -> AsyncGenerator[EngineEvent]:
-        """Download ``model`` only; raises as ``ensure`` does."""
-        async with aclosing(self._with_server(model, self._pull(model, []))) as events:
+        """Download ``model``, or what is newer of it; raises as ``ensure`` does."""
+        async with aclosing(self._with_server(model, self._renew(model))) as events:
             async for event in events:
                 yield event
 
@@ -86,6 +86,18 @@ class Ollama:
                     yield event
             except ModelError as error:
                 raise EngineError(str(error), hint=error.hint) from error
+            except EngineError as error:
+                if error.hint == faults.LOG:
+                    raise self._with_log(error) from error
+                raise
+
+    def _with_log(self, error: EngineError) -> EngineError:
+        """Add the log of a server of our own: it is not where Ollama's usually is."""
+        log = self._private.log if self._private else None
+        if log is None:
+            return error
+        hint = f"{error.hint.removesuffix(faults.LOG)} Its log: {log}".strip()
+        return type(error)(str(error), hint=hint)
 
     async def _runs(self) -> bool:
         """Tell whether the server runs; raises where it must and does not.
@@ -221,7 +233,15 @@ class Ollama:
                 hint=f"Its files may be damaged: `ollama pull {name}`.",
             ) from error
 
-    async def _pull(self, name: str, known: list[str]) -> AsyncGenerator[EngineEvent]:
+    async def _renew(self, name: str) -> AsyncGenerator[EngineEvent]:
+        installed = [tag.name for tag in await self._api.tags()]
+        async with aclosing(self._pull(name, installed)) as events:
+            async for event in events:
+                yield event
+
+    async def _pull(
+        self, name: str, installed: list[str]
+    ) -> AsyncGenerator[EngineEvent]:
         """Download the model, if somebody wants that."""
         options = self._options
         if options.offline or options.consent is None:
@@ -238,7 +258,7 @@ class Ollama:
             options.consent,
             store=self._store(),
             shared=self._private is not None,
-            known=known,
+            installed=installed,
         )
         async with aclosing(fetched) as events:
             async for event in events:
@@ -279,11 +299,7 @@ class Ollama:
                 seconds += TICK_S
             await loading
         except EngineError as error:
-            log = self._private.log if self._private else None
-            where = f" Its log: {log}" if log else ""
-            raise EngineError(
-                str(error), hint=f"{error.hint}{where}".strip()
-            ) from error
+            raise self._with_log(error) from error
         finally:
             loading.cancel()
 

@@ -1,7 +1,7 @@
 """What Ollama says when it cannot, in words that tell people what to do next.
 
 The words are Ollama's own, 0.9 to 0.33; a line of a stream and the body of a refusal
-say the same. What is not known here is shown as it came.
+say the same. What is not known here is shown as it came, with where its log is.
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,10 @@ from codex_oss.errors import DownloadError, EngineError
 
 UPDATE = "Update Ollama: https://ollama.com/download"
 RESUME = "What has arrived is kept: the same command goes on from there."
+LOG = (
+    "Ollama's log says more: `journalctl -u ollama` where it is a service, else "
+    "~/.ollama/logs/server.log or where `ollama serve` was started."
+)
 
 _NOT_THERE = ("file does not exist", "pull model manifest: 404", "repository not found")
 _TOO_OLD = ("newer version of ollama", "manifest: 412")
@@ -145,4 +149,4 @@ def _explain(
     for sign in signs:
         if any(each in words for each in sign.words):
             return kind(f"{doing}: {sign.message} ({told})", hint=sign.hint)
-    return kind(f"{doing}: {told}")
+    return kind(f"{doing}: {told}", hint=LOG)

@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from codex_oss.engines import catalog, fit, room
 from codex_oss.engines.base import Consent, EngineEvent, Looking, Pulling, Verifying
 from codex_oss.engines.ollama import names, registry
@@ -28,20 +30,24 @@ async def fetch(
     *,
     store: Path | None,
     shared: bool = False,
-    known: Sequence[str] = (),
+    installed: Sequence[str] = (),
 ) -> AsyncGenerator[EngineEvent]:
     """Ask ``consent`` and download a model, from where an earlier try ended.
 
     ``store`` is where the server keeps its models, where that is this machine's;
-    ``shared``: other servers of ours download into it too. ``known`` are more names to
-    offer for a wrong one. Raises as ``room.ask_for`` and ``Api.pull`` do.
+    ``shared``: other servers of ours download into it too. ``installed`` are the models
+    that the server has: one of them is updated, and they are offered for a wrong name.
+    Raises as ``room.ask_for`` and ``Api.pull`` do.
     """
     made = await registry.manifest(api.client, names.parse(name))
-    await room.ask_for(_download(name, made, store), consent)
+    wanted = _download(name, made, store)
+    if any(names.same(name, each) for each in installed):
+        wanted = _update(wanted, made, store)
+    await room.ask_for(wanted, consent)
     pulled: AsyncGenerator[Pulling | Verifying] = api.pull(
         name,
         total=made.size if made else None,
-        known=[*known, *(entry.name for entry in catalog.load().models)],
+        known=[*installed, *(entry.name for entry in catalog.load().models)],
     )
     turn = _Turn(store / LOCK) if store and shared else None
     try:
@@ -114,3 +120,14 @@ def _download(
         memory=memory,
         command=f"codex-oss models pull {name}",
     )
+
+
+def _update(
+    wanted: room.Download, made: registry.Manifest | None, store: Path | None
+) -> room.Download:
+    """Return a download of what has changed of a model that is there.
+
+    How much that is, only the manifest and the layers in the store tell together.
+    """
+    told = made is not None and store is not None
+    return replace(wanted, update=True, size=wanted.size if told else None)
