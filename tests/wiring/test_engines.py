@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from codex_oss.engines import at_hand, room
+from codex_oss.engines import at_hand, room, sources
 from codex_oss.engines.base import Consent, Question
 from codex_oss.engines.hardware import Host
 from codex_oss.engines.ollama import orphans
@@ -167,8 +167,9 @@ def test_a_model_is_pulled_when_the_person_wants_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("person", [Says(answer=False), Says(answer=None)])
 def test_else_the_embedded_engine_is_taken_and_it_is_said_why(
-    tmp_path: Path, person: Says
+    tmp_path: Path, person: Says, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sources, "PACKAGES", ())  # set-up may have brought the toy
     with FakeOllama(CLOUD) as ollama:
         case = Case(tmp_path, ollama.url, "[engine]\nmodels_dir = '/dev/null/no'\n")
         ended = case.bring_up(person)
@@ -181,8 +182,9 @@ def test_else_the_embedded_engine_is_taken_and_it_is_said_why(
 
 
 def test_nobody_is_asked_for_a_model_that_the_machine_cannot_run(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sources, "PACKAGES", ())
     person = Says(answer=True)
     with FakeOllama(CLOUD) as ollama:
         case = Case(tmp_path, ollama.url, "[engine]\nmodels_dir = '/dev/null/no'\n")
@@ -202,6 +204,7 @@ def test_without_any_server_a_model_for_the_embedded_engine_is_offered(
     tmp_path: Path, person: Says, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "free", unknown)
+    monkeypatch.setattr(sources, "PACKAGES", ())
     with closed_port() as port:
         moved = f"[engine]\nmodels_dir = '{tmp_path}/no'\n"
         (tmp_path / "no").touch()
