@@ -166,6 +166,31 @@ def test_a_model_that_fits_is_well(tmp_path: Path) -> None:
     assert told.value == ("gpt-oss:20b, by Ollama: fits (15.0 GB with 32768 tokens)")
 
 
+@pytest.mark.parametrize(
+    ("loaded", "words"),
+    [
+        (True, "fits (15.0 GB with 32768 tokens)"),
+        (False, "fits when other programs are ended (15.0 GB with 32768 tokens)"),
+    ],
+)
+def test_a_model_that_is_loaded_is_not_in_its_own_way(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    loaded: bool,  # noqa: FBT001  a row of a table
+    words: str,
+) -> None:
+    async def full(_: Mapping[str, str]) -> Host:
+        return replace(LAPTOP, free=9 * GB)
+
+    monkeypatch.setattr(hardware, "look", full)
+    large = OllamaModel("gpt-oss:20b", layers=(13_800_000_000, 160, 40), vram=0.0)
+    with FakeOllama(large) as server:
+        if loaded:
+            server.load("gpt-oss:20b", 32768)
+        told = row(page(tmp_path, OLLAMA_HOST=server.url), "model")
+    assert (told.state, told.value) == ("ok", f"gpt-oss:20b, by Ollama: {words}")
+
+
 def test_a_model_that_does_not_fit_is_something_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

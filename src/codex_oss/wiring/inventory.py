@@ -79,7 +79,7 @@ async def survey(
         host, found = await asyncio.gather(
             look(env), Engines(loaded, env, client).discover()
         )
-        room = _as_if_unloaded(host, found)
+        room = as_if_unloaded(host, found)
         installed = [_of_file(file, room) for file in library.files(home)]
         for server in found:
             installed += await _of_server(server, room, client, kind)
@@ -98,7 +98,7 @@ async def survey(
     )
 
 
-def _as_if_unloaded(host: Host, found: list[Found]) -> Host:
+def as_if_unloaded(host: Host, found: list[Found]) -> Host:
     """Return a machine on which no model is loaded: one makes room for another."""
     if host.memory is None or host.free is None:
         return host

@@ -14,10 +14,12 @@ from codex_oss.engines.choose import Choice
 from codex_oss.engines.fit import Fit, Weights
 from codex_oss.engines.hardware import Host
 from codex_oss.engines.install import WAYS
-from codex_oss.engines.ollama.api import LEAST_VERSION, older
+from codex_oss.engines.ollama.api import LEAST_VERSION
 from codex_oss.engines.ollama.faults import UPDATE
 from codex_oss.providers.ollama_facts import REFUSES_TRUNCATION
+from codex_oss.wire.ollama.version import older
 from codex_oss.wiring.doctor.check import Check, note, ok, todo
+from codex_oss.wiring.inventory import as_if_unloaded
 from codex_oss.wiring.permissions import Job
 from codex_oss.wiring.report import EMBEDDED_PACKAGE, Report, Silent, report
 from codex_oss.wiring.world import state_home
@@ -36,13 +38,14 @@ async def models(job: Job) -> list[Check]:
     seen, host = await asyncio.gather(
         report(job.loaded, job.env, here=True), hardware.look(job.env)
     )
+    room_for_one = as_if_unloaded(host, seen.found)
     return [
         *(_server(found) for found in seen.found if found.url),
         *_ollama(seen, job),
         *_at_rest(seen, job),
         _embedded(seen),
         *(_silent(place) for place in seen.silent if place.named),
-        *_taken(seen, host, job),
+        *_taken(seen, room_for_one, job),
         *_on_card(seen, host),
         _at_hand(seen),
     ]
