@@ -57,6 +57,7 @@ class Server:
         self.late = False
         """Whether the first request did not wait for it."""
         self._place = place
+        self._began = False
         self._link: Link | None = None
         self._settled = asyncio.Event()
         self._stop = asyncio.Event()
@@ -96,7 +97,13 @@ class Server:
             self._asked.remove(agree)
 
     async def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        """Send a request and return its result; raises ``McpError``."""
+        """Send a request and return its result; raises ``McpError``.
+
+        A server that starts again is waited for.
+        """
+        if self._link is not None and self._link.ended.is_set():
+            self._fall()
+        await self._settled.wait()
         if self._link is None:
             raise McpError(f"MCP server {self.name} is not running: {self.why}")
         return await self._link.ask(method, params, self.settings.tool_timeout_sec)
@@ -112,26 +119,33 @@ class Server:
     # --- the owner's task -------------------------------------------------------------
 
     async def _own(self) -> None:
-        for left in range(RESTARTS, -1, -1):
+        broken = 0
+        while True:
+            self._began = False
             why = await self._live()
-            self._link = None
-            if self._stop.is_set():
-                return
-            started = self._settled.is_set()
-            if not started or not left:
-                self.why = why
+            self._fall()
+            if self._stop.is_set() or not self._began or broken == RESTARTS:
                 break
+            broken += 1
             self._place.tell(f"MCP server {self.name} broke down ({why}); it restarts")
-        if self._settled.is_set() or self.late:
-            self._place.tell(f"MCP server {self.name} is gone: {self.why}")
+        self.why = why
+        if not self._stop.is_set():
+            if self._began or broken or self.late:
+                self._place.tell(f"MCP server {self.name} is gone: {why}")
+            self._place.changed()
         self._settled.set()
-        self._place.changed()
+
+    def _fall(self) -> None:
+        """Take note that nothing can be asked for now."""
+        self._link = None
+        self._settled.clear()
 
     async def _live(self) -> str:
         """Hold a connection open until it ends or is ended; return why it did."""
         try:
             async with self._connected() as link:
                 self._link = link
+                self._began = True
                 self._settled.set()
                 return await self._attend(link)
         except Exception as error:  # noqa: BLE001  whatever the SDK makes of an answer

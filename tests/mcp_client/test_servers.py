@@ -1,0 +1,291 @@
+"""Servers that are started, asked, break down, and are ended."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mcp_scripted
+from codex_oss.config.schema import McpServer
+from codex_oss.errors import McpError
+from codex_oss.mcp.pipes import MAX_LINE
+from codex_oss.mcp.server import Server
+from codex_oss.mcp.servers import Servers
+
+TIMEOUT_S = 30
+DEMO = ["echo", "fail", "img", "rpcerr", "write-thing"]
+
+
+def scripted(mode: str, *more: str, **settings: Any) -> McpServer:
+    return McpServer(
+        command=sys.executable, args=(mcp_scripted.__file__, mode, *more), **settings
+    )
+
+
+async def nobody(message: str, url: str) -> bool:
+    return False
+
+
+class Session:
+    """Servers that are running, and what was told of them."""
+
+    def __init__(self, **settings: McpServer) -> None:
+        self.told: list[str] = []
+        self.changes: asyncio.Queue[None] = asyncio.Queue()
+        self.servers = Servers(
+            settings, cwd=Path("/"), env=dict(os.environ), tell=self.told.append
+        )
+        self.servers.on_change = lambda: self.changes.put_nowait(None)
+
+    def __getitem__(self, name: str) -> Server:
+        return next(each for each in self.servers.all if each.name == name)
+
+    def run(
+        self, work: Callable[[], Awaitable[None]], grace_s: float = 20
+    ) -> list[str]:
+        async def whole() -> list[str]:
+            async with asyncio.timeout(TIMEOUT_S):
+                self.servers.begin()
+                try:
+                    warnings = await self.servers.ready(grace_s)
+                    await work()
+                finally:
+                    await self.servers.close()
+            return warnings
+
+        return asyncio.run(whole())
+
+
+async def nothing() -> None:
+    """Ask for nothing."""
+
+
+def call(session: Session, tool: str = "echo", /, **arguments: Any) -> list[Any]:
+    """Start the servers, call a tool of server `a`; return its result or its error."""
+    found: list[Any] = []
+
+    async def work() -> None:
+        try:
+            found.append(await session["a"].call(tool, arguments, nobody))
+        except McpError as error:
+            found.append(str(error))
+
+    assert session.run(work) == []
+    return found
+
+
+def test_a_server_is_started_asked_and_ended() -> None:
+    session = Session(a=scripted("demo"))
+    (result,) = call(session, text="hi")
+    assert result == {
+        "content": [{"type": "text", "text": "echo: hi"}],
+        "isError": False,
+    }
+    assert [tool.name for tool in session["a"].tools] == DEMO
+    assert session.told == []
+
+
+def test_servers_that_are_not_enabled_are_not_started() -> None:
+    session = Session(a=scripted("demo", enabled=False))
+    assert session.run(nothing) == []
+    assert session.servers.all == []
+
+
+def test_only_the_tools_that_are_wanted_are_offered() -> None:
+    session = Session(
+        a=scripted("demo", enabled_tools=("echo", "img", "none")),
+        b=scripted("demo", disabled_tools=("echo",)),
+    )
+    session.run(nothing)
+    assert [tool.name for tool in session["a"].tools] == ["echo", "img"]
+    assert [tool.name for tool in session["b"].tools] == DEMO[1:]
+
+
+def test_servers_that_do_not_start_are_said_and_survived() -> None:
+    session = Session(
+        absent=McpServer(command="/there/is/none"),
+        ends=scripted("never starts"),
+        good=scripted("demo"),
+        http=McpServer(url="http://127.0.0.1:9/mcp"),
+        loud=McpServer(command="yes"),
+        neither=McpServer(),
+        silent=scripted("silent", startup_timeout_ms=300),
+        token=McpServer(url="http://127.0.0.1:9/", bearer_token_env_var="NO_SUCH_VAR"),
+        wide=McpServer(command="cat", args=("/dev/zero",)),
+    )
+    said = {
+        "absent": "cannot start /there/is/none: No such file or directory",
+        "ends": "it ended with exit code 1: no such database",
+        "http": "All connection attempts failed",
+        "loud": "it sends what is no MCP message",
+        "neither": "it has neither `command` nor `url`",
+        "silent": "it did not start within 0.3 s",
+        "token": "environment variable NO_SUCH_VAR for its token is not set",
+        "wide": f"it sent a message of more than {MAX_LINE // 2**20} MiB",
+    }
+    assert session.run(nothing) == [
+        f"MCP server {name} is left out: {why}" for name, why in said.items()
+    ]
+    assert [tool.name for tool in session["good"].tools] == DEMO
+
+
+def test_a_required_server_that_does_not_start_is_an_error_in_codex_words() -> None:
+    session = Session(a=scripted("never starts", required=True), b=scripted("demo"))
+    with pytest.raises(McpError) as caught:
+        session.run(nothing)
+    assert str(caught.value) == (
+        "required MCP servers failed to initialize: a: it ended with exit code 1: "
+        "no such database"
+    )
+
+
+def test_a_slow_server_is_not_waited_for_and_its_tools_come_later() -> None:
+    session = Session(a=scripted("demo"))
+
+    async def later() -> None:
+        assert session["a"].tools == []
+        await session["a"].settle()
+        assert [tool.name for tool in session["a"].tools] == DEMO
+
+    assert session.run(later, grace_s=0) == [
+        "MCP server a still starts: its tools are offered when it has."
+    ]
+
+
+def test_a_server_that_dies_is_started_again_once(tmp_path: Path) -> None:
+    session = Session(a=scripted("die once", str(tmp_path / "died")))
+    results: list[Any] = []
+
+    async def work() -> None:
+        with pytest.raises(McpError, match="it ended with exit code 7: out of luck"):
+            await session["a"].call("echo", {"text": "x"}, nobody)
+        results.append(await session["a"].call("echo", {"text": "x"}, nobody))
+
+    session.run(work)
+    assert results[0]["content"] == [{"type": "text", "text": "echo: x"}]
+    assert session.told == [
+        "MCP server a broke down (it ended with exit code 7: out of luck); it restarts"
+    ]
+
+
+def test_a_server_that_dies_again_is_given_up() -> None:
+    session = Session(a=scripted("die"))
+
+    async def work() -> None:
+        for _ in range(2):
+            with pytest.raises(McpError, match="it ended with exit code 7"):
+                await session["a"].call("echo", {"text": "x"}, nobody)
+        with pytest.raises(
+            McpError, match="a is not running: it ended with exit code 7"
+        ):
+            await session["a"].call("echo", {"text": "x"}, nobody)
+
+    session.run(work)
+    assert session.told[-1] == "MCP server a is gone: it ended with exit code 7"
+
+
+def test_a_call_that_hangs_ends_with_codex_words() -> None:
+    session = Session(a=scripted("hang", tool_timeout_sec=0.3))
+    assert call(session) == ["timed out awaiting tools/call after 0.3s"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "why"),
+    [
+        ("no newline", f"it sent a message of more than {MAX_LINE // 2**20} MiB"),
+        ("nonsense", "it sends what is no MCP message"),
+        ("flood", "it sends too much that it was not asked for"),
+    ],
+)
+def test_a_server_that_floods_is_ended(mode: str, why: str) -> None:
+    session = Session(a=scripted(mode))
+    assert call(session) == [why]
+
+
+def test_an_error_of_the_server_is_told_in_codex_words() -> None:
+    assert call(Session(a=scripted("demo")), "rpcerr") == ["Mcp error: -32000: boom"]
+
+
+def test_a_list_that_never_ends_is_cut() -> None:
+    session = Session(a=scripted("endless"))
+    session.run(nothing)
+    assert [tool.name for tool in session["a"].tools] == DEMO
+
+
+def test_a_changed_list_of_tools_is_read_anew() -> None:
+    session = Session(a=scripted("grow"))
+
+    async def work() -> None:
+        while not session.changes.empty():
+            session.changes.get_nowait()
+        await session["a"].call("echo", {"text": "x"}, nobody)
+        await session.changes.get()
+        assert "new" in [tool.name for tool in session["a"].tools]
+
+    session.run(work)
+
+
+def test_a_program_gets_few_variables_and_those_that_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SECRET", "s")
+    monkeypatch.setenv("WANTED", "w")
+    server = scripted("environment", env={"SET": "x"}, env_vars=("WANTED", "ABSENT"))
+    (result,) = call(Session(a=server))
+    text = result["content"][0]["text"]
+    assert '"WANTED": "w"' in text
+    assert '"SET": "x"' in text
+    assert "SECRET" not in text
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (True, '{"action": "accept", "content": {}}'),
+        (False, '{"action": "decline"}'),
+    ],
+)
+def test_a_question_of_the_server_reaches_the_person(answer: object, told: str) -> None:
+    session = Session(a=scripted("ask"))
+    asked: list[tuple[str, str]] = []
+    results: list[Any] = []
+
+    async def person(message: str, url: str) -> bool:
+        asked.append((message, url))
+        return bool(answer)
+
+    async def work() -> None:
+        results.append(await session["a"].call("echo", {}, person))
+
+    session.run(work)
+    assert asked == [("Sure?", "")]
+    assert results[0]["content"][0]["text"] == told
+
+
+def test_a_form_that_somebody_must_write_is_declined() -> None:
+    form = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}},
+        "required": ["a"],
+    }
+    (result,) = call(Session(a=scripted("ask")), **form)
+    assert result["content"][0]["text"] == '{"action": "decline"}'
+
+
+def test_the_time_in_which_a_person_is_asked_does_not_count() -> None:
+    session = Session(a=scripted("ask", tool_timeout_sec=0.5))
+    results: list[Any] = []
+
+    async def person(message: str, url: str) -> bool:
+        await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=0.8)
+        return True
+
+    async def work() -> None:
+        results.append(await session["a"].call("echo", {}, person))
+
+    session.run(work)
+    assert results[0]["content"][0]["text"] == '{"action": "accept", "content": {}}'
