@@ -15,6 +15,9 @@ from codex_oss.net import Client
 from codex_oss.providers.endpoint import Site
 from codex_oss.providers.ollama_stay import UNTOUCHED, Before, Stay, stay
 from codex_oss.providers.probe import ASK_S, Probed
+from codex_oss.wire.ollama.library import Shown
+from codex_oss.wire.ollama.version import older
+from codex_oss.wire.servers import Loaded, Running, Version
 
 LEAST_CONTEXT = 16 * 1024
 """Tokens. The Codex CLI's instructions and tools are 8 to 10 thousand of them: with
@@ -153,14 +156,13 @@ class OllamaFacts:
     async def _ask(self) -> "_Known | None":
         """Return what the server says; None when it cannot, or lacks the model."""
         try:
-            shown = await self._post("/api/show", {"model": self.model}, _Shown)
+            shown = await self._post("/api/show", {"model": self.model}, Shown)
             loaded = await self.loaded()
-            version = (await self._get("/api/version", _Version)).version
+            version = (await self._get("/api/version", Version)).version
         except ModelError:
             return None
-        remote = bool(shown.remote_host or shown.remote_model)
         trained = shown.trained
-        if remote:
+        if shown.remote:
             return _Known(
                 version=version,
                 capabilities=shown.capabilities,
@@ -188,9 +190,9 @@ class OllamaFacts:
             ),
         )
 
-    async def loaded(self) -> "Loaded | None":
+    async def loaded(self) -> Loaded | None:
         """Return the model as it is in memory; raises ``ModelError``."""
-        running = await self._get("/api/ps", _Running)
+        running = await self._get("/api/ps", Running)
         for model in running.models or ():
             if same_model(self.model, model.name):
                 return model
@@ -229,52 +231,6 @@ def _tagged(name: str) -> str:
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
-# --- answers -------------------------------------------------------------------------
-
-
-class _Version(msgspec.Struct, frozen=True):
-    version: str = ""
-
-
-class Loaded(msgspec.Struct, frozen=True):
-    """A model in memory. Sizes are bytes, ``context_length`` tokens."""
-
-    name: str = ""
-    size: int = 0
-    size_vram: int = 0
-    context_length: int | None = None
-    expires_at: str = ""
-    """When it is unloaded, as RFC 3339 has it; far in the future: never."""
-
-
-class _Running(msgspec.Struct, frozen=True):
-    models: list[Loaded] | None = None
-
-
-class _Shown(msgspec.Struct, frozen=True):
-    capabilities: list[str] | None = None
-    parameters: str = ""
-    model_info: dict[str, Any] | None = None
-    remote_host: str = ""
-    remote_model: str = ""
-
-    @property
-    def trained(self) -> int | None:
-        """Tokens of context that the model was trained for."""
-        info = self.model_info or {}
-        length = info.get(f"{info.get('general.architecture')}.context_length")
-        return length if isinstance(length, int) and length > 0 else None
-
-    @property
-    def own_context(self) -> int:
-        """``PARAMETER num_ctx`` of the model's own file; 0 when it has none."""
-        for line in self.parameters.splitlines():
-            name, _, value = line.partition(" ")
-            if name == "num_ctx":
-                return _tokens(value)
-        return 0
-
-
 class _Known(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     capabilities: list[str] | None
@@ -302,19 +258,10 @@ def _tokens(text: str) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _older(version: str, than: tuple[int, ...]) -> bool:
-    """Tell whether a version is older; development builds (0.0.0) are not."""
-    numbers = version.partition("-")[0].split(".")
-    if not all(part.isdecimal() for part in numbers):
-        return False
-    parts = tuple(map(int, numbers))
-    return any(parts) and parts < than
-
-
 def notes_on(model: str, granted: Granted | None, version: str) -> list[str]:
     """Return what a person should know of a model and its server."""
     notes = _on_model(model, granted) if granted else []
-    if _older(version, REFUSES_TRUNCATION):
+    if older(version, REFUSES_TRUNCATION):
         notes.append(
             f"Ollama {version} drops the oldest messages of a prompt that does not "
             "fit, and says nothing. Update it."

@@ -25,6 +25,7 @@ from with_ollama import (
     MODEL,
     NAME,
     Somebody,
+    asked,
     ensure,
     options,
     ready,
@@ -55,7 +56,7 @@ def test_the_person_s_context_and_keep_alive_are_asked_for(tmp_path: Path) -> No
     with FakeOllama(MODEL) as server:
         events = ensure(replace(wanted, url=server.url), NAME, close=False)
 
-    assert events[-1] == ready(server.url, window=65536)
+    assert events[-1] == replace(ready(server.url, window=65536), ours=False)
     assert "keep_alive" not in server.chats[0]
 
 
@@ -97,6 +98,22 @@ def test_what_was_loaded_for_us_is_unloaded_with_us(tmp_path: Path) -> None:
 
         assert server.loads == [(NAME, 32768)]
         assert server.loaded == {}
+
+
+def test_a_model_that_is_never_to_go_is_not_given_a_time(tmp_path: Path) -> None:
+    with FakeOllama(MODEL) as server:
+        asked(server.url, lambda api: api.load(NAME, num_ctx=4096, keep_alive="-1s"))
+        ensure(options(tmp_path, server.url), NAME)
+
+    assert server.loads == [(NAME, 4096), (NAME, 32768)]
+    assert server.kept[NAME] < 0
+
+
+def test_a_person_s_own_time_outlasts_the_task(tmp_path: Path) -> None:
+    with FakeOllama(MODEL) as server:
+        ensure(options(tmp_path, server.url, OLLAMA_KEEP_ALIVE="2h"), NAME)
+
+    assert server.loaded == {NAME: 32768}
 
 
 @pytest.mark.parametrize("unloads", [True, False])

@@ -19,6 +19,7 @@ from codex_oss.net import Client, Reply
 from codex_oss.wire import servers
 from codex_oss.wire.framing import LineDecoder
 from codex_oss.wire.ollama.library import PullLine, Shown
+from codex_oss.wire.ollama.version import older
 
 LEAST_VERSION = (0, 9, 0)
 """The first whose chat can think, and be told not to; older ones lack fields that every
@@ -247,21 +248,6 @@ class Api:
         return await self.client.open(
             method, url, headers=headers, body=data, idle_s=idle_s
         )
-
-
-def parts(version: str) -> tuple[int, ...] | None:
-    """Return a version's numbers; None for one that says nothing, such as ``0.0.0``."""
-    numbers = version.strip().removeprefix("v").partition("-")[0].split(".")
-    if not all(each.isdecimal() for each in numbers):
-        return None
-    found = tuple(map(int, numbers))
-    return found if any(found) else None
-
-
-def older(version: str, than: tuple[int, ...]) -> bool:
-    """Tell whether a version is older; development builds are not."""
-    found = parts(version)
-    return found is not None and found < than
 
 
 def require_version(version: str, root: str) -> None:

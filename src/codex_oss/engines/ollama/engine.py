@@ -15,7 +15,7 @@ from codex_oss.config.builtin import ollama_url
 from codex_oss.engines import at_hand, choose, room
 from codex_oss.engines.base import EngineEvent, Loading, Options, Ready, Starting
 from codex_oss.engines.ollama import faults, names, orphans
-from codex_oss.engines.ollama.api import Api, older, parts, require_version
+from codex_oss.engines.ollama.api import Api, require_version
 from codex_oss.engines.ollama.private import Private, state
 from codex_oss.errors import EngineError, ModelError, NotFound, StreamCut
 from codex_oss.net import Client
@@ -26,7 +26,9 @@ from codex_oss.providers.ollama_facts import (
     choose_context,
     notes_on,
 )
+from codex_oss.providers.ollama_stay import Before, stay
 from codex_oss.wire.ollama.library import Shown
+from codex_oss.wire.ollama.version import older, parts
 
 DEFAULT_MODEL = choose.PULL_DEFAULT
 TICK_S = 1.0
@@ -287,9 +289,11 @@ class Ollama:
         before = await self._api.loaded(name)
         if before is not None and before.context_length == wanted:
             return
-        self._loaded = "" if before is not None else name
+        known = before and Before(before.context_length, before.expires_at)
+        staying = stay(known, wanted, self._options.env)
+        self._loaded = name if before is None and staying.ours else ""
         loading = asyncio.ensure_future(
-            self._api.load(name, num_ctx=wanted, keep_alive=_keep_alive(self._options))
+            self._api.load(name, num_ctx=wanted, keep_alive=staying.keep_alive)
         )
         seconds = 0.0
         try:
@@ -312,10 +316,3 @@ def _default(options: Options) -> int:
     """Return the context that is asked for unless somebody says otherwise."""
     said = options.env.get("OLLAMA_CONTEXT_LENGTH", "").strip()
     return max(DEFAULT_CONTEXT, int(said) if said.isdecimal() else 0)
-
-
-def _keep_alive(options: Options) -> str | None:
-    """Return how long the model stays loaded; None: as the person has set."""
-    from codex_oss.providers.ollama import KEEP_ALIVE  # noqa: PLC0415  13 ms, and late
-
-    return None if options.env.get("OLLAMA_KEEP_ALIVE", "").strip() else KEEP_ALIVE

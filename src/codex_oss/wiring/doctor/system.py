@@ -19,7 +19,6 @@ from codex_oss.wiring.permissions import sandbox as confining
 
 LITTLE_DISK = 2_000_000_000
 """Bytes: with less, no model that can work may be downloaded."""
-LEAST_PYTHON = (3, 11)
 MAX_MANIFEST_BYTES = 256 * 1024
 _SANDBOX_GUIDE = "codex-oss sandbox --explain"
 
