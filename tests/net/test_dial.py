@@ -1,6 +1,9 @@
 """TLS and proxies over real sockets."""
 
 import asyncio
+import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -165,4 +168,30 @@ def test_a_proxy_that_refuses_is_named() -> None:
     assert str(caught.value) == (
         f"cannot connect to the proxy 127.0.0.1:{proxy.port}: "
         "it answered 407 to CONNECT model.test:443"
+    )
+
+
+# --- no network ----------------------------------------------------------------------
+
+_ALONE = """
+import asyncio
+from codex_oss.errors import Unreachable
+from codex_oss.net import Client
+try:
+    asyncio.run(Client({}).open("GET", "http://127.0.0.1:9/x"))
+except Unreachable as error:
+    print(error.report())
+"""
+
+
+def test_a_machine_without_even_a_loopback_is_told_how_to_start_it() -> None:
+    alone = ["unshare", "--user", "--map-root-user", "--net"]
+    if shutil.which("unshare") is None or subprocess.call([*alone, "true"]):
+        pytest.skip("no network namespace can be made here")
+    told = subprocess.check_output(
+        [*alone, sys.executable, "-c", _ALONE], text=True, timeout=WAIT_S
+    )
+    assert told == (
+        "cannot connect to 127.0.0.1:9: the loopback interface is down\n"
+        "Start it: ip link set lo up\n"
     )

@@ -203,7 +203,8 @@ class LlamaCpp:
         except (ModelError, msgspec.ValidationError) as error:
             raise EngineError(
                 f"llama.cpp has loaded {asked.name} but does not answer: {error}",
-                hint="If a proxy is set, add 127.0.0.1 to NO_PROXY.",
+                hint="127.0.0.1 must be reachable: where a proxy is set, add it to "
+                "NO_PROXY; without a network, `ip link set lo up`.",
             ) from error
         return Ready(
             base_url=f"{url}/v1",

@@ -1,6 +1,7 @@
 """Connecting: name, TCP, proxy, TLS; and saying why it did not work."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -170,6 +171,8 @@ def _explain(url: Url, error: OSError) -> tuple[str, str]:
             return "connection refused", "Nothing listens there: start the server."
         case ConnectionRefusedError():
             return "connection refused", "Is the server running, and is the port right?"
+        case OSError(errno=errno.ENETUNREACH) if is_loopback(url.host):
+            return "the loopback interface is down", "Start it: ip link set lo up"
         case socket.gaierror():
             return "no such host", f"Check the name {url.host!r}."
         case _:
