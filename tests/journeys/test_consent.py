@@ -74,7 +74,7 @@ def test_installing_starting_and_downloading_are_three_questions(
     with at_terminal(tmp_path, env, *TASK) as terminal:
         for asked, command in (
             ("Install Ollama?", INSTALL),
-            ("Start it?", f"{tmp_path}/bin/ollama serve"),
+            ("Start it?", f"{tmp_path}/bin/ollama"),
             ("Download a:1b?", "codex-oss models pull a:1b"),
         ):
             terminal.sees(asked)
