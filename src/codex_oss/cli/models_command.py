@@ -14,7 +14,7 @@ from codex_oss.cli.models_arguments import check
 from codex_oss.cli.models_table import Style
 from codex_oss.cli.settings import load_config
 from codex_oss.config.load import Loaded
-from codex_oss.engines import catalog, sources
+from codex_oss.engines import catalog, room, sources
 from codex_oss.engines.base import Consent
 from codex_oss.errors import EngineError
 from codex_oss.exec_mode.progress import Progress
@@ -84,7 +84,7 @@ def _remove(options: argparse.Namespace, loaded: Loaded) -> int:
         return 1
     sys.stdout.write(
         f"{visible(options.name)} is deleted"
-        + (f"; that frees {models_table.size(freed)}.\n" if freed else ".\n")
+        + (f"; that frees {room.gigabytes(freed)}.\n" if freed else ".\n")
     )
     return 0
 

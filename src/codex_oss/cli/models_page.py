@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from codex_oss.cli import models_table as table
-from codex_oss.engines import catalog, fit
+from codex_oss.engines import catalog, fit, room
 from codex_oss.engines.base import EngineName
 from codex_oss.engines.catalog import Entry, Tools
 from codex_oss.engines.choose import called
@@ -229,7 +229,7 @@ def _words(model: Model) -> Iterator[str]:
     if it.remote:
         yield _line("runs in", "a cloud: what is sent to it leaves this machine")
     if it.size and not it.remote:
-        yield _line("size", table.size(it.size))
+        yield _line("size", room.gigabytes(it.size))
     if kind := ", ".join(word for word in (it.parameters, it.quantization) if word):
         yield _line("weights", kind)
     if it.context:
@@ -251,9 +251,9 @@ def _catalogue(entry: Entry, judged: Fit, *, here: bool) -> Iterator[str]:
     active = f", {entry.active:g} of them active" if entry.active else ""
     doubt = " (not checked)" if entry.unsure else ""
     yield f"{entry.name} in the catalogue of {catalog.load().dated}"
-    yield _line("size", f"{table.size(entry.size)} from Ollama's library{doubt}")
+    yield _line("size", f"{room.gigabytes(entry.size)} from Ollama's library{doubt}")
     if entry.gguf and entry.gguf_bytes:
-        yield _line("or", f"{table.size(entry.gguf_bytes)} as {entry.gguf}")
+        yield _line("or", f"{room.gigabytes(entry.gguf_bytes)} as {entry.gguf}")
     yield _line("weights", f"{entry.parameters:g} billion parameters{active}")
     yield _line("trained on", f"{entry.context} tokens of context{doubt}")
     yield _line("tools", f"{entry.tools} (a judgement from reports of people)")

@@ -237,11 +237,6 @@ def rate(tokens_per_s: float) -> str:
     return f"{float(f'{tokens_per_s:.{digits}g}'):g}"
 
 
-def size(count: int) -> str:
-    """Return a number of bytes for people."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"  # noqa: PLR2004  a GB
-
-
 def _tokens(context: int | None) -> str:
     return f"{round(context / 1024)}k" if context else ""
 

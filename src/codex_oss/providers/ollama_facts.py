@@ -73,7 +73,7 @@ class OllamaFacts:
         self._wanted = num_ctx
         self._env = env
         self._ours = ours
-        self._default = max(DEFAULT_CONTEXT, _tokens(env.get(CONTEXT_VARIABLE, "")))
+        self._default = default_context(env)
         self._known: _Known | None = None
         self._refused = False
         self._checked = False
@@ -253,9 +253,10 @@ def _read(answer: object, kind: type[_T]) -> _T:
         raise ModelError(f"not Ollama's answer: {error}") from error
 
 
-def _tokens(text: str) -> int:
-    text = text.strip().strip("\"'")
-    return int(text) if text.isdecimal() else 0
+def default_context(env: Mapping[str, str]) -> int:
+    """Return the tokens of context to ask for unless somebody says otherwise."""
+    said = env.get(CONTEXT_VARIABLE, "").strip().strip("\"'")
+    return max(DEFAULT_CONTEXT, int(said) if said.isdecimal() else 0)
 
 
 def notes_on(model: str, granted: Granted | None, version: str) -> list[str]:

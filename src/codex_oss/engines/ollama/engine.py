@@ -21,9 +21,9 @@ from codex_oss.errors import EngineError, ModelError, NotFound, StreamCut
 from codex_oss.net import Client
 from codex_oss.net import url as urls
 from codex_oss.providers.ollama_facts import (
-    DEFAULT_CONTEXT,
     Granted,
     choose_context,
+    default_context,
     notes_on,
 )
 from codex_oss.providers.ollama_stay import Before, stay
@@ -168,7 +168,8 @@ class Ollama:
         self._private = private = Private(program, store, self._options)
         if not there:
             await room.need(self._options.consent, private.question())
-        context = self._options.context_length or DEFAULT_CONTEXT
+        options = self._options
+        context = options.context_length or default_context(options.env)
         root = await private.start(self._client, default_context=context)
         self._api = Api(self._client, root)
         require_version(await self._api.version(), root)
@@ -281,7 +282,7 @@ class Ollama:
             wanted=self._options.context_length,
             loaded=loaded.context_length if loaded else None,
             trained=shown.trained,
-            default=max(_default(self._options), shown.own_context),
+            default=max(default_context(self._options.env), shown.own_context),
         )
 
     async def _load(self, name: str, wanted: int) -> AsyncGenerator[Loading]:
@@ -310,9 +311,3 @@ class Ollama:
 
 def _has(store: Path, name: str) -> bool:
     return any(names.same(model.name, name) for model in at_hand.installed(store))
-
-
-def _default(options: Options) -> int:
-    """Return the context that is asked for unless somebody says otherwise."""
-    said = options.env.get("OLLAMA_CONTEXT_LENGTH", "").strip()
-    return max(DEFAULT_CONTEXT, int(said) if said.isdecimal() else 0)
