@@ -1,5 +1,6 @@
 """``codex-oss mcp-server`` as a program, spoken to line by line as a client would."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -18,8 +19,8 @@ ELICITS: Json = {"elicitation": {}}
 
 CONFIG = """\
 model = "some-model"
-model_provider = "fake"
-[model_providers.fake]
+model_provider = "x"
+[model_providers.x]
 name = "Fake"
 base_url = "{url}/v1"
 wire_api = "responses"
@@ -63,7 +64,9 @@ class Peer:
         )
         self._capabilities = capabilities
         self._lines: SimpleQueue[bytes] = SimpleQueue()
-        Thread(target=self._read, daemon=True).start()
+        self._said = ""
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
         self._next = 0
 
     def __enter__(self) -> Self:
@@ -129,13 +132,20 @@ class Peer:
         """Close the program's stdin, wait for its end and return its stderr."""
         program = self._program
         assert program.stdin is not None
+        assert program.stdout is not None
         assert program.stderr is not None
-        program.stdin.close()
-        try:
-            program.wait(WAIT_S)
-        finally:
-            program.kill()
-        return program.stderr.read().decode()
+        if not program.stderr.closed:
+            with contextlib.suppress(BrokenPipeError):
+                program.stdin.close()
+            try:
+                program.wait(WAIT_S)
+            finally:
+                program.kill()
+            self._said = program.stderr.read().decode()
+            program.stderr.close()
+            self._reader.join(WAIT_S)
+            program.stdout.close()
+        return self._said
 
     def _read(self) -> None:
         assert self._program.stdout is not None

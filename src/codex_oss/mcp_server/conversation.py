@@ -116,14 +116,19 @@ class TakenTurn:
     """One turn, from the opening of its conversation to its last word."""
 
     def __init__(
-        self, conversation: Callable[[], Awaitable[Conversation]], prompt: str
+        self,
+        conversation: Callable[[], Awaitable[Conversation]],
+        prompt: str,
+        thread_id: str = "",
     ) -> None:
         self.news: asyncio.Queue[News] = asyncio.Queue()
         """What happens; the last is ``Ended``."""
         self.waiting: Pending | None = None
         """The question that was handed to the client and has no answer yet."""
         self._prompt = prompt
+        self._thread_id = thread_id
         self._conversation: Conversation | None = None
+        self._translator: Translator | None = None
         self._turn_id = ""
         self._task = asyncio.ensure_future(self._run(conversation))
 
@@ -131,6 +136,9 @@ class TakenTurn:
         """Hand the question to who follows the turn, and wait for the answer."""
         conversation = self._conversation
         assert conversation is not None
+        assert self._translator is not None
+        for msg in self._translator.keep(conversation.kept()):
+            self._tell(msg)
         asked = self._asked(conversation, question)
         answer = asyncio.get_running_loop().create_future()
         if (msg := _request(question, asked)) is not None:
@@ -155,19 +163,20 @@ class TakenTurn:
         await asyncio.wait([self._task])
 
     async def _run(self, conversation: Callable[[], Awaitable[Conversation]]) -> None:
-        told = Told(text=ABORTED, failed=True)
+        text, failed = ABORTED, True
         try:
             self._conversation = found = await conversation()
-            told = Told(text=ABORTED, thread_id=found.thread_id, failed=True)
+            self._thread_id = found.thread_id
             async with found.lock:
-                told = await self._take(found)
+                text, failed = await self._take(found)
         except CodexOssError as error:
-            thread_id = self._conversation.thread_id if self._conversation else ""
-            told = Told(text=error.report(), thread_id=thread_id, failed=True)
+            text = error.report()
         finally:
+            told = Told(text=text, thread_id=self._thread_id, failed=failed)
             self.news.put_nowait(Ended(told))
 
-    async def _take(self, found: Conversation) -> Told:
+    async def _take(self, found: Conversation) -> tuple[str, bool]:
+        """Take the turn; return its last message or error, and whether it failed."""
         opened, session = found.opened, found.opened.session
         if not found.announced:
             self._announce(found)
@@ -179,7 +188,7 @@ class TakenTurn:
             prompt=self._prompt,
         )
         translator = Translator(turn, found.usage, found.calls)
-        found.client.turn = self
+        self._translator, found.client.turn = translator, self
         text, failed = NOTHING, False
         try:
             async with aclosing(
@@ -199,7 +208,7 @@ class TakenTurn:
         finally:
             found.client.turn = None
             found.usage = translator.usage
-        return Told(text=text, thread_id=session.thread_id, failed=failed)
+        return text, failed
 
     def _announce(self, found: Conversation) -> None:
         found.announced = True
@@ -213,8 +222,6 @@ class TakenTurn:
 
     def _asked(self, found: Conversation, question: Question) -> approval.Asked:
         action = question.action
-        for item in found.opened.session.history[found.seen :]:
-            found.calls.keep(item)
         command: list[str] = []
         told: dict[str, Any] = {}
         match action:
@@ -248,10 +255,19 @@ class TakenTurn:
         self.news.put_nowait(Notified(found.thread_id, turn_id, msg))
 
 
+_STEPS = (
+    events.TurnStarted
+    | events.ItemStarted
+    | events.ItemUpdated
+    | events.ItemCompleted
+    | events.TurnCompleted
+    | events.TurnFailed
+)
+
+
 def _new(found: Conversation, event: events.Event) -> list[Item]:
-    """Return the new items of the history; deltas, which are many, bring none."""
-    live = events.TextDelta | events.ReasoningDelta | events.OutputDelta
-    return [] if isinstance(event, live) else found.kept()
+    """Return the new items of the history; only steps of a turn bring some."""
+    return found.kept() if isinstance(event, _STEPS) else []
 
 
 def _request(question: Question, asked: approval.Asked) -> Msg | None:

@@ -61,14 +61,19 @@ class Translator:
 
     def feed(self, event: events.Event, kept: Sequence[Item], now: float) -> list[Msg]:
         """Return what Codex would tell of ``event``."""
-        for item in kept:
-            self._calls.keep(item)
+        released = self._let_go(event)
         at = _place(event, kept)
-        before, after = list(map(_raw, kept[:at])), list(map(_raw, kept[at:]))
+        before, after = self.keep(kept[:at]), self.keep(kept[at:])
         told = self._messages(event, now)
         if isinstance(event, events.TurnStarted):
             return [*told[:1], *before, *told[1:]]
-        return [*self._let_go(event), *before, *told, *after]
+        return [*released, *before, *told, *after]
+
+    def keep(self, kept: Sequence[Item]) -> list[Msg]:
+        """Return what Codex would tell of new items of the history alone."""
+        for item in kept:
+            self._calls.keep(item)
+        return list(map(_raw, kept))
 
     def _messages(self, event: events.Event, now: float) -> list[Msg]:
         match event:

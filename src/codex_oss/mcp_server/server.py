@@ -1,6 +1,7 @@
 """The SDK's server with both tools: calls in; events, questions and answers out."""
 
 import asyncio
+import secrets
 from collections.abc import Mapping
 from typing import Any, assert_never
 
@@ -134,7 +135,7 @@ class Agent:
     def _park(
         self, turn: TakenTurn, news: Pending, request_id: str
     ) -> types.InputRequiredResult:
-        state = f"{news.asked.turn_id}/{news.asked.call_id}"
+        state = secrets.token_urlsafe(16)
         turn.waiting = news
         self._parked[state] = turn
         while len(self._parked) > MAX_PARKED:

@@ -61,7 +61,7 @@ class Threads:
                 ready = await self._opener.resume(thread_id, client, asks=asks)
                 return await self._keep(Conversation(ready, client, fresh=False))
 
-        return self._take(found, call.prompt)
+        return self._take(found, call.prompt, thread_id)
 
     async def close(self) -> None:
         """End all turns and everything that was started for them."""
@@ -74,9 +74,12 @@ class Threads:
             await self._open.popitem()[1].opened.close()
 
     def _take(
-        self, conversation: Callable[[], Awaitable[Conversation]], prompt: str
+        self,
+        conversation: Callable[[], Awaitable[Conversation]],
+        prompt: str,
+        thread_id: str = "",
     ) -> TakenTurn:
-        turn = TakenTurn(conversation, prompt)
+        turn = TakenTurn(conversation, prompt, thread_id)
         self._turns.add(turn)
         turn.when_over(self._turns.discard)
         return turn

@@ -1,0 +1,180 @@
+"""The official SDK's client against ``codex-oss mcp-server``, over stdio and HTTP."""
+
+import asyncio
+import subprocess
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from mcp import Client, StdioServerParameters, types
+from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
+
+from fake_server import FakeServer, call, message, turn
+from mcp_server_peer import WAIT_S, command, environment, home
+
+TOUCH = {
+    "cmd": "touch ../made",
+    "sandbox_permissions": "require_escalated",
+    "justification": "May I?",
+}
+SCRIPT = [turn(call("exec_command", TOUCH)), turn(message("done"))]
+HOW = {"sandbox": "workspace-write", "approval-policy": "on-request"}
+ERAS = ["legacy", "auto"]
+"""With the handshake, and as the newest protocol has it: without."""
+
+
+@contextmanager
+def served(place: Path, *arguments: str, **more: str) -> Generator[str]:
+    """Start the server on a port of its own and give its URL."""
+    with subprocess.Popen(
+        command("--http", "127.0.0.1:0", *arguments),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment(place) | more,
+        cwd=place / "work",
+    ) as program:
+        assert program.stderr is not None
+        try:
+            yield program.stderr.readline().decode().split()[-1]
+        finally:
+            program.terminate()
+            assert program.wait(WAIT_S) == 0
+            assert b"Traceback" not in program.stderr.read()
+
+
+def stdio(place: Path) -> Any:
+    line = command()
+    return stdio_client(
+        StdioServerParameters(
+            command=line[0],
+            args=line[1:],
+            env=environment(place),
+            cwd=place / "work",
+        )
+    )
+
+
+@asynccontextmanager
+async def client(transport: Any, era: Any, reply: str) -> AsyncGenerator[Client]:
+    async def answer(
+        context: Any,  # noqa: ARG001  the SDK's
+        params: Any,
+    ) -> types.ElicitResult:
+        assert params.message.startswith("Allow Codex to run `")
+        return types.ElicitResult(action=reply, content={})  # type: ignore[arg-type]
+
+    async with (
+        asyncio.timeout(WAIT_S),
+        Client(transport, mode=era, elicitation_callback=answer) as connected,
+    ):
+        yield connected
+
+
+async def two_turns(connected: Client) -> tuple[list[str], list[Any]]:
+    tools = await connected.list_tools()
+    first = await connected.call_tool("codex", {"prompt": "hi", **HOW})
+    thread = first.structured_content["threadId"]
+    again = {"prompt": "more", "threadId": thread}
+    second = await connected.call_tool("codex-reply", again)
+    names = [tool.name for tool in tools.tools]
+    return names, [first.structured_content, second.structured_content]
+
+
+def check(names: list[str], results: list[Any]) -> None:
+    assert names == ["codex", "codex-reply"]
+    assert results == [{"threadId": results[0]["threadId"], "content": "done"}] * 2
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize(("reply", "made"), [("accept", True), ("decline", False)])
+def test_a_client_over_stdio_lists_calls_and_approves(
+    tmp_path: Path, era: str, reply: str, *, made: bool
+) -> None:
+    async def talk() -> None:
+        async with client(stdio(tmp_path), era, reply) as connected:
+            check(*await two_turns(connected))
+
+    with FakeServer(SCRIPT) as server:
+        home(tmp_path, server.url)
+        asyncio.run(talk())
+    assert (tmp_path / "made").exists() is made
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_client_over_http_lists_calls_and_approves(tmp_path: Path, era: str) -> None:
+    async def talk(url: str) -> None:
+        async with client(streamable_http_client(url), era, "accept") as connected:
+            check(*await two_turns(connected))
+
+    with FakeServer(SCRIPT) as server, served(home(tmp_path, server.url)) as url:
+        asyncio.run(talk(url))
+    assert (tmp_path / "made").exists()
+
+
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "lab", "version": "1"},
+    },
+}
+ACCEPT = {"Accept": "application/json, text/event-stream"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "evil.example:8484"}, 421),
+        ({"Origin": "http://evil.example"}, 403),
+    ],
+)
+def test_pages_of_elsewhere_do_not_reach_it(
+    tmp_path: Path, headers: dict[str, str], status: int
+) -> None:
+    with served(home(tmp_path, "http://127.0.0.1:9")) as url:
+        answer = httpx2.post(url, json=INITIALIZE, headers=ACCEPT | headers)
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("key", "status"), [("", 401), ("Bearer no", 401), ("Bearer k1", 200)]
+)
+def test_a_key_is_asked_for_where_there_is_one(
+    tmp_path: Path, key: str, status: int
+) -> None:
+    place = home(tmp_path, "http://127.0.0.1:9")
+    with served(place, "--key-env", "MCP_KEY", MCP_KEY="k1") as url:
+        headers = ACCEPT | {"Authorization": key}
+        answer = httpx2.post(url, json=INITIALIZE, headers=headers)
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--http", "0.0.0.0:0"], "can be reached from other machines"),
+        (["--http", "nonsense"], "not HOST:PORT"),
+        (["--http", "--key-env", "NOT_SET"], "has no key"),
+    ],
+)
+def test_an_open_door_needs_a_key(
+    tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    place = home(tmp_path, "http://127.0.0.1:9")
+    ended = subprocess.run(
+        command(*arguments),
+        env=environment(place),
+        capture_output=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert words in ended.stderr.decode()
