@@ -11,6 +11,7 @@ import pytest
 
 import fake_gguf
 from at_terminal import AtTerminal
+from codex_oss.engines import sources
 from fake_lmstudio import FakeLmStudio, LmModel
 from fake_ollama import FakeOllama, OllamaModel, Pull
 from fake_ollama_program import Behaviour, install
@@ -444,6 +445,17 @@ def test_a_file_is_deleted_when_that_is_wanted(here: Here) -> None:
     done = here.run("remove", "hf:o/r", "--yes")
     assert done.stdout == "hf:o/r is deleted; that frees 0 MB.\n"
     assert not path.exists()
+
+
+@pytest.mark.skipif(
+    sources.at_hand(sources.parse(TOY), Path("/nowhere")) is None,
+    reason="set-up could not have the tiny model's package",
+)
+def test_the_model_that_set_up_brought_is_listed_and_stays(here: Here) -> None:
+    assert f"  {TOY} " in here.said()
+    told = here.refused("remove", TOY, "--yes")
+    assert "is not a file that codex-oss has downloaded\n" in told
+    assert "Deleting" not in told
 
 
 def test_a_model_of_ollama_is_deleted_by_ollama(here: Here) -> None:

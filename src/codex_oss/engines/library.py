@@ -50,11 +50,7 @@ def remove(path: Path, models: Path) -> int:
 
     Raises ``errors.EngineError`` for a path that is not below ``models``.
     """
-    if not path.resolve().is_relative_to(models.resolve()):
-        raise EngineError(
-            f"{path} is not a file that codex-oss has downloaded",
-            hint="What an installed package holds goes with the package.",
-        )
+    require_ours(path, models)
     freed = 0
     for part in gguf.parts(path):
         try:
@@ -72,6 +68,15 @@ def remove(path: Path, models: Path) -> int:
         with contextlib.suppress(OSError):
             folder.rmdir()
     return freed
+
+
+def require_ours(path: Path, models: Path) -> None:
+    """Raise ``errors.EngineError`` for a path that is not below ``models``."""
+    if not path.resolve().is_relative_to(models.resolve()):
+        raise EngineError(
+            f"{path} is not a file that codex-oss has downloaded",
+            hint="What an installed package holds goes with the package.",
+        )
 
 
 def _below(folder: Path, pattern: str) -> Iterator[Path]:

@@ -126,7 +126,7 @@ class Models:
 
         Raises ``errors.EngineError`` for one that is neither ours nor Ollama's.
         """
-        _require_removable(model)
+        _require_removable(model, self.home)
         if not await self._agreed(model):
             return None
         size = model.installed.size or 0
@@ -181,8 +181,11 @@ def _or_embedded(error: EngineError, name: str) -> EngineError:
     return EngineError(str(error), hint=f"{error.hint}\n{more}".strip())
 
 
-def _require_removable(model: Model) -> None:
-    if model.path is not None or model.engine == "ollama":
+def _require_removable(model: Model, home: Path) -> None:
+    if model.path is not None:
+        library.require_ours(model.path, home)
+        return
+    if model.engine == "ollama":
         return
     raise EngineError(
         f"{model.installed.name} belongs to the server at {model.url}, which "
