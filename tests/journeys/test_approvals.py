@@ -123,9 +123,10 @@ def test_escape_and_ctrl_c_end_the_turn(tmp_path: Path, key: str) -> None:
 
 
 def test_a_rule_is_kept_and_asks_no_more_also_not_the_next_time(tmp_path: Path) -> None:
-    first, second = escalated("touch ../one"), escalated("touch ../two")
+    rule = ["touch", "-m"]
+    first, second = escalated("touch -m ../one"), escalated("touch -m ../two")
     with (
-        server(escalated("touch ../one", prefix_rule=["touch"]), second) as asked,
+        server(escalated("touch -m ../one", prefix_rule=rule), second) as asked,
         at_terminal(tmp_path, asked, "-a", "on-request") as terminal,
     ):
         question = terminal.sees("\n> ")
@@ -133,10 +134,12 @@ def test_a_rule_is_kept_and_asks_no_more_also_not_the_next_time(tmp_path: Path) 
         terminal.sees("Yes, and don't ask again")
         assert terminal.end()[0] == 0
         told = developer(asked)
-    assert "commands that start with `touch` (p)" in question
-    assert 'Approved command prefix saved:\n- ["touch"]' in told
+    assert "commands that start with `touch -m` (p)" in question
+    assert 'Approved command prefix saved:\n- ["touch", "-m"]' in told
     rules = tmp_path / "home/rules/default.rules"
-    assert rules.read_text() == 'prefix_rule(pattern=["touch"], decision="allow")\n'
+    assert rules.read_text() == (
+        'prefix_rule(pattern=["touch", "-m"], decision="allow")\n'
+    )
     assert sorted(path.name for path in tmp_path.glob("[ot][nw][eo]")) == ["one", "two"]
 
     for path in ("one", "two"):

@@ -1,12 +1,14 @@
 """The tree of a shell script, by tree-sitter's grammar of bash, as commands."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import msgspec
 import tree_sitter_bash
+from msgspec.structs import replace
 from tree_sitter import Language, Node, Parser, Point
 
-from codex_oss.policy import words
+from codex_oss.policy import piped, words
 from codex_oss.policy.script import Command, Redirect
 from codex_oss.policy.words import Piece, Word
 
@@ -105,6 +107,7 @@ class Reader:
         self._texts: list[tuple[int, int]] = []
         self._additions: dict[int, Additions] = {}
         self._todo: list[tuple[Node, Scope]] = []
+        self._before: dict[int, Node] = {}
 
     def walk(self, root: Node) -> None:
         """Collect the commands at and below ``root``."""
@@ -155,6 +158,10 @@ class Reader:
     def _later(self, node: Node, scope: Scope, *, apart: bool) -> None:
         """Visit the children of ``node`` next; each in a subshell if ``apart``."""
         children: list[tuple[Node, Scope]] = []
+        if apart:
+            self._before |= {b.id: a for a, b in pairwise(node.named_children)}
+        if node.type == "heredoc_redirect" and (first := _piped_into(node)):
+            self._before[first.id] = node
         for child in node.children:
             if child.is_missing:
                 self.broken = True
@@ -181,7 +188,8 @@ class Reader:
             node = todo.pop()
             at_once |= node.type in {"|", "&", "|&"}
             calls += node.type == "command" and self._text(node) == self._text(name)
-            todo += node.children
+            if node.type != "function_definition":  # another function's calls
+                todo += node.children
         return at_once and calls > 1
 
     def walk_lines(self, budget: Budget) -> None:
@@ -210,6 +218,30 @@ class Reader:
         more, stray = self._additions.pop(node.id, ([], []))
         redirects, found = _taken(self._parts(node.children))
         self._emit(([*redirects, *more], [*found, *stray]), scope)
+        before = self._before.pop(node.id, None)
+        if before is not None and piped.may_read(tuple(found)):
+            self.commands[-1] = replace(self.commands[-1], piped=self._printed(before))
+
+    def _printed(self, node: Node) -> Word | None:
+        """Return what a command prints into a pipe (see ``piped.printed``)."""
+        if node.type == "heredoc_redirect":
+            return self._printed_document(node)
+        body = node
+        if node.type == "redirected_statement":
+            body = node.child_by_field_name("body") or node
+        if body.type == "negated_command":
+            body = body.named_children[-1]
+        if body.type != "command":
+            return piped.UNSEEN
+        return piped.printed(tuple(_taken(self._parts(body.children))[1]))
+
+    def _printed_document(self, node: Node) -> Word:
+        """Return the text of a here-document, as far as ``cat`` prints it."""
+        owner = node.parent and node.parent.child_by_field_name("body")
+        if owner is None or self._text(owner) != "cat":
+            return piped.UNSEEN
+        bodies = [child for child in node.children if child.type == "heredoc_body"]
+        return Word("".join(map(self._text, bodies)))
 
     def _redirected(self, node: Node, scope: Scope) -> None:
         """Give redirections to the command they stand behind, or to none."""
@@ -316,6 +348,14 @@ class Reader:
 
     def _text(self, node: Node) -> str:
         return self._source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+
+def _piped_into(document: Node) -> Node | None:
+    """Return the command that a here-document's own command pipes into, if any."""
+    found = next((c for c in document.children if c.type == "pipeline"), None)
+    while found is not None and found.type == "pipeline":
+        found = found.named_children[0] if found.named_children else None
+    return found
 
 
 def _opened(nodes: list[Node]) -> Iterator[Node]:

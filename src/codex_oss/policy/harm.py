@@ -25,6 +25,11 @@ UNREAD = Harm(
     "The command is too long or too tangled to look through. Split it into several "
     "commands, or write a file and run that",
 )
+UNSEEN = Harm(
+    "it runs a script that nobody has seen",
+    "Running what a pipe brings to a shell is not permitted: nobody has seen it. Save "
+    "it to a file, read the file, then run that",
+)
 MOVES = frozenset(("cd", "pushd", "popd"))
 """Commands that change the folder of those behind them."""
 _REMOVING = frozenset("rRfivdI")
@@ -59,13 +64,10 @@ def _place(command: Command, places: dict[tuple[int, ...], Place]) -> Place:
 def _harms(command: Command, place: Place) -> Iterator[Harm]:
     if command.bomb:
         yield BOMB
-    for redirect in command.redirects:
-        if redirect.operator not in _OVERWRITING or redirect.target is None:
-            continue
-        path = None if command.remote else place.overwrites(redirect.target)
-        # `>&2` is no file.
-        if path and not redirect.target.text.isdigit():
-            yield _about(OVERWRITES, path)
+    if command.unseen:
+        yield UNSEEN
+    if not command.remote:
+        yield from _redirected(command, place)
     name = name_of(command)
     if not name:
         if _removes_by_any_name(command):
@@ -84,6 +86,16 @@ def _harms(command: Command, place: Place) -> Iterator[Harm]:
         lost = loss.when(call)
         if lost is not None:
             yield _about(loss.harm, lost)
+
+
+def _redirected(command: Command, place: Place) -> Iterator[Harm]:
+    for redirect in command.redirects:
+        if redirect.operator not in _OVERWRITING or redirect.target is None:
+            continue
+        path = place.overwrites(redirect.target)
+        # `>&2` is no file.
+        if path and not redirect.target.text.isdigit():
+            yield _about(OVERWRITES, path)
 
 
 def _about(found: Harm, lost: str) -> Harm:

@@ -26,6 +26,8 @@ def _removed_outside(call: Call) -> str | None:
     for word in arguments(call.words).operands:
         if call.place.there(word) and (path := call.place.outside(word)):
             return path
+        if path := call.place.pattern_outside(word):
+            return path
     return None
 
 
@@ -38,6 +40,18 @@ def _deletes_extra(call: Call) -> str | None:
     deletes = ("--delete", "--remove-source-files")
     found = any(option == "--del" or option.startswith(deletes) for option in longs)
     return "" if found else None
+
+
+def _encrypts(call: Call) -> str | None:
+    done = {word.text for word in arguments(call.words).operands[:1]}
+    wipes = {"luksFormat", "luksErase", "erase", "reencrypt", "luksKillSlot"}
+    return "" if done & wipes else None
+
+
+def _partitions(call: Call) -> str | None:
+    done = {word.text for word in arguments(call.words).operands[1:]}
+    wipes = {"mklabel", "mktable", "mkpart", "rm", "resizepart"}
+    return "" if done & wipes else None
 
 
 def _always(_: Call) -> str | None:
@@ -76,6 +90,37 @@ def _teed(call: Call) -> str | None:
     return None if appends else _first_overwritten(call, given.operands)
 
 
+def _edited(call: Call) -> str | None:
+    given = arguments(call.words, "efl")
+    # With a suffix, as in `-i.bak`, the old file is kept.
+    kept = not any(
+        word.text == "--in-place"
+        or (word.text[:1] == "-" != word.text[1:2] and word.text.endswith("i"))
+        for word in call.words
+    )
+    scripted = {"e", "f"} & set(given.letters) or given.has(
+        "", "--expression", "--file"
+    )
+    files = given.operands if scripted else given.operands[1:]
+    return None if kept else _first_overwritten(call, files)
+
+
+_LONG_OUTPUT = ("--output", "--output-document")
+
+
+def _downloaded(call: Call) -> str | None:
+    letter = "o" if call.name == "curl" else "O"
+    given = arguments(
+        call.words, "odHXuAbcFeTmxUrwKEPCQtYyz" if letter == "o" else "OoPUe"
+    )
+    targets = [given.values[letter]] if letter in given.values else []
+    for word, after in zip(call.words, (*call.words[1:], Word("")), strict=True):
+        name, joined, value = word.text.partition("=")
+        if name in _LONG_OUTPUT:
+            targets.append(Word(value, word.literal) if joined else after)
+    return _first_overwritten(call, tuple(targets))
+
+
 def _copied_over(call: Call) -> str | None:
     given = arguments(call.words, "tSgmo" if call.name == "install" else "tS")
     if given.has("n", "--no-clobber") or (
@@ -109,6 +154,11 @@ OVERWRITES = Harm(
     "it overwrites {}, which is outside of the workspace",
     "Overwriting {} is not permitted: it exists and is outside of the workspace. "
     "Write to a new file, or append with >>",
+)
+WIPES = Harm(
+    "it makes a disk's contents unreadable",
+    "Writing file systems and partitions is not permitted: all that is on the disk is "
+    "lost. Use lsblk or findmnt to look at disks",
 )
 LOSSES: tuple[Loss, ...] = (
     Loss(("rm",), "`rm -f`, `rm --force`", FORCED, _forced),
@@ -186,12 +236,27 @@ LOSSES: tuple[Loss, ...] = (
     Loss(
         ("mkfs", "mke2fs", "mkswap", "wipefs", "blkdiscard", "sgdisk", "sfdisk"),
         "`mkfs`, `mke2fs`, `mkswap`, `wipefs`, `blkdiscard`, `sgdisk`, `sfdisk`",
-        Harm(
-            "it makes a disk's contents unreadable",
-            "Writing file systems and partitions is not permitted: all that is on "
-            "the disk is lost. Use lsblk or findmnt to look at disks",
-        ),
+        WIPES,
         _always,
+    ),
+    Loss(
+        ("cryptsetup",),
+        "`cryptsetup luksFormat`, `erase`, `reencrypt`",
+        WIPES,
+        _encrypts,
+    ),
+    Loss(("parted",), "`parted` that changes partitions", WIPES, _partitions),
+    Loss(
+        ("sed",),
+        "`sed -i` of a file outside of the workspace, but not `sed -i.bak`",
+        OVERWRITES,
+        _edited,
+    ),
+    Loss(
+        ("curl", "wget"),
+        "`curl -o`, `wget -O` onto a file outside of the workspace",
+        OVERWRITES,
+        _downloaded,
     ),
     Loss(
         ("truncate",),

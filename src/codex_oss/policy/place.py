@@ -25,6 +25,7 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
 
 _HOMES = ("~/", "$HOME/", "${HOME}/")
 _UNKNOWN = frozenset("$`*?[{")
+_WILDCARDS = frozenset("*?[")
 _NOWHERE = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
 _STREAMS = ("/dev/stdin", "/dev/stdout", "/dev/stderr")
 _DESCRIPTORS = ("/dev/fd", "/proc/self/fd", "/dev/tcp", "/dev/udp", "/dev/pts")
@@ -61,6 +62,22 @@ class Place(msgspec.Struct, frozen=True):
         if path is None or within(self.ground.real(path), self.ground.roots):
             return None
         return path
+
+    def pattern_outside(self, word: Word) -> str | None:
+        """Return a pattern such as ``/etc/*`` if its folder is outside of all roots."""
+        at = next((i for i, c in enumerate(word.text) if c in _WILDCARDS), None)
+        if word.literal or at is None:
+            return None
+        text = word.text[: word.text.rfind("/", 0, at) + 1]
+        known = word.text[:at].removeprefix("$HOME/").removeprefix("${HOME}/")
+        if _UNKNOWN & set(known):
+            return None
+        folder = Word(text or ".", not text.startswith(_HOMES))
+        path = self.path(folder)
+        if path is None or not self.is_folder(path) or not self.outside(folder):
+            return None
+        name = word.text[len(text) :]
+        return f"{path.removesuffix('/.').rstrip('/')}/{name}"
 
     def overwrites(self, word: Word) -> str | None:
         """Return the path of a file that writing to ``word`` would destroy."""

@@ -124,6 +124,16 @@ _INTERPRETERS = frozenset(
     )
 )
 """Programs that do anything, depending on the words that follow."""
+_OF_MANY_USES = frozenset(
+    (
+        *("make", "gmake", "ninja", "just", "task", "mage", "rake", "gradle", "mvn"),
+        *("sed", "tee", "ed", "vi", "vim", "emacs", "tmux", "screen", "pytest", "tox"),
+        *("nox", "poetry", "pipx", "bundle", "composer", "systemctl", "crontab", "at"),
+        *("apt", "apt-get", "dnf", "brew", "helm", "terraform", "ansible", "curl"),
+        *("wget", "rsync", "tar", "dotnet", "swift", "java", "psql", "sqlite3"),
+    )
+)
+"""Programs of which a model's prefix must say more than options."""
 _NEVER_OFFERED = frozenset(
     (
         *("find", "xargs", "parallel", "eval", "source", ".", "exec", "busybox"),
@@ -138,16 +148,28 @@ def proposal(script: Script, wanted: Sequence[str]) -> tuple[str, ...]:
     """Return the prefix that a person is offered to allow from now on, or nothing.
 
     ``wanted`` is the model's own proposal; it counts if the script is one plain
-    command that begins with it, else all words of that command do. Nothing is
-    offered that would allow everything, or what the guard stops.
+    command that begins with it, and if it says more than the program's name; else all
+    words of that command do. Nothing is offered that would allow everything, or what
+    the guard stops.
     """
     if not script.plain or len(script.commands) != 1 or harm(script, _NOWHERE):
         return ()
     words = tuple(word.text for word in script.commands[0].words)
     chosen = tuple(wanted)
-    if chosen and words[: len(chosen)] == chosen and not _too_wide(chosen):
+    if chosen and words[: len(chosen)] == chosen and _says_enough(chosen):
         return chosen
     return () if _too_wide(words) else words
+
+
+def _says_enough(chosen: tuple[str, ...]) -> bool:
+    """Return whether a part of a command says what it is about.
+
+    One word does not, nor does ``make -j``.
+    """
+    name, rest = _behind_runners(chosen)
+    if name in _OF_MANY_USES:
+        rest = tuple(word for word in rest if not word.startswith("-"))
+    return bool(rest) and not _too_wide(chosen)
 
 
 def _too_wide(words: tuple[str, ...]) -> bool:
@@ -156,16 +178,22 @@ def _too_wide(words: tuple[str, ...]) -> bool:
     So could a runner without the command that it runs (``sudo -u root``), and an
     interpreter with nothing but options (``python -c``).
     """
+    name, rest = _behind_runners(words)
+    if not name or name in RUNNERS or name in _NEVER_OFFERED:
+        return True
+    anything = name in SHELLS or name.rstrip("0123456789.") in _INTERPRETERS
+    return anything and all(word.startswith("-") for word in rest)
+
+
+def _behind_runners(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return the program that ``words`` run in the end, and its words."""
     name, rest = _program(words)
     for _ in range(MAX_DEPTH):
         if name not in RUNNERS or name in _NEVER_OFFERED:
             break
         inner = behind(name, tuple(Word(text) for text in rest))
         name, rest = _program(tuple(word.text for word in inner))
-    if not name or name in RUNNERS or name in _NEVER_OFFERED:
-        return True
-    anything = name in SHELLS or name.rstrip("0123456789.") in _INTERPRETERS
-    return anything and all(word.startswith("-") for word in rest)
+    return name, rest
 
 
 def _program(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:

@@ -6,6 +6,8 @@ from itertools import pairwise
 import msgspec
 from msgspec.structs import replace
 
+from codex_oss.policy import piped
+from codex_oss.policy.piped import SHELLS, SOURCES
 from codex_oss.policy.script import Command, Script, read
 from codex_oss.policy.words import Word
 
@@ -13,8 +15,6 @@ MAX_DEPTH = 8
 """How deep commands are followed into commands that run them."""
 MAX_SCRIPTS = 64
 """How many scripts inside of one script are read."""
-
-SHELLS = frozenset(("sh", "bash", "zsh", "dash", "ksh", "ash", "fish"))
 
 
 class Runner(msgspec.Struct, frozen=True):
@@ -91,7 +91,14 @@ _AFTER = {
 }
 """Commands that take a script as the value of an option."""
 _SHELL_VALUES = ("-o", "+o", "-O", "+O", "--rcfile", "--init-file")
-_EXEC = frozenset(("-exec", "-execdir", "-ok", "-okdir"))
+_EXEC = {
+    "find": ("-exec", "-execdir", "-ok", "-okdir"),
+    "fd": ("-x", "--exec", "-X", "--exec-batch"),
+    "fdfind": ("-x", "--exec", "-X", "--exec-batch"),
+}
+"""Options behind which a command stands, up to ``;``."""
+_GIT_RUNS = (("submodule", "foreach"), ("bisect", "run"))
+_GIT_VALUES = ("-C", "-c", "--git-dir", "--work-tree", "--namespace")
 
 
 def everything(script: Script) -> Iterator[Command]:
@@ -124,10 +131,13 @@ def _with_run(command: Command, depth: int, budget: list[int]) -> Iterator[Comma
     name = name_of(command)
     for inner in _run_by(name, command):
         yield from _with_run(inner, depth - 1, budget)
-    for text in _scripts_in(name, command):
+    for script in _scripts_in(name, command):
         if budget[0] == 0:
             return
         budget[0] -= 1
+        text = script.text
+        if script == piped.UNSEEN or (name != "ssh" and piped.fetched(text)):
+            yield Command(words=(), scope=command.scope, unseen=True)
         for inner in read(text).commands:
             placed = replace(
                 inner,
@@ -145,41 +155,60 @@ def _run_by(name: str, command: Command) -> Iterator[Command]:
         words = behind(name, command.words[1:])
         fed = command.fed or name in FEEDERS
         yield replace(command, words=words, redirects=(), fed=fed)
-    elif name == "find":
-        for words in _executed(command.words):
+    elif name in _EXEC:
+        for words in _executed(command.words, _EXEC[name]):
             yield replace(command, words=words, redirects=(), fed=True)
 
 
-def _scripts_in(name: str, command: Command) -> Iterator[str]:
+def _scripts_in(name: str, command: Command) -> Iterator[Word]:
     """Yield the scripts that a command hands to a shell."""
     words = command.words[1:]
     if name in SHELLS:
         yield from _for_shell(words, command)
+    elif name in SOURCES:
+        yield from piped.scripts(words, command, stdin=False) if words else ()
     elif name in _SPOKEN:
-        yield _spoken(_rest(words, _SPOKEN[name]))
+        yield Word(_spoken(_rest(words, _SPOKEN[name])))
     elif name == "trap":
-        yield _spoken(words[:1])
+        yield Word(_spoken(words[:1]))
     elif name == "alias":
-        yield from (word.text.partition("=")[2] for word in words)
+        yield from (Word(word.text.partition("=")[2]) for word in words)
+    elif name == "git":
+        yield from map(Word, _of_git(words))
     elif name in _AFTER:
-        yield from _after(words, _AFTER[name])
+        yield from map(Word, _after(words, _AFTER[name]))
 
 
-def _for_shell(words: tuple[Word, ...], command: Command) -> Iterator[str]:
+def _for_shell(words: tuple[Word, ...], command: Command) -> Iterator[Word]:
     """Yield the script in ``bash -lc SCRIPT``, or what ``bash`` reads as its input."""
     texts = [word.text for word in words]
-    at = 0
+    at, stdin = 0, False
     while at < len(texts) and texts[at].startswith(("-", "+")):
         option = texts[at]
         at += 1
         if not option.startswith("--") and "c" in option:
-            yield next((t for t in texts[at:] if t[:1] not in {"-", "+"}), "")
+            yield Word(next((t for t in texts[at:] if t[:1] not in {"-", "+"}), ""))
             return
+        stdin |= not option.startswith("--") and "s" in option
         at += option in _SHELL_VALUES
-    if at >= len(texts):
-        for redirect in command.redirects:
-            if redirect.text is not None:
-                yield redirect.text.text
+    yield from piped.scripts(words[at:], command, stdin=stdin)
+
+
+def _of_git(words: tuple[Word, ...]) -> Iterator[str]:
+    """Yield scripts that git runs: of an alias made on the spot, for each submodule."""
+    texts = [word.text for word in words]
+    at = 0
+    while at < len(texts) and texts[at].startswith("-"):
+        key, _, value = "".join(texts[at + 1 : at + 2]).partition("=")
+        if texts[at] == "-c" and key.startswith("alias.") and value.startswith("!"):
+            yield value[1:]
+        at += 2 if texts[at] in _GIT_VALUES else 1
+    command = tuple(texts[at : at + 2])
+    if command in _GIT_RUNS:
+        run = texts[at + 2 :]
+        yield " ".join(run[next((i for i, t in enumerate(run) if t[:1] != "-"), 0) :])
+    elif command[:1] == ("rebase",):
+        yield from _after(words, ("-x", "--exec"))
 
 
 def _spoken(words: tuple[Word, ...]) -> str:
@@ -218,12 +247,14 @@ def _without_assignments(words: tuple[Word, ...]) -> tuple[Word, ...]:
     return words[at:]
 
 
-def _executed(words: tuple[Word, ...]) -> Iterator[tuple[Word, ...]]:
+def _executed(
+    words: tuple[Word, ...], options: tuple[str, ...]
+) -> Iterator[tuple[Word, ...]]:
     """Yield the commands of ``find``'s ``-exec … ;``."""
     inner: list[Word] | None = None
     for word in words:
         if inner is None:
-            inner = [] if word.text in _EXEC else None
+            inner = [] if word.text in options else None
         elif word.text in {";", "+"}:
             yield tuple(inner)
             inner = None

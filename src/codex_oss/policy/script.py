@@ -22,7 +22,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     ``scope`` names the subshells around it, outermost first: a ``cd`` counts for what
     follows in the same one. ``fed``: it gets more words from elsewhere, as from
     ``xargs``. ``remote``: it runs on another machine. ``bomb``: it is no command but
-    a function that starts itself twice at once.
+    a function that starts itself twice at once. ``piped``: what a shell among its
+    words reads from a pipe (see ``piped``). ``unseen``: it is no command but a script
+    that is not written out.
     """
 
     words: tuple[Word, ...]
@@ -31,6 +33,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     fed: bool = False
     remote: bool = False
     bomb: bool = False
+    piped: Word | None = None
+    unseen: bool = False
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):

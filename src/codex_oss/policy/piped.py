@@ -1,0 +1,102 @@
+"""What a shell reads as its script when a pipe, or ``<(…)``, brings it."""
+
+import re
+from collections.abc import Iterator
+
+from codex_oss.policy.script import Command, read
+from codex_oss.policy.words import Word
+
+SHELLS = frozenset(("sh", "bash", "zsh", "dash", "ksh", "ash", "fish"))
+SOURCES = frozenset((".", "source"))
+"""Commands that run a file in the shell itself."""
+UNSEEN = Word("", literal=False)
+"""A script that is not written out."""
+
+_STDIN = frozenset(("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"))
+_FETCHERS = frozenset(("curl", "wget"))
+_DIRECTIVE = r"%%|%[-0-9.]*[sbqd]"
+_MAX_ROUNDS = 100
+"""How often printf's format is gone through."""
+
+
+def may_read(words: tuple[Word, ...]) -> bool:
+    """Return whether a shell, or ``source``, is among the words of a command."""
+    names = {word.text.rpartition("/")[2] for word in words}
+    return not names.isdisjoint(SHELLS | SOURCES)
+
+
+def printed(words: tuple[Word, ...]) -> Word | None:
+    """Return what a command prints for a shell to read.
+
+    None: files of this machine, as ``bash FILE`` reads. ``UNSEEN``: nobody knows.
+    """
+    name = words[0].text.rpartition("/")[2] if words else ""
+    rest = list(words[1:])
+    while rest and re.fullmatch("-[neE]+|--", rest[0].text):
+        del rest[0]
+    if name == "cat" and rest and all(word.literal for word in rest):
+        return UNSEEN if any(word.text in _STDIN for word in rest) else None
+    texts = [word.text for word in rest]
+    if name == "echo":
+        text = " ".join(texts)
+    elif name == "printf" and texts:
+        text = _formatted(texts[0], texts[1:])
+    else:
+        return UNSEEN
+    # Of `echo "$x"` nothing is known; of `echo "cd $x && make"` enough.
+    if not all(word.literal for word in rest) and text.startswith(("$", "`")):
+        return UNSEEN
+    return Word(text.replace("\\n", "\n"))
+
+
+def scripts(
+    words: tuple[Word, ...], command: Command, *, stdin: bool
+) -> Iterator[Word]:
+    """Yield what a shell or ``source`` with these operands reads as its script.
+
+    ``stdin``: it reads its input, whatever its operands are.
+    """
+    first = words[0] if words else None
+    if first is not None and not stdin and first.text not in _STDIN:
+        if first.text.startswith("<(") and not first.literal:
+            brought = _of_substitution(first.text)
+            yield from () if brought is None else (brought,)
+        return
+    texts = [redirect.text for redirect in command.redirects if redirect.text]
+    yield from texts
+    brought = command.piped
+    if not texts and brought is not None and not command.fed:
+        yield brought
+
+
+def fetched(text: str) -> bool:
+    """Return whether a script is ``$(curl …)``: whatever a server sends."""
+    if not text.startswith("$(") or not text.endswith(")"):
+        return False
+    return any(
+        command.words and command.words[0].text in _FETCHERS
+        for command in read(text[2:-1]).commands
+    )
+
+
+def _of_substitution(text: str) -> Word | None:
+    commands = read(text[2:].removesuffix(")")).commands
+    return printed(commands[0].words) if len(commands) == 1 else UNSEEN
+
+
+def _formatted(form: str, values: list[str]) -> str:
+    """Return what printf makes of a format and values: as often as these last."""
+    left = list(reversed(values))
+    done = ""
+    for _ in range(_MAX_ROUNDS):
+        count = len(left)
+        done += re.sub(_DIRECTIVE, lambda found: _next(found[0], left), form)
+        if len(left) in {0, count}:
+            break
+    return done
+
+
+def _next(directive: str, left: list[str]) -> str:
+    if directive == "%%":
+        return "%"
+    return left.pop() if left else ""
