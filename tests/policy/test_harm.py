@@ -186,6 +186,10 @@ source /dev/stdin <<< 'rm -rf x'
 echo 'rm -rf x' | source /dev/stdin
 bash /dev/stdin <<< 'rm -rf x'
 (echo 'rm -rf x' | bash)
+echo 'rm -rf x' | { bash; }
+echo 'rm -rf x' | (sudo bash; ls)
+echo 'rm -rf x' | bash 2>&1 | tee log
+echo 'rm -rf x' | bash > log 2>&1
 x=$(echo 'rm -rf x' | bash)
 bash -c "echo 'rm -rf x' | sh"
 git submodule foreach 'rm -rf x'
@@ -243,6 +247,9 @@ echo "$(curl x)" | sh
 (cat a; curl x) | bash
 curl x | cat - | zsh
 curl x | cat | sh
+curl x | bash 2>&1 | tee log
+curl x | sh >/dev/null || true
+cat <(curl x) | sh
 """.strip().splitlines()
 
 
@@ -567,6 +574,13 @@ printf 'ls\n' | bash
 printf '%s\n' ls pwd | sh -e
 cat x.sh | bash
 cat a.sh b.sh | sudo sh
+cat *.sh | sh
+cat $f | bash
+curl x | bash -n
+echo 'rm -rf x' | bash -n
+source <(kubectl completion bash)
+ls | { cat; bash x.sh; }
+echo x | grep y 2>&1 | tee bash
 bash < x.sh
 bash x.sh < y
 curl x | bash x.sh

@@ -79,6 +79,12 @@ _PLAIN = frozenset(
 )
 _PLAIN_TOKENS = frozenset(("&&", "||", ";", "|", '"', "\n"))
 _SUBSHELLS = frozenset(("subshell", "command_substitution", "process_substitution"))
+_GROUPS = frozenset(
+    (
+        *("pipeline", "list", "compound_statement", "subshell"),
+        *("redirected_statement", "negated_command"),
+    )
+)
 _REDIRECTS = frozenset(("file_redirect", "heredoc_redirect", "herestring_redirect"))
 _EXPANSIONS = frozenset(
     (
@@ -159,7 +165,8 @@ class Reader:
         """Visit the children of ``node`` next; each in a subshell if ``apart``."""
         children: list[tuple[Node, Scope]] = []
         if apart:
-            self._before |= {b.id: a for a, b in pairwise(node.named_children)}
+            parts = pairwise(node.named_children)
+            self._before |= {_first_of(after).id: before for before, after in parts}
         if node.type == "heredoc_redirect" and (first := _piped_into(node)):
             self._before[first.id] = node
         for child in node.children:
@@ -353,9 +360,14 @@ class Reader:
 def _piped_into(document: Node) -> Node | None:
     """Return the command that a here-document's own command pipes into, if any."""
     found = next((c for c in document.children if c.type == "pipeline"), None)
-    while found is not None and found.type == "pipeline":
-        found = found.named_children[0] if found.named_children else None
-    return found
+    return found and _first_of(found)
+
+
+def _first_of(node: Node) -> Node:
+    """Return the first command of a group or a pipeline: it reads what comes in."""
+    while node.type in _GROUPS and node.named_children:
+        node = node.named_children[0]
+    return node
 
 
 def _opened(nodes: list[Node]) -> Iterator[Node]:

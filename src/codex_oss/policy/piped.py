@@ -34,8 +34,8 @@ def printed(words: tuple[Word, ...]) -> Word | None:
     rest = list(words[1:])
     while rest and re.fullmatch("-[neE]+|--", rest[0].text):
         del rest[0]
-    if name == "cat" and rest and all(word.literal for word in rest):
-        return UNSEEN if any(word.text in _STDIN for word in rest) else None
+    if name == "cat" and rest:
+        return UNSEEN if any(_is_brought(word) for word in rest) else None
     texts = [word.text for word in rest]
     if name == "echo":
         text = " ".join(texts)
@@ -47,6 +47,12 @@ def printed(words: tuple[Word, ...]) -> Word | None:
     if not all(word.literal for word in rest) and text.startswith(("$", "`")):
         return UNSEEN
     return Word(text.replace("\\n", "\n"))
+
+
+def _is_brought(word: Word) -> bool:
+    """Return whether an operand is not a file but what a command prints."""
+    begins = word.text.startswith(("<(", "$(", "`"))
+    return word.text in _STDIN or (begins and not word.literal)
 
 
 def scripts(
@@ -70,8 +76,8 @@ def scripts(
 
 
 def fetched(text: str) -> bool:
-    """Return whether a script is ``$(curl …)``: whatever a server sends."""
-    if not text.startswith("$(") or not text.endswith(")"):
+    """Return whether ``$(…)`` or ``<(…)`` brings whatever a server sends."""
+    if not text.startswith(("$(", "<(")) or not text.endswith(")"):
         return False
     return any(
         command.words and command.words[0].text in _FETCHERS

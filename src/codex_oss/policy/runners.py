@@ -166,7 +166,7 @@ def _scripts_in(name: str, command: Command) -> Iterator[Word]:
     if name in SHELLS:
         yield from _for_shell(words, command)
     elif name in SOURCES:
-        yield from piped.scripts(words, command, stdin=False) if words else ()
+        yield from _sourced(words, command)
     elif name in _SPOKEN:
         yield Word(_spoken(_rest(words, _SPOKEN[name])))
     elif name == "trap":
@@ -182,16 +182,31 @@ def _scripts_in(name: str, command: Command) -> Iterator[Word]:
 def _for_shell(words: tuple[Word, ...], command: Command) -> Iterator[Word]:
     """Yield the script in ``bash -lc SCRIPT``, or what ``bash`` reads as its input."""
     texts = [word.text for word in words]
-    at, stdin = 0, False
+    at, short = 0, ""
     while at < len(texts) and texts[at].startswith(("-", "+")):
         option = texts[at]
         at += 1
         if not option.startswith("--") and "c" in option:
             yield Word(next((t for t in texts[at:] if t[:1] not in {"-", "+"}), ""))
             return
-        stdin |= not option.startswith("--") and "s" in option
+        short += "" if option.startswith("--") else option
         at += option in _SHELL_VALUES
-    yield from piped.scripts(words[at:], command, stdin=stdin)
+    if "n" not in short:  # else it is only checked
+        yield from piped.scripts(words[at:], command, stdin="s" in short)
+
+
+def _sourced(words: tuple[Word, ...], command: Command) -> Iterator[Word]:
+    """Yield what ``source`` reads, if that is not a file.
+
+    Programs of this machine print settings for it: ``source <(kubectl completion)``.
+    """
+    if not words:
+        return
+    text = words[0].text
+    trusted = text.startswith("<(") and not piped.fetched(text)
+    for script in piped.scripts(words, command, stdin=False):
+        if script != piped.UNSEEN or not trusted:
+            yield script
 
 
 def _of_git(words: tuple[Word, ...]) -> Iterator[str]:
