@@ -199,6 +199,13 @@ def mcp_server_parser() -> Parser:
     return mcp_server_arguments.mcp_server_parser()
 
 
+def mcp_parser() -> Parser:
+    """Return the parser of ``codex-oss mcp``."""
+    from codex_oss.cli import mcp_arguments  # noqa: PLC0415  `exec` does without
+
+    return mcp_arguments.mcp_parser()
+
+
 PARSERS: dict[str, Callable[[], Parser]] = {
     "exec": exec_parser,
     "config": config_parser,
@@ -206,6 +213,7 @@ PARSERS: dict[str, Callable[[], Parser]] = {
     "sandbox": sandbox_parser,
     "engines": engines_parser,
     "models": models_parser,
+    "mcp": mcp_parser,
     "doctor": doctor_parser,
     "mcp-server": mcp_server_parser,
 }
@@ -238,6 +246,7 @@ Commands:
   engines   show the servers of models on this machine, and which one is taken
   models    show which models fit this machine, fetch them, choose one
   doctor    say what is here, what is amiss, and what to do next
+  mcp       show, add, remove and try MCP servers, whose tools the agent gets
   mcp-server
             offer the agent to MCP clients, over stdio or HTTP
   sandbox   run a command as the model's commands run, or say what they may do

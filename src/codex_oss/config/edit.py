@@ -38,9 +38,9 @@ def set_text(path: Path, shown: str, key: Key, value: str) -> Edit:
     ``shown`` is the path for people. Raises ``errors.ConfigError`` for a file that is
     not TOML, and where the value cannot be set without changing more.
     """
-    mark, before = _read(path, shown)
+    mark, before = read(path, shown)
     lines = toml.key_lines(before)
-    line, after = _placed(before, lines, key, _quoted(value))
+    line, after = _placed(before, lines, key, encode(value))
     if not _only(key, value, toml.parse(before, path, shown), after, path):
         at = lines.get(key) or lines.get(key[:-1])
         place = f"{shown}:{at}" if at else shown
@@ -69,7 +69,7 @@ def write(edit: Edit) -> None:
         raise ConfigError(f"Cannot write {edit.path}: {error.strerror}") from error
 
 
-def _read(path: Path, shown: str) -> tuple[str, str]:
+def read(path: Path, shown: str) -> tuple[str, str]:
     """Return the mark of UTF-8 that a file may begin with, and its text."""
     if toml.read(path, shown) is None:  # and it tells what is wrong with it
         return "", ""
@@ -78,7 +78,7 @@ def _read(path: Path, shown: str) -> tuple[str, str]:
     return text[: len(text) - len(body)], body
 
 
-def _quoted(value: str) -> str:
+def encode(value: str) -> str:
     """Return a text as TOML writes it: as JSON, but for one character more."""
     return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
 
@@ -122,9 +122,10 @@ def _only(key: Key, value: str, before: Tree, after: str, path: Path) -> bool:
         tree = toml.parse(after, path, "")
     except ConfigError:
         return False
-    wanted = _values(before) | {key: value}
-    return _values(tree) == wanted
+    wanted = values(before) | {key: value}
+    return values(tree) == wanted
 
 
-def _values(tree: Tree) -> dict[Key, Any]:
+def values(tree: Tree) -> dict[Key, Any]:
+    """Return every value by its key; empty tables do not count."""
     return {key: leaf.value for key, leaf in leaves(tree) if leaf.value != {}}

@@ -1,0 +1,152 @@
+"""``codex-oss mcp``: the MCP servers of the configuration."""
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from codex_oss.cli import mcp_page
+from codex_oss.cli.settings import load_config
+from codex_oss.config import edit, load
+from codex_oss.config.edit_table import drop_table, put_table
+from codex_oss.config.schema import McpServer
+from codex_oss.errors import CodexOssError, UsageError
+from codex_oss.exec_mode.visible import visible
+
+KEY = "mcp_servers"
+MAX_TOLD = 100
+"""Letters of a tool's description that `test` shows."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what was asked for and return the exit code."""
+    if options.action != "list" and not options.name:
+        raise UsageError(
+            "the following required arguments were not provided: NAME",
+            hint=f"For more, try `codex-oss mcp --help`: mcp {options.action} NAME.",
+        )
+    match options.action:
+        case "add":
+            return _add(options)
+        case "remove":
+            return _remove(options)
+        case _:
+            return _show(options)
+
+
+def _show(options: argparse.Namespace) -> int:
+    loaded = load_config(options, os.environ)
+    servers = loaded.config.mcp_servers
+    if options.action == "list":
+        if options.json:
+            listed = [
+                mcp_page.json(name, each, loaded, listed=True)
+                for name, each in sorted(servers.items())
+            ]
+            sys.stdout.write(mcp_page.pretty(listed))
+        else:
+            sys.stdout.write(mcp_page.table(servers) if servers else mcp_page.NONE)
+        return 0
+    name, server = options.name, servers.get(options.name)
+    if server is None:
+        raise CodexOssError(f"No MCP server named '{name}' found.")
+    if options.action == "test":
+        return asyncio.run(_test(name, server))
+    if options.json:
+        one = mcp_page.json(name, server, loaded, listed=False)
+        sys.stdout.write(mcp_page.pretty(one))
+    else:
+        sys.stdout.write(mcp_page.details(name, server, loaded))
+    return 0
+
+
+# --- the file -------------------------------------------------------------------------
+
+
+def _file() -> tuple[Path, str]:
+    home = load.codex_home(os.environ)
+    shown = f"{load.shown(home, os.environ)}/{load.FILE_NAME}"
+    return home / load.FILE_NAME, shown
+
+
+def _add(options: argparse.Namespace) -> int:
+    path, shown = _file()
+    edit.write(put_table(path, shown, (KEY, options.name), _table(options)))
+    sys.stdout.write(f"Added global MCP server '{options.name}'.\n")
+    return 0
+
+
+def _table(options: argparse.Namespace) -> dict[str, Any]:
+    usage = "codex-oss mcp add NAME (--url URL | -- COMMAND...)"
+    if bool(options.url) == bool(options.command):
+        raise UsageError("give either `--url` or a command after `--`", hint=usage)
+    if options.url:
+        if options.env:
+            raise UsageError("`--env` is for servers with a command", hint=usage)
+        bearer = options.bearer
+        table = {"url": options.url}
+        return table | ({"bearer_token_env_var": bearer} if bearer else {})
+    if options.bearer:
+        raise UsageError(
+            "`--bearer-token-env-var` is for servers with --url", hint=usage
+        )
+    command, *args = options.command
+    table: dict[str, Any] = {"command": command}
+    if args:
+        table["args"] = args
+    pairs = [word.partition("=") for word in options.env]
+    for name, equals, _ in pairs:
+        if not equals or not name:
+            raise UsageError(
+                "environment entries must be in KEY=VALUE form", hint=usage
+            )
+    if pairs:
+        table["env"] = {name: value for name, _, value in pairs}
+    return table
+
+
+def _remove(options: argparse.Namespace) -> int:
+    path, shown = _file()
+    made = drop_table(path, shown, (KEY, options.name))
+    if made is None:
+        sys.stdout.write(f"No MCP server named '{options.name}' found.\n")
+        return 0
+    edit.write(made)
+    sys.stdout.write(f"Removed global MCP server '{options.name}'.\n")
+    return 0
+
+
+# --- a try ----------------------------------------------------------------------------
+
+
+async def _test(name: str, server: McpServer) -> int:
+    """Start a server, show what it offers, and end it; 1 when it does not start."""
+    from codex_oss.mcp.servers import Servers  # noqa: PLC0415  only here
+
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    servers = Servers({name: server}, cwd=Path.cwd(), env=os.environ, tell=_warn)
+    if not servers.all:
+        raise CodexOssError(f"{name} is disabled", hint="Set `enabled = true`.")
+    (one,) = servers.all
+    servers.begin()
+    try:
+        await one.settle()
+        if one.why:
+            raise CodexOssError(f"MCP server {name} does not start: {one.why}")
+        took = loop.time() - begun
+        has = " and resources" if one.resources else ""
+        sys.stdout.write(f"{name}: {len(one.tools)} tools{has}, in {took:.1f} s\n")
+        for tool in one.tools:
+            asks = "" if tool.read_only else " (may change something)"
+            told = tool.description.partition("\n")[0][:MAX_TOLD]
+            sys.stdout.write(visible(f"  {tool.name}{asks}: {told}") + "\n")
+    finally:
+        await servers.close()
+    return 0
+
+
+def _warn(message: str) -> None:
+    sys.stderr.write(f"warning: {message}\n")
