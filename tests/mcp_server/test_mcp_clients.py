@@ -2,8 +2,8 @@
 
 import asyncio
 import subprocess
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from fake_server import FakeServer, call, message, turn
 from mcp_server_peer import WAIT_S, command, environment, home
+from serving_mcp import served
 
 TOUCH = {
     "cmd": "touch ../made",
@@ -25,25 +26,6 @@ SCRIPT = [turn(call("exec_command", TOUCH)), turn(message("done"))]
 HOW = {"sandbox": "workspace-write", "approval-policy": "on-request"}
 ERAS = ["legacy", "auto"]
 """With the handshake, and as the newest protocol has it: without."""
-
-
-@contextmanager
-def served(place: Path, *arguments: str, **more: str) -> Generator[str]:
-    """Start the server on a port of its own and give its URL."""
-    with subprocess.Popen(
-        command("--http", "127.0.0.1:0", *arguments),
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=environment(place) | more,
-        cwd=place / "work",
-    ) as program:
-        assert program.stderr is not None
-        try:
-            yield program.stderr.readline().decode().split()[-1]
-        finally:
-            program.terminate()
-            assert program.wait(WAIT_S) == 0
-            assert b"Traceback" not in program.stderr.read()
 
 
 def stdio(place: Path) -> Any:
@@ -61,7 +43,7 @@ def stdio(place: Path) -> Any:
 @asynccontextmanager
 async def client(transport: Any, era: Any, reply: str) -> AsyncGenerator[Client]:
     async def answer(
-        context: Any,  # noqa: ARG001  the SDK's
+        context: Any,
         params: Any,
     ) -> types.ElicitResult:
         assert params.message.startswith("Allow Codex to run `")
