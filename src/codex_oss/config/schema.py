@@ -123,7 +123,8 @@ class McpServer(msgspec.Struct, frozen=True, kw_only=True):
     env: dict[str, str] = {}
     """Environment variables of the program."""
     env_vars: tuple[str, ...] = ()
-    """Names of variables that the program inherits."""
+    """Names of variables that the program inherits, besides ``HOME``, ``LANG``,
+    ``PATH``, ``SHELL``, ``TMPDIR``, ``USER`` and their like."""
     cwd: str | None = None
     """Directory to start the program in."""
     url: str | None = None
@@ -135,11 +136,11 @@ class McpServer(msgspec.Struct, frozen=True, kw_only=True):
     env_http_headers: dict[str, str] = {}
     """Header name to environment variable."""
     oauth: dict[str, Any] = {}
-    """Settings of the OAuth client."""
+    """Settings of the OAuth client. Has no effect yet."""
     oauth_resource: str | None = None
-    """The resource that an OAuth token is asked for."""
+    """The resource that an OAuth token is asked for. Has no effect yet."""
     scopes: tuple[str, ...] = ()
-    """The scopes that an OAuth token is asked for."""
+    """The scopes that an OAuth token is asked for. Has no effect yet."""
     enabled: bool = True
     """Whether the server is used."""
     required: bool = False
@@ -322,7 +323,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     projects: dict[str, Project] = {}
     """What is known about directories, by absolute path."""
     mcp_servers: dict[str, McpServer] = {}
-    """Servers of further tools, by name. Has no effect yet."""
+    """Servers of further tools, by name: see [MCP servers](../guides/mcp.md)."""
     model_providers: dict[str, Provider] = {}
     """Where models are served, by id: the built-in providers and yours. A table with
     the id of a built-in one changes that one."""
