@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from children import runs
 from fake_server import FakeServer, Gate, Reply, call, message, sse, turn
 from mcp_server_peer import ELICITS, Json, Peer, answers, asks, home, kinds
 
@@ -184,18 +185,15 @@ def test_a_conversation_of_an_earlier_process_goes_on_with_its_settings(
 
 @pytest.mark.parametrize("end", ["close", "kill"])
 def test_what_was_started_ends_with_the_client(tmp_path: Path, end: str) -> None:
-    long = turn(call("exec_command", {"cmd": "echo $$ > pid; sleep 1000"}))
+    long = turn(call("exec_command", {"cmd": "echo $$ > pid; echo begun; sleep 1000"}))
     with FakeServer([long]) as server, Peer(home(tmp_path, server.url)) as peer:
         peer.initialize()
         peer.call("codex", prompt="hello", sandbox="danger-full-access")
-        peer.until(lambda m: kinds([m]) == ["exec_command_begin"])
+        peer.until(lambda m: kinds([m]) == ["exec_command_output_delta"])
         if end == "kill":
             os.kill(peer.pid, signal.SIGTERM)
         assert "Traceback" not in peer.close()
-    pids = tmp_path / "work/pid"
-    if pids.exists() and pids.read_text().strip():
-        with pytest.raises(ProcessLookupError):
-            os.kill(int(pids.read_text()), 0)
+    assert not runs(int((tmp_path / "work/pid").read_text()))
 
 
 @pytest.mark.parametrize("version", ["2025-03-26", "2025-06-18", "2025-11-25"])

@@ -5,6 +5,7 @@ a client of the protocol of 2026-07-28, waits for the call to come again with an
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -131,6 +132,7 @@ class TakenTurn:
         self._translator: Translator | None = None
         self._turn_id = ""
         self._task = asyncio.ensure_future(self._run(conversation))
+        self._task.add_done_callback(self._end)
 
     async def ask(self, question: Question) -> Answer:
         """Hand the question to who follows the turn, and wait for the answer."""
@@ -162,18 +164,28 @@ class TakenTurn:
         """Wait until nothing of it runs."""
         await asyncio.wait([self._task])
 
-    async def _run(self, conversation: Callable[[], Awaitable[Conversation]]) -> None:
-        text, failed = ABORTED, True
+    async def _run(
+        self, conversation: Callable[[], Awaitable[Conversation]]
+    ) -> tuple[str, bool]:
         try:
             self._conversation = found = await conversation()
             self._thread_id = found.thread_id
             async with found.lock:
-                text, failed = await self._take(found)
+                return await self._take(found)
         except CodexOssError as error:
-            text = error.report()
-        finally:
-            told = Told(text=text, thread_id=self._thread_id, failed=failed)
-            self.news.put_nowait(Ended(told))
+            return error.report(), True
+
+    def _end(self, task: "asyncio.Task[tuple[str, bool]]") -> None:
+        """Tell the end; a task that was cancelled early has not even begun."""
+        if task.cancelled():
+            text, failed = ABORTED, True
+        elif (bug := task.exception()) is not None:
+            text, failed = f"codex-oss failed: {bug!r}", True
+            sys.excepthook(type(bug), bug, bug.__traceback__)
+        else:
+            text, failed = task.result()
+        told = Told(text=text, thread_id=self._thread_id, failed=failed)
+        self.news.put_nowait(Ended(told))
 
     async def _take(self, found: Conversation) -> tuple[str, bool]:
         """Take the turn; return its last message or error, and whether it failed."""

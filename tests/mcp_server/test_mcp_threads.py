@@ -1,0 +1,129 @@
+"""Conversations of one process: kept ready, closed, found again."""
+
+import asyncio
+from pathlib import Path
+
+from codex_oss.agent.context import Frame
+from codex_oss.agent.rollout import Ephemeral
+from codex_oss.agent.session import Parts, Session
+from codex_oss.items import Message, OutputText, user
+from codex_oss.mcp_server.calls import CodexCall, ReplyCall, Told
+from codex_oss.mcp_server.conversation import Client, Ended, Opened, TakenTurn
+from codex_oss.mcp_server.threads import MAX_OPEN, Threads, not_found
+from codex_oss.wire import responses
+from fakes import ScriptedModel
+
+SAID = Message(role="assistant", content=[OutputText(text="done")])
+SCRIPT = [
+    responses.OutputItemDone(output_index=0, item=SAID),
+    responses.Completed(response=responses.Response(id="r1")),
+]
+
+
+class Clock:
+    def now(self) -> float:
+        return 1.0
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError(seconds)
+
+
+class Opener:
+    """Makes sessions with a scripted model; remembers what was opened and closed."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self.closed: list[str] = []
+
+    async def open(self, call: CodexCall, client: Client, *, asks: bool) -> Opened:
+        return self._made(f"00000000-0000-7000-8000-{len(self.opened):012}")
+
+    async def resume(self, thread_id: str, client: Client, *, asks: bool) -> Opened:
+        if thread_id not in self.closed:
+            raise not_found(thread_id)
+        return self._made(thread_id)
+
+    def _made(self, thread_id: str) -> Opened:
+        async def close() -> None:
+            self.closed.append(thread_id)
+
+        self.opened.append(thread_id)
+        parts = Parts(
+            thread_id=thread_id,
+            model=ScriptedModel(SCRIPT, SCRIPT, SCRIPT),
+            tools={},
+            frame=Frame(model="m", instructions="", tools=[], cache_key="k"),
+            surroundings=[],
+            cwd=Path("/"),
+            journal=Ephemeral(),
+            clock=Clock(),
+            stream_retries=0,
+            meta={},
+        )
+        return Opened(
+            session=Session(parts),
+            cwd="/",
+            shell="/bin/sh",
+            configured={},
+            warnings=[],
+            prompt=user,
+            close=close,
+        )
+
+
+async def ended(turn: TakenTurn) -> Told:
+    async with asyncio.timeout(10):
+        while not isinstance(news := await turn.news.get(), Ended):
+            pass
+        return news.told
+
+
+def test_the_one_used_longest_ago_is_closed_and_opened_again() -> None:
+    async def talk() -> None:
+        opener = Opener()
+        threads = Threads(opener)
+        for _ in range(MAX_OPEN):
+            await ended(threads.begin(CodexCall(prompt="x"), asks=False))
+        first, second = opener.opened[:2]
+        again = ReplyCall(prompt="x", thread_id=first)
+        assert await ended(threads.reply(again, asks=False)) == Told(
+            text="done", thread_id=first
+        )
+        await ended(threads.begin(CodexCall(prompt="x"), asks=False))
+        assert opener.closed == [second]
+        back = ReplyCall(prompt="x", thread_id=second)
+        assert not (await ended(threads.reply(back, asks=False))).failed
+        assert opener.opened[-1] == second
+        await threads.close()
+        assert sorted(opener.closed) == sorted(opener.opened)
+
+    asyncio.run(talk())
+
+
+def test_calls_to_one_conversation_wait_for_each_other() -> None:
+    async def talk() -> None:
+        opener = Opener()
+        threads = Threads(opener)
+        told = await ended(threads.begin(CodexCall(prompt="x"), asks=False))
+        again = ReplyCall(prompt="x", conversation_id=told.thread_id)
+        turns = [threads.reply(again, asks=False) for _ in range(2)]
+        assert [await ended(turn) for turn in turns] == [told, told]
+        assert len(opener.opened) == 1
+        await threads.close()
+
+    asyncio.run(talk())
+
+
+def test_a_turn_that_is_ended_early_says_so_and_lets_the_next_run() -> None:
+    async def talk() -> None:
+        threads = Threads(Opener())
+        told = await ended(threads.begin(CodexCall(prompt="x"), asks=False))
+        again = ReplyCall(prompt="x", thread_id=told.thread_id)
+        turn = threads.reply(again, asks=False)
+        turn.end()
+        await turn.over()
+        assert (await ended(turn)).failed
+        assert await ended(threads.reply(again, asks=False)) == told
+        await threads.close()
+
+    asyncio.run(talk())
