@@ -1,9 +1,7 @@
 """Servers that are started, asked, break down, and are ended."""
 
 import asyncio
-import os
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,8 @@ import mcp_scripted
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
 from codex_oss.mcp.pipes import MAX_LINE
-from codex_oss.mcp.server import Server
-from codex_oss.mcp.servers import Servers
+from mcp_sessions import Session, nobody
 
-TIMEOUT_S = 30
 DEMO = ["echo", "fail", "img", "rpcerr", "write-thing"]
 
 
@@ -24,40 +20,6 @@ def scripted(mode: str, *more: str, **settings: Any) -> McpServer:
     return McpServer(
         command=sys.executable, args=(mcp_scripted.__file__, mode, *more), **settings
     )
-
-
-async def nobody(message: str, url: str) -> bool:
-    return False
-
-
-class Session:
-    """Servers that are running, and what was told of them."""
-
-    def __init__(self, **settings: McpServer) -> None:
-        self.told: list[str] = []
-        self.changes: asyncio.Queue[None] = asyncio.Queue()
-        self.servers = Servers(
-            settings, cwd=Path("/"), env=dict(os.environ), tell=self.told.append
-        )
-        self.servers.on_change = lambda: self.changes.put_nowait(None)
-
-    def __getitem__(self, name: str) -> Server:
-        return next(each for each in self.servers.all if each.name == name)
-
-    def run(
-        self, work: Callable[[], Awaitable[None]], grace_s: float = 20
-    ) -> list[str]:
-        async def whole() -> list[str]:
-            async with asyncio.timeout(TIMEOUT_S):
-                self.servers.begin()
-                try:
-                    warnings = await self.servers.ready(grace_s)
-                    await work()
-                finally:
-                    await self.servers.close()
-            return warnings
-
-        return asyncio.run(whole())
 
 
 async def nothing() -> None:

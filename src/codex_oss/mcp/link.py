@@ -30,6 +30,8 @@ MAX_ERROR = 2000
 """Letters of a server's error message."""
 _CLOSED = "Connection closed"
 """What the SDK says of a request whose connection has ended."""
+_FORGOTTEN = "Session terminated"
+"""What the SDK says where an HTTP server does not know our session any more."""
 INHERITED = (
     *("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR"),
     *("TZ", "USER", "USERNAME"),
@@ -111,6 +113,9 @@ class Link:
         # Servers use the SDK's number for this, too: -32000.
         if error.code == types.CONNECTION_CLOSED and error.message == _CLOSED:
             return self.why or "the connection was closed"
+        if error.message == _FORGOTTEN:
+            self._wire.end("it has forgotten the session")
+            return self.why
         return f"Mcp error: {error.code}: {error.message[:MAX_ERROR]}"
 
     # --- what the server wants ------------------------------------------------------

@@ -1,0 +1,46 @@
+"""MCP servers in a test: started, used by a function, and ended."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from codex_oss.config.schema import McpServer
+from codex_oss.mcp.server import Server
+from codex_oss.mcp.servers import Servers
+
+TIMEOUT_S = 30
+
+
+async def nobody(message: str, url: str) -> bool:
+    return False
+
+
+class Session:
+    """Servers that are running, and what was told of them."""
+
+    def __init__(self, **settings: McpServer) -> None:
+        self.told: list[str] = []
+        self.changes: asyncio.Queue[None] = asyncio.Queue()
+        self.servers = Servers(
+            settings, cwd=Path("/"), env=dict(os.environ), tell=self.told.append
+        )
+        self.servers.on_change = lambda: self.changes.put_nowait(None)
+
+    def __getitem__(self, name: str) -> Server:
+        return next(each for each in self.servers.all if each.name == name)
+
+    def run(
+        self, work: Callable[[], Awaitable[None]], grace_s: float = 20
+    ) -> list[str]:
+        async def whole() -> list[str]:
+            async with asyncio.timeout(TIMEOUT_S):
+                self.servers.begin()
+                try:
+                    warnings = await self.servers.ready(grace_s)
+                    await work()
+                finally:
+                    await self.servers.close()
+            return warnings
+
+        return asyncio.run(whole())
