@@ -137,7 +137,8 @@ class McpCall:
 
 def search(query: str, tools: Mapping[str, Tool]) -> list[FunctionTool]:
     """Return the tools that have words of ``query``, the best first."""
-    words = {word for word in _words(query) if word}
+    # "issues" is to find "create_issue".
+    words = {word.removesuffix("s") or word for word in _words(query)}
     scored: list[tuple[int, str, FunctionTool]] = []
     for name, tool in tools.items():
         spec = cast("FunctionTool", tool.spec)
