@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codex_oss.exec_mode.question import choices, draw, wrap, wrap_words
-from codex_oss.policy import Question, RunAgain, RunCommand, WriteFiles
+from codex_oss.policy import (
+    AnswerServer,
+    CallTool,
+    Question,
+    RunAgain,
+    RunCommand,
+    WriteFiles,
+)
 
 INSTALL = RunCommand(
     command="npm install left-pad",
@@ -157,3 +164,35 @@ def test_rows_break_between_words() -> None:
     assert wrap_words("one two three", 7) == ["one two", "three"]
     assert wrap_words("", 7) == [""]
     assert wrap_words("abcdefghij", 7) == ["abcdefg", "hij"]
+
+
+def test_a_call_of_an_mcp_tool_is_asked_about_with_its_arguments() -> None:
+    call = CallTool(server="git", tool="push\x1b[2J", arguments='{"to":"main"}')
+    question = Question(action=call, reason="MCP servers run outside the sandbox")
+    assert draw(question, 80) == (
+        "Call this MCP tool?\n"
+        "\n"
+        "  │ git: push\\x1b[2J\n"
+        '  │ {"to":"main"}\n'
+        "\n"
+        "  why     MCP servers run outside the sandbox\n"
+        "\n"
+        "  1. Yes, proceed (y)\n"
+        "  2. Yes, and for the same in this session too (s)\n"
+        "  3. No, go on without it (n)\n"
+        "  4. No, and stop (esc)\n"
+        "> "
+    )
+
+
+def test_a_question_of_an_mcp_server_is_shown_as_its_own() -> None:
+    asked = AnswerServer(server="git", message="Log in.\nNow.", url="https://a/b")
+    lines = draw(Question(action=asked), 80).split("\n")
+    assert lines[:6] == [
+        "MCP server git asks. Agree?",
+        "",
+        "  │ Log in.",
+        "  │ Now.",
+        "",
+        "  page    https://a/b",
+    ]
