@@ -3,13 +3,25 @@
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from children import runs
 from fake_server import FakeServer, Gate, Reply, call, message, sse, turn
-from mcp_server_peer import ELICITS, Json, Peer, answers, asks, home, kinds
+from mcp_server_peer import (
+    ELICITS,
+    WAIT_S,
+    Json,
+    Peer,
+    answers,
+    asks,
+    command,
+    environment,
+    home,
+    kinds,
+)
 
 TOUCH = {
     "cmd": "touch ../made",
@@ -80,14 +92,15 @@ def test_an_abort_is_answered_and_the_conversation_goes_on(
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.parametrize("can", [{}, {"elicitation": {"url": {}}}])
 @pytest.mark.parametrize("policy", ["on-request", "untrusted", "never"])
 def test_a_client_that_cannot_ask_gets_the_policys_answer(
-    tmp_path: Path, policy: str
+    tmp_path: Path, policy: str, can: Json
 ) -> None:
     how = HOW | {"approval_policy": policy}
     with (
         FakeServer([ASKS, DONE]) as server,
-        Peer(home(tmp_path, server.url), capabilities={}) as peer,
+        Peer(home(tmp_path, server.url), capabilities=can) as peer,
     ):
         peer.initialize()
         seen = peer.until(answers(peer.call("codex", prompt="x", **how)))
@@ -288,3 +301,43 @@ def test_nonsense_on_stdin_does_not_end_the_server(tmp_path: Path) -> None:
         peer.send({"nonsense": True})
         peer.send({"id": 99, "result": {"nobody": "asked"}})
         assert peer.answer_of(peer.request("ping"))["result"] == {}
+
+
+@pytest.mark.parametrize("kind", ["null", "file"])
+def test_a_stdin_without_a_client_is_read_to_its_end(tmp_path: Path, kind: str) -> None:
+    place, given = home(tmp_path, "http://127.0.0.1:9"), tmp_path / "given"
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    given.write_text(json.dumps(ping) + "\n" if kind == "file" else "")
+    path = given if kind == "file" else Path("/dev/null")
+    with path.open("rb") as stdin:
+        ended = subprocess.run(
+            command(),
+            stdin=stdin,
+            env=environment(place),
+            capture_output=True,
+            timeout=WAIT_S,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_a_client_that_reads_no_more_has_gone(tmp_path: Path) -> None:
+    place = home(tmp_path, "http://127.0.0.1:9")
+    with subprocess.Popen(
+        command(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(place),
+    ) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        assert program.stderr is not None
+        program.stdout.close()
+        program.stdin.write(b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
+        program.stdin.flush()
+        try:
+            code = program.wait(WAIT_S)
+        finally:
+            program.kill()
+        assert (code, program.stderr.read()) == (0, b"")

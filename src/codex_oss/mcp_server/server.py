@@ -158,7 +158,9 @@ async def _once(ctx: _Context, call_next: CallNext) -> HandlerResult:
 def _asks(ctx: _Context) -> bool:
     """Tell whether a person can be asked through this client."""
     capabilities = ctx.session.client_capabilities
-    return capabilities is not None and capabilities.elicitation is not None
+    asks = capabilities.elicitation if capabilities is not None else None
+    # Only `url` is for opening pages; without any kind, forms are meant.
+    return asks is not None and (asks.form is not None or asks.url is None)
 
 
 async def _ask(ctx: _Context, news: Pending) -> None:

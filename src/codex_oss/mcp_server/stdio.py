@@ -6,6 +6,7 @@ stopped, and a signal would have to wait for the client.
 
 import asyncio
 import os
+import stat
 import sys
 from typing import Any
 
@@ -20,22 +21,24 @@ MAX_LINE = 64 * 1024 * 1024
 async def serve(agent: Agent) -> None:
     """Serve until the client closes our stdin, or has gone."""
     lines: Any = await _lines()
-    async with stdio_server(stdin=lines) as (incoming, outgoing):
-        await agent.server.run(incoming, outgoing, agent.options())
+    try:
+        async with stdio_server(stdin=lines) as (incoming, outgoing):
+            await agent.server.run(incoming, outgoing, agent.options())
+    except* BrokenPipeError:
+        pass  # the client reads no more: it has gone
 
 
 async def _lines() -> "_Lines | None":
-    """Return stdin's lines; None for a file: the SDK reads it."""
-    reader = asyncio.StreamReader(limit=MAX_LINE)
-    # What is started later must not read what the client sends.
-    wire = os.fdopen(os.dup(0), "rb", buffering=0)
-    try:
-        await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), wire
-        )
-    except ValueError:
-        wire.close()
+    """Return stdin's lines; None where nothing has to be waited for: the SDK reads."""
+    kind = os.fstat(0).st_mode
+    if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind) or os.isatty(0)):
         return None
+    reader = asyncio.StreamReader(limit=MAX_LINE)
+    wire = os.fdopen(os.dup(0), "rb", buffering=0)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), wire
+    )
+    # What is started later must not read what the client sends.
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
