@@ -37,4 +37,5 @@ def test_the_client_passes_the_conformance_suite(tmp_path: Path, scenario: str) 
         timeout=WAIT_S,
         check=False,
     )
-    assert "OVERALL: PASSED" in ended.stdout, ended.stdout + ended.stderr
+    told = ended.stdout + ended.stderr
+    assert "OVERALL: PASSED" in told, told
