@@ -11,6 +11,7 @@ import mcp_scripted
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
 from codex_oss.mcp.pipes import MAX_LINE
+from codex_oss.mcp.server import CLOSE_S
 from mcp_sessions import Session, nobody
 
 DEMO = ["echo", "fail", "img", "rpcerr", "write-thing"]
@@ -116,6 +117,18 @@ def test_a_slow_server_is_not_waited_for_and_its_tools_come_later() -> None:
     assert session.run(later, grace_s=0) == [
         "MCP server a still starts: its tools are offered when it has."
     ]
+
+
+def test_a_server_that_still_starts_is_not_waited_for_in_the_end() -> None:
+    session = Session(a=scripted("silent"))
+
+    async def whole() -> None:
+        session.servers.begin()
+        await session.servers.ready(0)
+        async with asyncio.timeout(CLOSE_S - 1):
+            await session.servers.close()
+
+    asyncio.run(whole())
 
 
 def test_a_server_that_dies_is_started_again_once(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ RESTARTS = 1
 MAX_PAGES = 32
 """Answers to ``tools/list``; the rest of an endless list is left out."""
 CLOSE_S = 5.0
-"""For the end of a server's task; it is cancelled then."""
+"""For the end of a server's task; it is cancelled then, and has as long again."""
 
 Agree = Callable[[str, str], Awaitable[bool]]
 """Asks the person: a message, and a page to open if there is one."""
@@ -111,10 +111,14 @@ class Server:
     async def close(self) -> None:
         """End it."""
         self._stop.set()
-        if self._task is not None:
-            await asyncio.wait([self._task], timeout=CLOSE_S)
+        if self._task is None:
+            return
+        if not self._settled.is_set():  # nobody waits for what still starts
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        done, _ = await asyncio.wait([self._task], timeout=CLOSE_S)
+        if not done:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=CLOSE_S)
 
     # --- the owner's task -------------------------------------------------------------
 
