@@ -198,7 +198,9 @@ def test_a_required_server_that_does_not_start_fails_the_session(
 def test_a_bad_server_does_not_end_the_task(tmp_path: Path, mode: str) -> None:
     items, _ = task(tmp_path, scripted(mode), call("mcp__demo__echo", text="x"))
     assert items[0]["type"] == "mcp_tool_call"
-    assert items[-1]["text"] == "Done."
+    # That it broke down may be said before or behind the answer.
+    said = [item["text"] for item in items if item["type"] == "agent_message"]
+    assert said == ["Done."]
 
 
 def test_a_server_that_broke_down_is_said(tmp_path: Path) -> None:
