@@ -85,7 +85,8 @@ def restricted(
 
     The thread ends with that: it never gets its rights back, could not signal all of
     its child's family, and is as little protected from the child as the child's own
-    processes are. Raises what either of the two raises.
+    processes are. Until it has ended, some microseconds after the child's start, a
+    child that looks for it could end us by it. Raises what either of the two raises.
     """
     started: list[subprocess.Popen[bytes]] = []
     failed: list[BaseException] = []
