@@ -43,15 +43,15 @@ async def start(
     terminal, which then takes the output too.
 
     All that it starts ends with it, with ``Child.kill``, and when this program is
-    killed: bwrap sees to that if ``confined`` says that ``argv`` is bwrap, else marks
-    and a guard do (see there what they cannot find; without marks, as on macOS, those
-    that left the process group outlive it, except when this program is killed).
+    killed: marks and a guard see to that (see there what they cannot find; without
+    marks, as on macOS, those that left the process group outlive it, except when this
+    program is killed). bwrap does it itself, but not in the first milliseconds.
 
     Raises ``OSError`` as the system gave it, or what ``confined.restrict`` raises.
     """
     child = Child(on_output, contained=confined.by_bwrap)
-    mark = marks.NONE if confined.by_bwrap else marks.new()
-    await child.begin(spawn.Plan(tuple(argv), cwd, dict(env), tty, confined, mark))
+    plan = spawn.Plan(tuple(argv), cwd, dict(env), tty, confined, marks.new())
+    await child.begin(plan)
     return child
 
 
@@ -178,7 +178,7 @@ class Child:
     def _run(self, plan: spawn.Plan) -> None:
         try:
             # Before the child, so that we can be killed at any moment.
-            self._guard = None if self._contained else guard.post(plan.mark)
+            self._guard = guard.post(plan.mark)
             began = time.monotonic()
             popen, fd = spawn.spawn(plan)
         except BaseException as error:  # noqa: BLE001  who waits must hear of it

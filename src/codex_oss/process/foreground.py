@@ -56,7 +56,7 @@ def run(
     Must be called in the main thread. Raises ``OSError`` as the system gave it, and
     what ``confined.restrict`` raises.
     """
-    mark = marks.NONE if confined.restrict is None else marks.new()
+    mark = marks.NONE if confined == FREE else marks.new()
     began = time.monotonic()
     with _guarded(mark):
         with _handed_on(confined) as started:

@@ -1,10 +1,11 @@
 """The guard: a process that ends a command when this program is gone.
 
-It runs beside every command that bwrap does not take down with us, and does nothing
-but wait at a pipe whose other end only we have. It leads a session of its own and
-wears no mark, so that nothing that is meant for the command, or for a command that we
-are part of, meets it. What it does at the end stands in ``guard.sh``: a shell starts
-in a tenth of the time that Python takes.
+It runs beside every command and does nothing but wait at a pipe whose other end only
+we have. (bwrap takes its command down with us as well, but only once it has asked
+Linux for that.) It leads a session of its own and wears no mark, so that nothing that
+is meant for the command, or for a command that we are part of, meets it. What it does
+at the end stands in ``guard.sh``: a shell starts in a tenth of the time that Python
+takes.
 """
 
 import contextlib
