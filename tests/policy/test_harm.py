@@ -739,6 +739,17 @@ def test_removal_by_force_is_seen_however_it_is_wrapped(
     assert asked(script) == FORCE
 
 
+@pytest.mark.parametrize("wrap", WRAPPERS + SCRIPT_WRAPPERS)
+def test_what_is_nested_too_deep_to_look_through_is_asked_about(
+    wrap: Callable[[str], str],
+) -> None:
+    script = "rm -rf x"
+    for _ in range(40):
+        if len(script) < 100_000 and "END OF IT" not in script:
+            script = wrap(script)
+    assert asked(script) is not None
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
@@ -773,14 +784,11 @@ def test_without_a_home_nothing_is_known_of_it() -> None:
     assert harm(read("cd; echo x > y; echo x > ~/z; rm $HOME/a"), nowhere) is None
 
 
-def test_scripts_nested_deeper_than_eight_shells_are_left_to_the_sandbox() -> None:
-    shallow = deep = "rm -f x"
-    for _ in range(3):
-        shallow = f"bash <<'E{len(shallow)}'\n{shallow}\nE{len(shallow)}"
+def test_scripts_in_scripts_are_followed_into_many_shells() -> None:
+    script = "rm -f x"
     for _ in range(12):
-        deep = f"bash <<'E{len(deep)}'\n{deep}\nE{len(deep)}"
-    assert asked(shallow) == FORCE
-    assert asked(deep) is None
+        script = f"bash <<'E{len(script)}'\n{script}\nE{len(script)}"
+    assert asked(script) == FORCE
 
 
 def test_the_model_is_told_what_is_lost_and_a_safer_way() -> None:

@@ -66,6 +66,8 @@ def _harms(command: Command, place: Place) -> Iterator[Harm]:
         yield BOMB
     if command.unseen:
         yield UNSEEN
+    if command.tangled:
+        yield UNREAD
     if not command.remote:
         yield from _redirected(command, place)
     name = name_of(command)

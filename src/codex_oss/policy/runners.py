@@ -11,10 +11,10 @@ from codex_oss.policy.piped import SHELLS, SOURCES
 from codex_oss.policy.script import Command, Script, read
 from codex_oss.policy.words import Word
 
-MAX_DEPTH = 8
+MAX_DEPTH = 16
 """How deep commands are followed into commands that run them."""
 MAX_SCRIPTS = 64
-"""How many scripts inside of one script are read."""
+"""How many scripts inside of one script are read. What is beyond is ``tangled``."""
 
 
 class Runner(msgspec.Struct, frozen=True):
@@ -104,7 +104,8 @@ _GIT_VALUES = ("-C", "-c", "--git-dir", "--work-tree", "--namespace")
 def everything(script: Script) -> Iterator[Command]:
     """Yield all commands of ``script``, and those that they run, where it is seen.
 
-    A command comes before what it runs.
+    A command comes before what it runs. Where there is more than is followed, there
+    is one that is ``tangled``.
     """
     budget = [MAX_SCRIPTS]
     for command in script.commands:
@@ -126,13 +127,15 @@ def behind(name: str, words: tuple[Word, ...]) -> tuple[Word, ...]:
 
 def _with_run(command: Command, depth: int, budget: list[int]) -> Iterator[Command]:
     yield command
-    if depth == 0:
-        return
     name = name_of(command)
     for inner in _run_by(name, command):
+        if depth == 0:
+            yield Command(words=(), scope=command.scope, tangled=True)
+            return
         yield from _with_run(inner, depth - 1, budget)
     for script in _scripts_in(name, command):
-        if budget[0] == 0:
+        if depth == 0 or budget[0] == 0:
+            yield Command(words=(), scope=command.scope, tangled=True)
             return
         budget[0] -= 1
         text = script.text

@@ -24,7 +24,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     ``xargs``. ``remote``: it runs on another machine. ``bomb``: it is no command but
     a function that starts itself twice at once. ``piped``: what a shell among its
     words reads from a pipe (see ``piped``). ``unseen``: it is no command but a script
-    that is not written out.
+    that is not written out. ``tangled``: it is no command but more of them, nested
+    deeper than is looked.
     """
 
     words: tuple[Word, ...]
@@ -35,6 +36,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     bomb: bool = False
     piped: Word | None = None
     unseen: bool = False
+    tangled: bool = False
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
