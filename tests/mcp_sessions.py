@@ -6,10 +6,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from codex_oss.config.schema import McpServer
+from codex_oss.mcp.restarts import Patience
 from codex_oss.mcp.server import Server
 from codex_oss.mcp.servers import Servers
 
 TIMEOUT_S = 30
+WITHIN_S = 5.0
+"""After so long servers that break down are forgiven in these tests."""
 
 
 async def nobody(message: str, url: str) -> bool:
@@ -23,7 +26,11 @@ class Session:
         self.told: list[str] = []
         self.changes: asyncio.Queue[None] = asyncio.Queue()
         self.servers = Servers(
-            settings, cwd=Path("/"), env=dict(os.environ), tell=self.told.append
+            settings,
+            cwd=Path("/"),
+            env=dict(os.environ),
+            tell=self.told.append,
+            patience=Patience(restarts=2, within_s=WITHIN_S, backoff_s=0.01),
         )
         self.servers.on_change = lambda: self.changes.put_nowait(None)
 

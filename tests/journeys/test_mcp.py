@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 import mcp_scripted
-from fake_events import completed, created, done, message
+from fake_events import (
+    chat_call,
+    chat_text,
+    chat_turn,
+    completed,
+    created,
+    done,
+    message,
+)
 from fake_server import FakeServer
 from running import prepared, provider, run_exec
 
@@ -140,6 +148,27 @@ def test_two_hundred_tools_cost_few_tokens_and_are_found_and_called(
     assert lacking.startswith("mcp__demo__thing_137 lacks text: {")
     assert unknown == "there is no tool nothing like it: find one with mcp_search"
     assert [item["tool"] for item in items[:-1]] == ["thing_137"] * 2
+
+
+@pytest.mark.parametrize("wire_api", ["responses", "chat"])
+def test_a_tool_that_nobody_searched_for_is_called_by_its_name(
+    tmp_path: Path, wire_api: str
+) -> None:
+    name = "mcp__demo__thing_007"
+    if wire_api == "chat":
+        answers: list[Any] = [
+            chat_turn(chat_text("Hi.")),  # the server is tried first
+            chat_turn(chat_call(name, {"text": "hi"})),
+            chat_turn(chat_text("Done.")),
+        ]
+    else:
+        answers = [[created(), call(name, text="hi"), completed()], END]
+    with FakeServer(answers) as server:
+        arguments = [*provider(server.url, wire_api), "--json", *scripted("many")]
+        ran = run_exec(tmp_path, [*arguments, "do it"])
+        request = server.requests[-1].json
+    assert ran.returncode == 0, ran.stderr + ran.stdout
+    assert json.dumps(request).count("echo: hi") == 1
 
 
 def test_resources_are_listed_and_read(tmp_path: Path) -> None:

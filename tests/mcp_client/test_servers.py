@@ -11,6 +11,7 @@ import mcp_scripted
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
 from codex_oss.mcp.pipes import MAX_LINE
+from codex_oss.mcp.restarts import Breakdowns, Patience
 from codex_oss.mcp.server import CLOSE_S
 from mcp_sessions import Session, nobody
 
@@ -131,7 +132,7 @@ def test_a_server_that_still_starts_is_not_waited_for_in_the_end() -> None:
     asyncio.run(whole())
 
 
-def test_a_server_that_dies_is_started_again_once(tmp_path: Path) -> None:
+def test_a_server_that_dies_is_started_again(tmp_path: Path) -> None:
     session = Session(a=scripted("die once", str(tmp_path / "died")))
     results: list[Any] = []
 
@@ -147,20 +148,35 @@ def test_a_server_that_dies_is_started_again_once(tmp_path: Path) -> None:
     ]
 
 
-def test_a_server_that_dies_again_is_given_up() -> None:
+def test_a_server_that_dies_again_and_again_is_given_up_for_a_while() -> None:
     session = Session(a=scripted("die"))
 
     async def work() -> None:
-        for _ in range(2):
+        for _ in range(3):
             with pytest.raises(McpError, match="it ended with exit code 7"):
                 await session["a"].call("echo", {"text": "x"}, nobody)
         with pytest.raises(
             McpError, match="a is not running: it ended with exit code 7"
         ):
             await session["a"].call("echo", {"text": "x"}, nobody)
+        assert session["a"].why
+        while session["a"].why:  # the tools are offered again after a rest
+            await session.changes.get()
+        await session["a"].ask("tools/list", {})
 
     session.run(work)
-    assert session.told[-1] == "MCP server a is gone: it ended with exit code 7"
+    broke = "MCP server a broke down (it ended with exit code 7); it restarts"
+    assert session.told[:2] == [broke, broke]
+    gone = "MCP server a is gone: it ended with exit code 7; it is tried again in "
+    assert session.told[2].startswith(gone)
+
+
+def test_breakdowns_are_forgotten_and_restarts_are_put_off_ever_longer() -> None:
+    broken = Breakdowns(Patience(restarts=3, within_s=600, backoff_s=1))
+    assert [broken.add(now) for now in (0, 1, 2, 3)] == [0, 1, 2, None]
+    assert broken.rest(3) == 597
+    assert broken.add(601) == 2  # those at 2 and 3 still count
+    assert [broken.add(86_400 * day) for day in (1, 2, 3, 4)] == [0, 0, 0, 0]
 
 
 def test_a_call_that_hangs_ends_with_codex_words() -> None:

@@ -1,4 +1,4 @@
-"""One MCP server: started, asked, started once more when it breaks down, ended.
+"""One MCP server: started, asked, started again when it breaks down, ended.
 
 The SDK's contexts must be left by the task that entered them, so one task owns the
 server from begin to end; everybody else only sends requests through the session that
@@ -16,12 +16,11 @@ import msgspec
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
 from codex_oss.mcp.offer import MAX_TOOLS, RemoteTool, read_tools
+from codex_oss.mcp.restarts import PATIENCE, Breakdowns, Patience
 
 if TYPE_CHECKING:
     from codex_oss.mcp.link import Link
 
-RESTARTS = 1
-"""How often a server that broke down is started again."""
 MAX_PAGES = 32
 """Answers to ``tools/list``; the rest of an endless list is left out."""
 CLOSE_S = 5.0
@@ -40,6 +39,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Is told what people should know, such as that a server was started again."""
     changed: Callable[[], None]
     """Is called when a server's tools are others than before."""
+    patience: Patience = PATIENCE
+    """How often a server that breaks down is started again."""
 
 
 class Server:
@@ -123,21 +124,46 @@ class Server:
     # --- the owner's task -------------------------------------------------------------
 
     async def _own(self) -> None:
-        broken = 0
+        breakdowns = Breakdowns(self._place.patience)
+        now = asyncio.get_running_loop().time
+        began = False
         while True:
             self._began = False
             why = await self._live()
             self._fall()
-            if self._stop.is_set() or not self._began or broken == RESTARTS:
+            began = began or self._began
+            if self._stop.is_set() or not began:
                 break
-            broken += 1
-            self._place.tell(f"MCP server {self.name} broke down ({why}); it restarts")
-        self.why = why
+            wait_s = breakdowns.add(now())
+            if wait_s is None:
+                wait_s = breakdowns.rest(now())
+                self._give_up(why, f"; it is tried again in {wait_s:.0f} s")
+            else:
+                self._place.tell(
+                    f"MCP server {self.name} broke down ({why}); it restarts"
+                )
+            if await self._stopped_within(wait_s):
+                break
+            self._fall()
         if not self._stop.is_set():
-            if self._began or broken or self.late:
-                self._place.tell(f"MCP server {self.name} is gone: {why}")
-            self._place.changed()
+            self._give_up(why)
         self._settled.set()
+
+    def _give_up(self, why: str, then: str = "") -> None:
+        """Do without it, for now or for good."""
+        self.why = why
+        if then or self.late:
+            self._place.tell(f"MCP server {self.name} is gone: {why}{then}")
+        self._place.changed()
+        self._settled.set()
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def _fall(self) -> None:
         """Take note that nothing can be asked for now."""
@@ -150,7 +176,10 @@ class Server:
             async with self._connected() as link:
                 self._link = link
                 self._began = True
+                back, self.why = bool(self.why), ""
                 self._settled.set()
+                if back:
+                    self._place.changed()
                 return await self._attend(link)
         except Exception as error:  # noqa: BLE001  whatever the SDK makes of an answer
             why = _innermost(error)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
+from codex_oss.mcp.restarts import PATIENCE, Patience
 from codex_oss.mcp.server import Place, Server
 
 GRACE_S = 10.0
@@ -25,9 +26,12 @@ class Servers:
         cwd: Path,
         env: Mapping[str, str],
         tell: Callable[[str], None],
+        patience: Patience = PATIENCE,
     ) -> None:
         self.on_change: Callable[[], None] = _nothing
-        place = Place(cwd=cwd, env=env, tell=tell, changed=self._changed)
+        place = Place(
+            cwd=cwd, env=env, tell=tell, changed=self._changed, patience=patience
+        )
         self.all = [
             Server(name, each, place)
             for name, each in sorted(settings.items())

@@ -4,7 +4,7 @@ The names stand in the search tool's description as far as they fit; schemas are
 in its answers. The prompt stays as it is, whatever is found.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -55,19 +55,12 @@ class CallArguments(msgspec.Struct, frozen=True):
 
 
 class McpSearch:
-    """Finds tools by words (``ports.Tool``). ``groups`` are their names by server.
-
-    ``reveal`` is told each that was found: it may be called by its own name, too.
-    """
+    """Finds tools by words (``ports.Tool``). ``groups`` are their names by server."""
 
     def __init__(
-        self,
-        tools: Mapping[str, Tool],
-        groups: Mapping[str, list[str]],
-        reveal: Callable[[str], None],
+        self, tools: Mapping[str, Tool], groups: Mapping[str, list[str]]
     ) -> None:
         self._tools = tools
-        self._reveal = reveal
         spec = function_tool(
             "mcp_search", {"query": {"type": "string"}}, required=("query",)
         )
@@ -85,8 +78,6 @@ class McpSearch:
         found = search(query, self._tools)[:FOUND]
         if not found:
             return Output("No tool has such words: search with others.", success=False)
-        for spec in found:
-            self._reveal(spec.name)
         return Output("\n".join(map(_shown, found)))
 
     def end_turn(self, scope: Scope) -> None:

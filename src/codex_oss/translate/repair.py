@@ -41,6 +41,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
 WRAPPERS = ("arguments", "parameters", "args", "input", "params")
 """Keys under which a model packs the whole object once more."""
 
+NAMED = 48
+"""Tools that are named to a model which called one that there is not."""
+
 _LEFTOVERS = ("```", "<|", "</")
 _NAMES_IN_WRAPPER = frozenset(("name", "tool", "tool_name", "function", "type", "id"))
 _COMMANDS = frozenset(("cmd",))
@@ -340,7 +343,8 @@ def explain(name: str, arguments: str, tools: Mapping[str, Schema | None]) -> st
     """
     meant = mend_name(name, tools)
     if meant is None:
-        known = ", ".join(tools) or "none"
+        known = ", ".join([*tools][:NAMED]) or "none"
+        known += f" and {len(tools) - NAMED} more" if len(tools) > NAMED else ""
         text = f"There is no tool `{name}`. Tools: {known}."
         shell = "exec_command"
         return (

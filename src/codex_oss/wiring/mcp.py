@@ -57,13 +57,14 @@ class Remote:
             found = tools_of(desks)
             more = resource_tools(self._servers.all, self._budget)
             every: list[Tool] = [*found, *more]
-            if _crowd(every, window):
-                every = _doors(found, every, lambda tool: _reveal(tools, tool))
+            told = _doors(found, every) if _crowd(every, window) else every
             tools.clear()
             tools.update(own)
-            for tool in every:
-                _reveal(tools, tool)
-            specs[:] = [*shown, *(tool.spec for tool in every)]
+            # A model calls what it has read the name of, in a search's answer or in
+            # an earlier conversation: only what it is told of depends on the window.
+            for tool in (*told, *every):
+                tools.setdefault(tool.spec.name, tool)
+            specs[:] = [*shown, *(tool.spec for tool in told)]
 
         self._servers.on_change = offer
         offer()
@@ -76,9 +77,7 @@ def _crowd(tools: list[Tool], window: int | None) -> bool:
     return too_many(specs, window)
 
 
-def _doors(
-    found: list[McpTool], every: list[Tool], reveal: Callable[[Tool], None]
-) -> list[Tool]:
+def _doors(found: list[McpTool], every: list[Tool]) -> list[Tool]:
     """Return the tools by which the model finds and calls all others."""
     named = {tool.spec.name: tool for tool in every}
     groups: dict[str, list[str]] = {}
@@ -86,9 +85,4 @@ def _doors(
         groups.setdefault(tool.server, []).append(tool.remote.name)
     if len(every) > len(found):
         groups["resources"] = [tool.spec.name for tool in every[len(found) :]]
-    search = McpSearch(named, groups, lambda name: reveal(named[name]))
-    return [search, McpCall(named)]
-
-
-def _reveal(tools: dict[str, Tool], tool: Tool) -> None:
-    tools.setdefault(tool.spec.name, tool)
+    return [McpSearch(named, groups), McpCall(named)]
