@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 
+from codex_oss import events
 from codex_oss.errors import CodexOssError
 from codex_oss.facts import Fact
 from codex_oss.items import Call, FunctionCall, Item, Message, OutputText
@@ -120,9 +121,13 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.items: list[Item] = []
         self.notes: list[tuple[str, object]] = []
+        self.told: list[events.Event] = []
 
     def append(self, item: Item) -> None:
         self.items.append(item)
+
+    def tell(self, event: events.Event) -> None:
+        self.told.append(event)
 
     def note(self, kind: str, payload: object) -> None:
         self.notes.append((kind, payload))

@@ -1,6 +1,6 @@
 """The seams: what the agent needs from the world, all on one page."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -105,6 +105,10 @@ async def _at_once() -> None:
     """Wait for nobody."""
 
 
+async def unrecorded(paths: Sequence[Path] | None) -> None:
+    """Remember nothing."""
+
+
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """What a running tool call may use of its turn."""
 
@@ -117,6 +121,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """Ends the turn, as Ctrl-C does."""
     seen: Callable[[], Awaitable[None]] = _at_once
     """Waits until the front end has shown all that was emitted."""
+    changing: Callable[[Sequence[Path] | None], Awaitable[None]] = unrecorded
+    """Must be awaited before files change: see ``Undo.before``."""
 
 
 class Tool(Protocol):
@@ -164,6 +170,31 @@ class Journal(Protocol):
 
     def note(self, kind: str, payload: object) -> None:
         """Keep a fact about the session that is not part of the history."""
+        ...
+
+    def tell(self, event: "events.Event") -> None:
+        """Keep what front ends are told, where readers of sessions look for it."""
+        ...
+
+
+class Undo(Protocol):
+    """Remembers what turns change on disk, so that it can be taken back."""
+
+    def begin(self, turn_id: str, prompt: str) -> None:
+        """Begin the record of a turn."""
+        ...
+
+    async def before(self, paths: Sequence[Path] | None) -> None:
+        """Remember files as they are, before they change for the first time.
+
+        ``paths`` are absolute and may not exist; None stands for all that a command
+        may write. Raises ``errors.ToolError`` when what cannot be remembered must not
+        be changed.
+        """
+        ...
+
+    async def end(self) -> str | None:
+        """End the record; return what people should know of it, such as its gaps."""
         ...
 
 

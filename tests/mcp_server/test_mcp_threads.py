@@ -4,12 +4,12 @@ import asyncio
 from pathlib import Path
 
 from codex_oss.agent.context import Frame
-from codex_oss.agent.rollout import Ephemeral
 from codex_oss.agent.session import Parts, Session
 from codex_oss.items import Message, OutputText, user
 from codex_oss.mcp_server.calls import CodexCall, ReplyCall, Told
 from codex_oss.mcp_server.conversation import Client, Ended, Opened, TakenTurn
 from codex_oss.mcp_server.threads import MAX_OPEN, Threads, not_found
+from codex_oss.sessions.rollout import Ephemeral
 from codex_oss.wire import responses
 from fakes import ScriptedModel
 

@@ -5,6 +5,7 @@ nothing here changes from request to request (no date, no id), and the history i
 only ever appended to.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -37,7 +38,9 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     text: responses.TextParams | None = None
 
 
-def request(frame: Frame, history: list[Item], tool_choice: str) -> responses.Request:
+def request(
+    frame: Frame, history: Sequence[Item], tool_choice: str
+) -> responses.Request:
     """Return the request for the history so far."""
     return responses.Request(
         model=frame.model,

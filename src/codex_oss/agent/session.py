@@ -1,21 +1,25 @@
 """A conversation: its history, and one turn after the other."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from codex_oss import events
 from codex_oss.agent import context
+from codex_oss.agent.history import History
+from codex_oss.agent.record import Record, Turned
 from codex_oss.agent.turn import Settings, Turn
 from codex_oss.agent.warmth import Warmth
 from codex_oss.items import InputText, Item, Message
-from codex_oss.ports import Clock, Journal, Model, Scope, Tool
+from codex_oss.ports import Clock, Journal, Model, Scope, Tool, Undo, unrecorded
 from codex_oss.wire import responses
 
 INTERRUPTED = "turn interrupted"
+Emit = Callable[[events.Event], None]
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +38,12 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the journal says of the session before its history."""
     history: list[Item] = []
     """What was said before, in a conversation that goes on."""
+    new_turn_id: Callable[[], str] = str
+    turn_context: Mapping[str, object] = {}
+    """What the journal says at the beginning of each turn."""
+    undo: Undo | None = None
+    after_turn: Callable[[Turned], Awaitable[None]] | None = None
+    """Called when a turn has ended, however it did."""
 
 
 class Session:
@@ -41,7 +51,7 @@ class Session:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._history: list[Item] = list(parts.history)
+        self._history = History(parts.history, parts.journal)
         self._usage = events.TokenUsage()
         self._items = 0
         self._remarks: list[str] = []
@@ -56,7 +66,7 @@ class Session:
     @property
     def history(self) -> tuple[Item, ...]:
         """All items so far."""
-        return tuple(self._history)
+        return self._history.items
 
     async def submit(self, prompt: Item) -> AsyncGenerator[events.Event, None]:
         """Take one turn and yield what happens; the last event says how it ended.
@@ -65,10 +75,17 @@ class Session:
         stopped, and what was said stays in the history.
         """
         told: asyncio.Queue[events.Event | None] = asyncio.Queue()
-        self._begin(prompt)
-        turn = Turn(self._settings(told), self._usage)
+        record = Record(self._parts.new_turn_id(), prompt)
+
+        def emit(event: events.Event) -> None:
+            record.hear(event)
+            self._parts.journal.tell(event)
+            told.put_nowait(event)
+
+        self._begin(prompt, record)
+        turn = Turn(self._settings(emit, told), self._usage)
         async with aclosing(_events(told)) as happened:
-            task = asyncio.ensure_future(self._take(turn, told))
+            task = asyncio.ensure_future(self._take(turn, record, emit, told))
             self._turn = task
             try:
                 async for event in happened:
@@ -85,7 +102,7 @@ class Session:
         It is loaded, and reads what the next request will begin with. ``submit``
         goes on from there; where that has a price nothing is done.
         """
-        said = self._history or self._parts.surroundings
+        said = self._history.items or self._parts.surroundings
         self._warmth.begin(context.request(self._parts.frame, said, "auto"))
 
     def interrupt(self) -> None:
@@ -105,48 +122,68 @@ class Session:
             await tool.close()
         await self._parts.model.close()
 
-    async def _take(self, turn: Turn, told: asyncio.Queue[events.Event | None]) -> None:
+    async def _take(
+        self,
+        turn: Turn,
+        record: Record,
+        emit: Emit,
+        told: asyncio.Queue[events.Event | None],
+    ) -> None:
+        parts = self._parts
         try:
             await turn.take()
-            self._parts.journal.note("event_msg", _token_count(turn.usage))
+            parts.journal.note("event_msg", _token_count(turn.usage))
         except asyncio.CancelledError:
-            failure = events.Failure(INTERRUPTED)
-            told.put_nowait(events.TurnFailed(error=failure))
+            emit(events.TurnFailed(error=events.Failure(INTERRUPTED)))
         finally:
             told.put_nowait(None)
+        if parts.after_turn is not None:
+            await parts.after_turn(record.turned())
 
-    def _begin(self, prompt: Item) -> None:
+    def _begin(self, prompt: Item, record: Record) -> None:
+        parts = self._parts
         if not self._history:
-            self._parts.journal.note("session_meta", self._parts.meta)
-            for item in self._parts.surroundings:
-                self._keep(item)
-        self._keep(prompt)
+            parts.journal.note("session_meta", parts.meta)
+            for item in parts.surroundings:
+                self._history.keep(item)
+        context = {"turn_id": record.turn_id, **parts.turn_context}
+        parts.journal.note("turn_context", context)
+        if parts.undo is not None:
+            parts.undo.begin(record.turn_id, record.prompt)
+        self._history.keep(prompt)
 
-    def _keep(self, item: Item) -> None:
-        self._history.append(item)
-        self._parts.journal.append(item)
+    async def _settle(self, emit: Emit) -> None:
+        """Close the record of what the turn changed on disk."""
+        undo = self._parts.undo
+        gaps = None if undo is None else await undo.end()
+        if gaps:
+            emit(self.warn(gaps))
 
     def _compose(self, tool_choice: str) -> responses.Request:
         # Between a call and its output nothing may stand: strict templates refuse it.
         for text in self._remarks:
-            self._keep(Message(role="developer", content=[InputText(text=text)]))
+            part = InputText(text=text)
+            self._history.keep(Message(role="developer", content=[part]))
         self._remarks.clear()
-        return context.request(self._parts.frame, self._history, tool_choice)
+        return context.request(self._parts.frame, self._history.items, tool_choice)
 
     def _new_item_id(self) -> str:
         number = self._items
         self._items += 1
         return f"item_{number}"
 
-    def _settings(self, told: asyncio.Queue[events.Event | None]) -> Settings:
+    def _settings(
+        self, emit: Emit, told: asyncio.Queue[events.Event | None]
+    ) -> Settings:
         parts = self._parts
         scope = Scope(
             cwd=parts.cwd,
-            emit=told.put_nowait,
+            emit=emit,
             new_item_id=self._new_item_id,
             remark=self._remarks.append,
             interrupt=self.interrupt,
             seen=told.join,
+            changing=parts.undo.before if parts.undo else unrecorded,
         )
         return Settings(
             model=parts.model,
@@ -155,7 +192,8 @@ class Session:
             clock=parts.clock,
             ready=self._warmth.ready,
             compose=self._compose,
-            keep=self._keep,
+            keep=self._history.keep,
+            settle=partial(self._settle, emit),
             stream_retries=parts.stream_retries,
         )
 

@@ -29,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True):
     compose: Callable[[str], responses.Request]
     """From a tool choice to the request that holds the history so far."""
     keep: Callable[[Item], None]
+    settle: Callable[[], Awaitable[None]]
+    """Awaited when the model is done, before the turn's last event."""
     stream_retries: int
 
 
@@ -55,6 +57,7 @@ class Turn:
         finally:
             for tool in self._settings.tools.values():
                 tool.end_turn(self._settings.scope)
+            await self._settings.settle()
         if failure:
             self.emit(events.Notice(message=failure))
             self.emit(events.TurnFailed(error=events.Failure(failure)))

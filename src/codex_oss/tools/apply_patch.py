@@ -163,6 +163,7 @@ async def apply_text(
     refusal = await _refusal(changes, permit, scope)
     if refusal is not None:
         return Output(refusal, success=False)
+    await scope.changing([p for c in changes for p in (c.target, c.removed) if p])
     failure = await _write(changes, scope)
     told = summary(changes) if failure is None else f"{failure}\n"
     code = 0 if failure is None else 1

@@ -14,6 +14,8 @@ import msgspec
 from codex_oss import events, policy
 from codex_oss.errors import SandboxError, ToolError
 from codex_oss.policy import Isolation, RunAgain, RunCommand
+from codex_oss.policy.harmless import known_safe
+from codex_oss.policy.script import read
 from codex_oss.ports import Scope
 from codex_oss.sandbox import denial
 from codex_oss.sandbox.prepared import Guarantee, Prepared
@@ -82,6 +84,11 @@ class Placement:
                 raise ToolError(rejected(f"`{shown}` rejected: {verdict.reason}"))
             case _:
                 assert_never(verdict)
+
+    def may_write(self, action: RunCommand, place: Place) -> bool:
+        """Return whether a command could change the person's files."""
+        reading = self._permit.permissions.mode == "read-only" and place.sandboxed
+        return not reading and not known_safe(read(action.command))
 
     async def prepare(
         self, argv: Argv, cwd: Path, call_id: str, *, place: Place, tty: bool

@@ -139,6 +139,8 @@ class Shell:
             return await self._apply(patch, cwd, scope)
         command = self._command(wanted, call_id, cwd)
         place = await self._placement.find(command.action, line(command.argv), scope)
+        if self._placement.may_write(command.action, place):
+            await scope.changing(None)
         running = await self._run_at(place, command, scope)
         hindsight = await self._look_back(running, command, place, scope)
         note = "" if hindsight is None else hindsight.note

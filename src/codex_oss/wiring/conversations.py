@@ -9,7 +9,6 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from codex_oss.agent import rollout_read
 from codex_oss.config import load
 from codex_oss.config.overrides import read_key
 from codex_oss.errors import CodexOssError, ConfigError, SessionError
@@ -18,6 +17,7 @@ from codex_oss.mcp_server.conversation import Client, Opened
 from codex_oss.mcp_server.threads import not_found
 from codex_oss.policy import PROTECTED_NAMES, Permissions
 from codex_oss.ports import Approver
+from codex_oss.sessions import reading
 from codex_oss.wiring.permissions import Front, Job, approval_summary
 from codex_oss.wiring.session import open_session
 from codex_oss.wiring.world import Nobody, shell_path
@@ -43,10 +43,10 @@ class Conversations:
     async def resume(self, thread_id: str, client: Client, *, asks: bool) -> Opened:
         """Return the session of an earlier process, with the arguments it had."""
         home = load.codex_home(self._env)
-        path = rollout_read.find(home, thread_id)
+        path = reading.find(home, thread_id)
         if path is None:
             raise not_found(thread_id)
-        kept = rollout_read.read(path, thread_id)
+        kept = reading.read(path, thread_id)
         call = _arguments(kept)
         return await self._open(call, client, kept, asks=asks)
 
@@ -54,7 +54,7 @@ class Conversations:
         self,
         call: CodexCall,
         client: Client,
-        kept: rollout_read.Kept | None,
+        kept: reading.Kept | None,
         *,
         asks: bool,
     ) -> Opened:
@@ -142,7 +142,7 @@ def _entry(path: dict[str, Any], access: str) -> dict[str, Any]:
     return {"path": path, "access": access}
 
 
-def _arguments(kept: rollout_read.Kept) -> CodexCall:
+def _arguments(kept: reading.Kept) -> CodexCall:
     """Return the arguments that a conversation was begun with.
 
     One that no MCP client began has the server's own settings, in its folder.

@@ -16,8 +16,8 @@ from codex_oss.sandbox import run, secrets
 from codex_oss.wiring.world import state_home
 
 if TYPE_CHECKING:
-    from codex_oss.agent.rollout_read import Kept
     from codex_oss.engines.base import Consent
+    from codex_oss.sessions.reading import Kept
 
 Backend = Literal["auto", "landlock"]
 """What isolates: what the machine has, or only this."""

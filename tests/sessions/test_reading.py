@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from codex_oss.agent.rollout import Rollout
-from codex_oss.agent.rollout_read import Kept, find, read
 from codex_oss.errors import SessionError
 from codex_oss.items import (
     CustomToolCall,
@@ -15,6 +13,8 @@ from codex_oss.items import (
     FunctionCallOutput,
     user,
 )
+from codex_oss.sessions.reading import Kept, find, read
+from codex_oss.sessions.rollout import Rollout
 from codex_oss.wire.responses import encode
 
 THREAD = "01a1fd2c-0814-7470-9c7b-ff42fd8041ba"

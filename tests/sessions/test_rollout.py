@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from codex_oss.agent.rollout import Rollout, utc
 from codex_oss.errors import SessionError
 from codex_oss.items import Unknown, user
+from codex_oss.sessions.rollout import Rollout, utc
 from fakes import FakeClock
 
 

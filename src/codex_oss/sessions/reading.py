@@ -1,7 +1,7 @@
 """Reads a session's file back: the items of its history, to go on from there.
 
-The format is ``agent.rollout``'s. A line that was cut off at the end, by a crash or a
-full disk, is no error: what stands before it is whole.
+The format is ``sessions.rollout``'s. A line that was cut off at the end, by a crash or
+a full disk, is no error: what stands before it is whole.
 """
 
 from pathlib import Path

@@ -9,10 +9,11 @@ import time
 from io import FileIO
 from pathlib import Path
 
-from codex_oss.agent.rollout_read import Kept
 from codex_oss.errors import SessionError
+from codex_oss.events import Event
 from codex_oss.items import Item
 from codex_oss.ports import Clock
+from codex_oss.sessions.reading import Kept
 from codex_oss.wire.responses import encode
 
 
@@ -68,6 +69,9 @@ class Rollout:
                 "or run with `--ephemeral`.",
             ) from error
 
+    def tell(self, event: Event) -> None:
+        """Keep what a front end is told, if readers of sessions look for it."""
+
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
@@ -91,6 +95,9 @@ class Ephemeral:
 
     def note(self, kind: str, payload: object) -> None:
         """Forget the fact."""
+
+    def tell(self, event: Event) -> None:
+        """Forget the event."""
 
 
 def utc(seconds: float) -> str:

@@ -1,0 +1,1 @@
+"""Conversations on disk: written as they go, found, read back."""

@@ -1,0 +1,1 @@
+"""What turns changed on disk, remembered so that it can be taken back."""

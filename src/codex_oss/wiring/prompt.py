@@ -1,0 +1,108 @@
+"""What the model is told: instructions, AGENTS.md, the place, the form of answers."""
+
+from pathlib import Path
+
+from msgspec import UNSET
+
+from codex_oss.agent import context
+from codex_oss.agent.project_docs import ProjectDocs, read_project_docs
+from codex_oss.config import load
+from codex_oss.errors import ConfigError
+from codex_oss.items import InputText, Item, Message, user
+from codex_oss.policy import Permissions
+from codex_oss.ports import Tool
+from codex_oss.wire import responses
+from codex_oss.wiring.permissions import Job
+from codex_oss.wiring.world import shell_path
+
+PROMPTS = Path(__file__).parent.parent / "prompts"
+PARTS_OF_LITE = ("lite", "patch")
+"""The lite prompt; tiny models, which cannot write patches, get the first part."""
+
+
+def frame(
+    job: Job,
+    name: str,
+    profile: context.PromptProfile,
+    tools: list[Tool],
+    thread_id: str,
+) -> context.Frame:
+    """Return what all requests of the session have in common."""
+    config = job.loaded.config
+    return context.Frame(
+        model=name,
+        instructions=_instructions(job, name, profile),
+        tools=[tool.spec for tool in tools],
+        cache_key=thread_id,
+        reasoning=responses.ReasoningParams(
+            effort=config.model_reasoning_effort or UNSET,
+            summary=config.model_reasoning_summary or "auto",
+        ),
+        text=_answer_form(job),
+    )
+
+
+def _answer_form(job: Job) -> responses.TextParams | None:
+    verbosity = job.loaded.config.model_verbosity or UNSET
+    if job.output_schema is None:
+        return responses.TextParams(verbosity=verbosity) if verbosity else None
+    form = {
+        "type": "json_schema",
+        "strict": True,
+        "name": "codex_output_schema",
+        "schema": job.output_schema,
+    }
+    return responses.TextParams(format=form, verbosity=verbosity)
+
+
+def _instructions(job: Job, model: str, profile: context.PromptProfile) -> str:
+    config = job.loaded.config
+    if config.model_instructions_file is None:
+        names = [profile] if profile == "full" or context.tiny(model) else PARTS_OF_LITE
+        texts = ((PROMPTS / f"{name}.md").read_text("utf-8") for name in names)
+        return config.instructions or "".join(texts)
+    path = config.model_instructions_file
+    try:
+        return Path(path).expanduser().read_text("utf-8")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ConfigError(
+            f"cannot read `model_instructions_file` {path}: {error}",
+            hint="Name a text file in UTF-8, or remove the key.",
+        ) from error
+
+
+def surroundings(
+    job: Job, allowed: Permissions, model: str, project: ProjectDocs
+) -> list[Item]:
+    """Return what stands before the first prompt."""
+    config = job.loaded.config
+    items: list[Item] = []
+    if config.developer_instructions:
+        part = InputText(text=config.developer_instructions)
+        items.append(Message(role="developer", content=[part]))
+    if project.text:
+        items.append(user(project.text))
+    if config.include_environment_context and not context.tiny(model):
+        name = Path(shell_path(job.env)).name
+        items.append(context.environment(str(job.cwd), name, allowed))
+    return items
+
+
+def docs(job: Job, allowed: Permissions, name: str, window: int | None) -> ProjectDocs:
+    """Return the project's instructions, as much of them as the model can take."""
+    config = job.loaded.config
+    if load.trust_level(config, str(job.cwd)) == "untrusted":
+        return ProjectDocs("", [])
+    limit = config.project_doc_max_bytes
+    budget = context.docs_budget(name, window, limit)
+    found = read_project_docs(
+        job.cwd,
+        job.loaded.home,
+        max_bytes=limit and max(budget, 1),
+        fallback_names=config.project_doc_fallback_filenames,
+        markers=config.project_root_markers,
+        denied=allowed.deny_read,
+    )
+    if budget or not found.text:
+        return found
+    return ProjectDocs("", [f"AGENTS.md is left out: {name} is too small a model."])

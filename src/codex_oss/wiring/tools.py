@@ -1,0 +1,55 @@
+"""The tools of a session, as its configuration and its model want them."""
+
+from codex_oss import __version__
+from codex_oss.agent import context
+from codex_oss.ports import Tool
+from codex_oss.sandbox.run import Sandbox
+from codex_oss.tools import shell
+from codex_oss.tools.apply_patch import ApplyPatch
+from codex_oss.tools.environment import command_env
+from codex_oss.tools.output import BYTES_PER_TOKEN
+from codex_oss.tools.permit import Permit
+from codex_oss.tools.placement import Placement
+from codex_oss.tools.plan import UpdatePlan
+from codex_oss.tools.view_image import ViewImage
+from codex_oss.wiring.permissions import Job, key_variables
+from codex_oss.wiring.world import SystemClock, shell_path
+
+
+def tools(
+    job: Job,
+    profile: context.PromptProfile,
+    thread_id: str,
+    permit: Permit,
+    confining: Sandbox,
+) -> list[Tool]:
+    """Return the tools; closing them ends what outlived its call."""
+    config = job.loaded.config
+    limit = config.tool_output_token_limit
+    settings = shell.Settings(
+        shell=shell_path(job.env),
+        env=command_env(
+            job.env,
+            config.shell_environment_policy,
+            secrets=key_variables(config),
+            thread_id=thread_id,
+            version=__version__,
+        ),
+        allow_login=config.allow_login_shell,
+        max_output_bytes=(limit and limit * BYTES_PER_TOKEN) or shell.MAX_OUTPUT_BYTES,
+        max_poll_ms=config.background_terminal_max_timeout,
+    )
+    # What the person sets for commands they get, keys or not.
+    given = config.shell_environment_policy.set
+    held = frozenset(key_variables(config)) - given.keys()
+    placement = Placement(permit, confining, settings.env, held)
+    commands = shell.Shell(permit, placement, settings, clock=SystemClock())
+    # OpenAI's models are trained on the freeform patch tool, all others on functions.
+    freeform = job.loaded.provider_id == "openai"
+    patches = ApplyPatch(permit, freeform=freeform)
+    offered: list[Tool] = [*commands.tools(), patches]
+    if profile == "full":
+        if config.tools.update_plan.enabled:
+            offered.append(UpdatePlan())
+        offered.append(ViewImage(permit.permissions.deny_read))
+    return offered
