@@ -3,12 +3,16 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from codex_oss.agent.context import Frame
 from codex_oss.agent.session import Parts, Session
+from codex_oss.errors import UsageError
 from codex_oss.items import Message, OutputText, user
 from codex_oss.mcp_server.calls import CodexCall, ReplyCall, Told
-from codex_oss.mcp_server.conversation import Client, Ended, Opened, TakenTurn
-from codex_oss.mcp_server.threads import MAX_OPEN, Threads, not_found
+from codex_oss.mcp_server.conversation import Client, Opened, TakenTurn
+from codex_oss.mcp_server.news import Ended
+from codex_oss.mcp_server.threads import MAX_OPEN, MAX_TURNS, Threads, not_found
 from codex_oss.sessions.rollout import Ephemeral
 from codex_oss.wire import responses
 from fakes import ScriptedModel
@@ -34,6 +38,8 @@ class Opener:
     def __init__(self) -> None:
         self.opened: list[str] = []
         self.closed: list[str] = []
+        self.asking: list[bool] = []
+        self.slow: dict[str, asyncio.Event] = {}
 
     async def open(self, call: CodexCall, client: Client, *, asks: bool) -> Opened:
         return self._made(f"00000000-0000-7000-8000-{len(self.opened):012}")
@@ -41,6 +47,8 @@ class Opener:
     async def resume(self, thread_id: str, client: Client, *, asks: bool) -> Opened:
         if thread_id not in self.closed:
             raise not_found(thread_id)
+        if thread_id in self.slow:
+            await self.slow[thread_id].wait()
         return self._made(thread_id)
 
     def _made(self, thread_id: str) -> Opened:
@@ -67,6 +75,7 @@ class Opener:
             configured={},
             warnings=[],
             prompt=user,
+            asking=self.asking.append,
             close=close,
         )
 
@@ -127,3 +136,66 @@ def test_a_turn_that_is_ended_early_says_so_and_lets_the_next_run() -> None:
         await threads.close()
 
     asyncio.run(talk())
+
+
+def test_a_conversation_that_is_slow_to_open_keeps_only_its_own_calls_waiting() -> None:
+    async def talk() -> None:
+        opener = Opener()
+        slow, lost = "00000000-0000-7000-8000-00000000000a", "nowhere"
+        opener.closed.append(slow)
+        opener.slow[slow] = asyncio.Event()
+        threads = Threads(opener)
+        told = await ended(threads.begin(CodexCall(prompt="x"), asks=False))
+        late = [
+            threads.reply(ReplyCall(prompt="x", thread_id=slow), asks=False)
+            for _ in range(2)
+        ]
+        again = ReplyCall(prompt="x", thread_id=told.thread_id)
+        assert await ended(threads.reply(again, asks=False)) == told
+        unknown = ReplyCall(prompt="x", thread_id=lost)
+        assert (await ended(threads.reply(unknown, asks=False))).failed
+        opener.slow[slow].set()
+        done = Told(text="done", thread_id=slow)
+        assert [await ended(turn) for turn in late] == [done, done]
+        assert opener.opened.count(slow) == 1
+        await threads.close()
+
+    asyncio.run(talk())
+
+
+def test_each_turn_says_whether_somebody_can_be_asked_in_it() -> None:
+    async def talk() -> None:
+        opener = Opener()
+        threads = Threads(opener)
+        told = await ended(threads.begin(CodexCall(prompt="x"), asks=True))
+        again = ReplyCall(prompt="x", thread_id=told.thread_id)
+        await ended(threads.reply(again, asks=False))
+        await ended(threads.reply(again, asks=True))
+        assert opener.asking == [True, False, True]
+        await threads.close()
+
+    asyncio.run(talk())
+
+
+def test_there_is_an_end_to_how_many_turns_run() -> None:
+    async def talk() -> None:
+        threads = Threads(Opener())
+        turns = [
+            threads.begin(CodexCall(prompt="x"), asks=False) for _ in range(MAX_TURNS)
+        ]
+        with pytest.raises(UsageError, match="turns run already"):
+            threads.begin(CodexCall(prompt="x"), asks=False)
+        for turn in turns:
+            assert not (await ended(turn)).failed
+        assert not (
+            await ended(threads.begin(CodexCall(prompt="x"), asks=False))
+        ).failed
+        await threads.close()
+
+    asyncio.run(talk())
+
+
+def test_an_unknown_id_is_repeated_shortly_and_on_one_line() -> None:
+    assert str(not_found("a\nb\x1b[1m" + "x" * 500)) == (
+        "Session not found for thread_id: a\\nb\\x1b[1m" + "x" * 93 + "…"
+    )

@@ -15,6 +15,8 @@ from codex_oss.errors import UsageError
 Approval = Literal["untrusted", "on-request", "on-failure", "never"]
 Sandbox = Literal["read-only", "workspace-write", "danger-full-access"]
 _Schema = dict[str, Any]
+MAX_SHOWN = 100
+"""How much of a wrong word is repeated, in characters."""
 
 
 def _said(text: str) -> Meta:
@@ -184,7 +186,9 @@ def read(kind: type[_Call], arguments: Mapping[str, Any] | None) -> _Call:
     if kind is CodexCall:
         for key in given.keys() - set(names):
             listed = ", ".join(f"`{name}`" for name in names)
-            raise UsageError(f"{_PARSE}unknown field `{key}`, expected one of {listed}")
+            raise UsageError(
+                f"{_PARSE}unknown field `{shown(key)}`, expected one of {listed}"
+            )
     if "prompt" not in given:
         raise UsageError(f"{_PARSE}missing field `prompt`")
     for key, choices in (("approval-policy", Approval), ("sandbox", Sandbox)):
@@ -192,12 +196,18 @@ def read(kind: type[_Call], arguments: Mapping[str, Any] | None) -> _Call:
         if kind is CodexCall and isinstance(value, str) and value not in known:
             listed = ", ".join(f"`{name}`" for name in known)
             raise UsageError(
-                f"{_PARSE}unknown variant `{value}`, expected one of {listed}"
+                f"{_PARSE}unknown variant `{shown(value)}`, expected one of {listed}"
             )
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
         raise UsageError(f"{_PARSE}{error}") from error
+
+
+def shown(given: str) -> str:
+    """Return what a client said as a message can repeat it: short, on one line."""
+    words = given if len(given) <= MAX_SHOWN else f"{given[:MAX_SHOWN]}…"
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in words)
 
 
 def thread_of(call: ReplyCall) -> str:

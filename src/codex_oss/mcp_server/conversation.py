@@ -21,6 +21,7 @@ from codex_oss.mcp_server import approval
 from codex_oss.mcp_server.calling import OpenCalls
 from codex_oss.mcp_server.calls import Told
 from codex_oss.mcp_server.messages import Msg, Translator, Turn
+from codex_oss.mcp_server.news import Ended, Feed, Notified, Pending
 from codex_oss.mcp_server.patches import changes, patch_in
 from codex_oss.policy import (
     Answer,
@@ -49,32 +50,9 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """The message ``session_configured`` without the ids."""
     warnings: list[str]
     prompt: Callable[[str], Message]
+    asking: Callable[[bool], None]
+    """Is told, before each turn, whether a person can be asked in it."""
     close: Callable[[], Awaitable[None]]
-
-
-class Pending(msgspec.Struct, frozen=True):
-    """A question that a turn waits with."""
-
-    question: Question
-    asked: approval.Asked
-    answer: "asyncio.Future[Answer]"
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """How a turn ended."""
-
-    told: Told
-
-
-class Notified(msgspec.Struct, frozen=True):
-    """A message for the client, and the id of the turn it belongs to, if any."""
-
-    thread_id: str
-    turn_id: str
-    msg: Msg
-
-
-News = Notified | Pending | Ended
 
 
 class Client:
@@ -84,8 +62,9 @@ class Client:
         self.turn: TakenTurn | None = None
 
     async def ask(self, question: Question) -> Answer:
-        """Ask through the turn that runs; no, without one."""
-        return "no" if self.turn is None else await self.turn.ask(question)
+        """Ask through the turn that runs; no, where nobody can be asked."""
+        turn = self.turn
+        return await turn.ask(question) if turn is not None and turn.asks else "no"
 
 
 class Conversation:
@@ -95,6 +74,8 @@ class Conversation:
         self.opened = opened
         self.client = client
         self.lock = asyncio.Lock()
+        self.users = 0
+        """Turns that run or wait; whoever gets the conversation has counted itself."""
         self.calls = OpenCalls()
         self.usage = events.TokenUsage()
         self.seen = 0 if fresh else len(opened.session.history)
@@ -121,9 +102,13 @@ class TakenTurn:
         conversation: Callable[[], Awaitable[Conversation]],
         prompt: str,
         thread_id: str = "",
+        *,
+        asks: bool,
     ) -> None:
-        self.news: asyncio.Queue[News] = asyncio.Queue()
-        """What happens; the last is ``Ended``."""
+        self.news = Feed(self.end)
+        """What happens."""
+        self.asks = asks
+        """Whether who follows the turn can ask a person."""
         self.waiting: Pending | None = None
         """The question that was handed to the client and has no answer yet."""
         self._prompt = prompt
@@ -131,6 +116,7 @@ class TakenTurn:
         self._conversation: Conversation | None = None
         self._translator: Translator | None = None
         self._turn_id = ""
+        self._ended = False
         self._task = asyncio.ensure_future(self._run(conversation))
         self._task.add_done_callback(self._end)
 
@@ -145,7 +131,7 @@ class TakenTurn:
         answer = asyncio.get_running_loop().create_future()
         if (msg := _request(question, asked)) is not None:
             self._tell(msg)
-        self.news.put_nowait(Pending(question, asked, answer))
+        self.news.put(Pending(question, asked, answer))
         try:
             async with asyncio.timeout(ANSWER_WAIT_S):
                 return await answer
@@ -154,7 +140,10 @@ class TakenTurn:
 
     def end(self) -> None:
         """Stop what runs; nobody follows any more."""
-        self._task.cancel()
+        # Once: a second time would break what the first has begun to put away.
+        if not self._ended:
+            self._ended = True
+            self._task.cancel()
 
     def when_over(self, then: "Callable[[TakenTurn], object]") -> None:
         """Call ``then`` with the turn when nothing of it runs any more."""
@@ -170,8 +159,11 @@ class TakenTurn:
         try:
             self._conversation = found = await conversation()
             self._thread_id = found.thread_id
-            async with found.lock:
-                return await self._take(found)
+            try:
+                async with found.lock:
+                    return await self._take(found)
+            finally:
+                found.users -= 1
         except CodexOssError as error:
             return error.report(), True
 
@@ -185,7 +177,7 @@ class TakenTurn:
         else:
             text, failed = task.result()
         told = Told(text=text, thread_id=self._thread_id, failed=failed)
-        self.news.put_nowait(Ended(told))
+        self.news.put(Ended(told))
 
     async def _take(self, found: Conversation) -> tuple[str, bool]:
         """Take the turn; return its last message or error, and whether it failed."""
@@ -201,6 +193,7 @@ class TakenTurn:
         )
         translator = Translator(turn, found.usage, found.calls)
         self._translator, found.client.turn = translator, self
+        opened.asking(self.asks)
         text, failed = NOTHING, False
         try:
             async with aclosing(
@@ -264,7 +257,7 @@ class TakenTurn:
     def _notify(self, turn_id: str, msg: Msg) -> None:
         found = self._conversation
         assert found is not None
-        self.news.put_nowait(Notified(found.thread_id, turn_id, msg))
+        self.news.put(Notified(found.thread_id, turn_id, msg))
 
 
 _STEPS = (

@@ -16,7 +16,8 @@ from mcp.shared.exceptions import MCPError
 from codex_oss import __version__
 from codex_oss.errors import UsageError
 from codex_oss.mcp_server import approval, asking, calls
-from codex_oss.mcp_server.conversation import Ended, Notified, Pending, TakenTurn
+from codex_oss.mcp_server.conversation import TakenTurn
+from codex_oss.mcp_server.news import Ended, Notified, Pending
 from codex_oss.mcp_server.progress import progress
 from codex_oss.mcp_server.threads import Threads
 

@@ -15,12 +15,17 @@ from codex_oss.errors import CodexOssError, ConfigError, SessionError
 from codex_oss.mcp_server.calls import CodexCall
 from codex_oss.mcp_server.conversation import Client, Opened
 from codex_oss.mcp_server.threads import not_found
-from codex_oss.policy import PROTECTED_NAMES, Permissions
-from codex_oss.ports import Approver
+from codex_oss.policy import (
+    PROTECTED_NAMES,
+    ApprovalPolicy,
+    Granular,
+    Permissions,
+)
 from codex_oss.sessions import reading
+from codex_oss.tools.permit import Permit
 from codex_oss.wiring.permissions import Front, Job, approval_summary
 from codex_oss.wiring.session import open_session
-from codex_oss.wiring.world import Nobody, shell_path
+from codex_oss.wiring.world import shell_path
 
 Flags = dict[str, tuple[str, Any]]
 Load = Callable[[Flags, str | None], load.Loaded]
@@ -69,7 +74,8 @@ class Conversations:
             loaded=loaded,
             cwd=cwd,
             env=self._env,
-            approver=_approver(loaded, client, asks=asks),
+            approver=client,
+            alone=_approval(loaded, asks=asks) == "never",
             front=replace(FRONT, arguments=msgspec.to_builtins(call) | told),
             kept=kept,
         )
@@ -90,6 +96,7 @@ class Conversations:
             },
             warnings=opened.warnings,
             prompt=lambda text: opened.prompt(text, []),
+            asking=_asking(opened.permit, loaded),
             close=opened.close,
         )
 
@@ -168,12 +175,20 @@ def _folder(given: str) -> Path:
     return found
 
 
-def _approver(loaded: load.Loaded, client: Client, *, asks: bool) -> Approver | None:
-    """Return who is asked; where the client cannot ask, what the policy says then.
+def _asking(permit: Permit, loaded: load.Loaded) -> Callable[[bool], None]:
+    """Return what makes the policy fit whether a person can be asked."""
 
-    Under ``untrusted`` all that would be asked is refused, the others are ``never``.
+    def asking(asks: bool) -> None:  # noqa: FBT001  all that is told
+        approval = _approval(loaded, asks=asks)
+        permit.permissions = replace(permit.permissions, approval=approval)
+
+    return asking
+
+
+def _approval(loaded: load.Loaded, *, asks: bool) -> ApprovalPolicy | Granular:
+    """Return the policy where a person can be asked, and where nobody can.
+
+    ``untrusted`` lets less pass than ``never``: it stays, and the client says no.
     """
-    if asks:
-        return client
     policy = load.approval_policy(loaded.config)
-    return Nobody() if policy == "untrusted" else None
+    return policy if asks or policy == "untrusted" else "never"

@@ -45,6 +45,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     ephemeral: bool = False
     output_schema: dict[str, Any] | None = None
     approver: Approver | None = None
+    alone: bool = False
+    """The approver cannot be asked yet: what is asked before is refused."""
     ignore_rules: bool = False
     consent: "Consent | None" = None
     """Who is asked before an engine is started or a model pulled; None: nobody."""
@@ -103,7 +105,9 @@ def rules_file(job: Job) -> RulesFile:
 
 
 def _approval(job: Job) -> ApprovalPolicy | Granular:
-    return load.approval_policy(job.loaded.config) if job.approver else "never"
+    if job.approver is None or job.alone:
+        return "never"
+    return load.approval_policy(job.loaded.config)
 
 
 def _deny_read(job: Job) -> tuple[str, ...]:

@@ -44,6 +44,8 @@ class Opened(msgspec.Struct, frozen=True):
     description: list[tuple[str, str]]
     warnings: list[str]
     end: list[Callable[[], Any]]
+    permit: Permit
+    """What decides; its permissions may be replaced between two turns."""
     rollout: Path | None = None
     """The session's file; None where none is kept."""
     permissions: Permissions = Permissions()
@@ -76,7 +78,7 @@ async def open_session(job: Job, err: TextIO) -> Opened:
     remote = _remote(job, end)
     try:
         opened = await open_model(job.loaded, job.env, client, err, end, job.consent)
-        session, notes, path = await _session(
+        session, notes, path, permit = await _session(
             job, allowed, opened.model, opened.name, end, remote
         )
     except BaseException:
@@ -90,7 +92,7 @@ async def open_session(job: Job, err: TextIO) -> Opened:
         ("sandbox", sandbox_summary(allowed, job.cwd)),
     ]
     warnings = [*job.loaded.warnings, *opened.notes, *notes]
-    return Opened(session, description, warnings, end, path, allowed)
+    return Opened(session, description, warnings, end, permit, path, allowed)
 
 
 async def _session(
@@ -100,7 +102,7 @@ async def _session(
     name: str,
     end: list[Callable[[], Any]],
     remote: "Remote | None",
-) -> tuple[Session, list[str], Path | None]:
+) -> tuple[Session, list[str], Path | None, Permit]:
     config, clock, kept = job.loaded.config, SystemClock(), job.kept
     thread_id = kept.thread_id if kept else uuid7(clock.now())
     window = config.model_context_window or await model.window()
@@ -139,7 +141,7 @@ async def _session(
     session = Session(parts)
     end.append(session.close)
     notes = [*docs.warnings, *rules.warnings, *confining.remarks(allowed), *joined]
-    return session, notes, path
+    return session, notes, path, permit
 
 
 def _remote(job: Job, end: list[Callable[[], Any]]) -> "Remote | None":
