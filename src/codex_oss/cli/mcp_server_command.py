@@ -6,6 +6,7 @@ import gc
 import ipaddress
 import os
 import sys
+from collections.abc import Callable
 
 from codex_oss.cli.settings import Flags, load_config
 from codex_oss.config.load import Loaded
@@ -52,10 +53,14 @@ async def _serve(threads: Threads, place: tuple[str, int] | None, key: str) -> i
     agent = Agent(threads)
     gc.freeze()
     gc.enable()
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    task = asyncio.current_task()
     assert task is not None
-    for number in signals():
-        loop.add_signal_handler(number, task.cancel)
+
+    def end() -> None:
+        _on_signals(_ended_already)
+        task.cancel()
+
+    _on_signals(end)
     try:
         if place is None:
             from codex_oss.mcp_server import stdio  # noqa: PLC0415  see above
@@ -68,8 +73,18 @@ async def _serve(threads: Threads, place: tuple[str, int] | None, key: str) -> i
     except asyncio.CancelledError:
         return 0
     finally:
+        _on_signals(_ended_already)
         await threads.close()
     return 0
+
+
+def _on_signals(then: Callable[[], object]) -> None:
+    for number in signals():
+        asyncio.get_running_loop().add_signal_handler(number, then)
+
+
+def _ended_already() -> None:
+    """Do nothing: what is being ended has limits, and is ended whole."""
 
 
 def address(text: str) -> tuple[str, int]:
