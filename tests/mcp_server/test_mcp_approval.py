@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 from msgspec import to_builtins
 
-from codex_oss.mcp_server.approval import Asked, answer, elicitation
+from codex_oss.mcp_server.approval import (
+    MAX_ARGUMENTS,
+    MAX_FILES,
+    MAX_VALUE,
+    Asked,
+    answer,
+    arguments_shown,
+    elicitation,
+    in_words,
+)
 from codex_oss.policy import (
     Action,
     Answer,
@@ -56,9 +65,12 @@ EXEC = {
             },
         ),
         (
-            CallTool(server="files", tool="drop"),
+            CallTool(
+                server="files", tool="drop", arguments='{"path": "/a b", "deep": true}'
+            ),
             {
-                "message": "Allow Codex to call `drop` of the MCP server `files`?",
+                "message": "Allow Codex to call `drop` of the MCP server `files`?\n\n"
+                "path: /a b\ndeep: true",
                 "codex_elicitation": "mcp-tool-call",
                 "codex_reason": "why",
             },
@@ -83,6 +95,39 @@ def test_each_question_has_its_shape(action: Action, expected: dict[str, Any]) -
     )
     told = elicitation(Question(action=action, reason="why"), asked, "7")
     assert to_builtins(told) == COMMON | expected
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("{}", "It gets no arguments."),
+        ('{"text": "a\\nb: c"}', r"text: a\nb: c"),
+        ('{"text": "\u202eterces"}', r"text: \u202eterces"),
+        ('{"many": [1, {"x": "é"}]}', 'many: [1,{"x":"é"}]'),
+        ("[1]", "[1]"),
+        ("no\tJSON", r"no\tJSON"),
+    ],
+)
+def test_arguments_are_shown_a_line_each(given: str, shown: str) -> None:
+    assert arguments_shown(given) == shown
+
+
+def test_arguments_have_an_end_and_what_is_left_out_is_said() -> None:
+    long = arguments_shown('{"first": "%sEND", "last": 1}' % ("x" * 10_000))
+    many = arguments_shown(str({f"a{n}": n for n in range(40)}).replace("'", '"'))
+    assert len(long) < MAX_VALUE + 100
+    assert "…[9603 characters]…" in long
+    assert long.endswith("END\nlast: 1")
+    assert many.splitlines()[-1] == f"… and {40 - MAX_ARGUMENTS} more arguments"
+
+
+def test_words_alone_name_the_files_and_the_reason() -> None:
+    changes = {f"/w/{n}": {"type": "update"} for n in range(MAX_FILES + 2)}
+    asked = Asked(thread_id="t", turn_id="u", call_id="c", command=[], changes=changes)
+    question = Question(action=WriteFiles(paths=()), reason="outside")
+    rows = in_words(elicitation(question, asked, "7")).splitlines()
+    assert rows[:3] == ["Allow Codex to apply proposed code changes?", "", "/w/0"]
+    assert rows[-3:] == ["… and 2 more", "", "outside"]
 
 
 @pytest.mark.parametrize(

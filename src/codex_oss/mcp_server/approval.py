@@ -4,7 +4,7 @@ Source of the shapes: ``codex mcp-server`` 0.148. It takes ``{"decision": …}``
 here the answers of the standard count as well. What is neither is a no.
 """
 
-from typing import Any, assert_never
+from typing import Any, assert_never, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -19,6 +19,12 @@ from codex_oss.policy import (
     WriteFiles,
 )
 
+MAX_ARGUMENTS, MAX_NAME, MAX_VALUE = 32, 100, 400
+"""Arguments of a tool's call that a question shows, and characters of each."""
+MAX_MESSAGE = 4000
+"""Characters of another server's question."""
+MAX_FILES = 50
+"""Changed files that a question's words name."""
 _DECISIONS: dict[str, Answer] = {
     "approved": "yes",
     "approved_for_session": "session",
@@ -58,47 +64,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 def elicitation(question: Question, asked: Asked, request_id: str) -> Elicitation:
     """Return the question in Codex's shape; ``request_id`` is the tool call's."""
-    action, command = question.action, " ".join(map(_word, asked.command))
-    match action:
-        case RunCommand(cwd=cwd, command=cmd) | RunAgain(cwd=cwd, command=cmd):
-            return Elicitation(
-                message=f"Allow Codex to run `{command}` in `{cwd}`?",
-                requestedSchema={"type": "object", "properties": {}},
-                threadId=asked.thread_id,
-                codex_elicitation="exec-approval",
-                codex_mcp_tool_call_id=request_id,
-                codex_event_id=asked.turn_id,
-                codex_call_id=asked.call_id,
-                codex_command=asked.command,
-                codex_cwd=cwd,
-                codex_parsed_cmd=[{"type": "unknown", "cmd": cmd}],
-                codex_reason=reason(question) or UNSET,
-            )
-        case WriteFiles():
-            return Elicitation(
-                message="Allow Codex to apply proposed code changes?",
-                requestedSchema={"type": "object", "properties": {}},
-                threadId=asked.thread_id,
-                codex_elicitation="patch-approval",
-                codex_mcp_tool_call_id=request_id,
-                codex_event_id=asked.turn_id,
-                codex_call_id=asked.call_id,
-                codex_changes=asked.changes,
-                codex_reason=question.reason or UNSET,
-            )
-        case CallTool(server=server, tool=tool):
-            words = f"Allow Codex to call `{tool}` of the MCP server `{server}`?"
-            return _plain(question, asked, request_id, "mcp-tool-call", words)
-        case AnswerServer(server=server, message=message, url=url):
-            words = f"The MCP server `{server}` asks: {message} {url}".strip()
-            return _plain(question, asked, request_id, "mcp-elicitation", words)
-        case _:
-            assert_never(action)
-
-
-def _plain(
-    question: Question, asked: Asked, request_id: str, kind: str, message: str
-) -> Elicitation:
+    kind, message, more = _about(question, asked)
     return Elicitation(
         message=message,
         requestedSchema={"type": "object", "properties": {}},
@@ -107,8 +73,87 @@ def _plain(
         codex_mcp_tool_call_id=request_id,
         codex_event_id=asked.turn_id,
         codex_call_id=asked.call_id,
-        codex_reason=question.reason or UNSET,
+        codex_reason=reason(question) or UNSET,
+        **more,
     )
+
+
+def in_words(told: Elicitation) -> str:
+    """Return all that a person has to know, for clients that show the message alone."""
+    parts = [told.message]
+    if told.codex_changes:
+        files = [_line(path) for path in told.codex_changes]
+        left_out = len(files) - MAX_FILES
+        more = [f"… and {left_out} more"] if left_out > 0 else []
+        parts.append("\n".join(files[:MAX_FILES] + more))
+    if told.codex_reason:
+        parts.append(_line(told.codex_reason))
+    return "\n\n".join(parts)
+
+
+def _about(question: Question, asked: Asked) -> tuple[str, str, dict[str, Any]]:
+    """Return the kind of question, its words, and the fields that only it has."""
+    action = question.action
+    match action:
+        case RunCommand(cwd=cwd, command=script) | RunAgain(cwd=cwd, command=script):
+            command = " ".join(map(_word, asked.command))
+            words = f"Allow Codex to run `{command}` in `{cwd}`?"
+            parsed = [{"type": "unknown", "cmd": script}]
+            fields = {"codex_command": asked.command, "codex_cwd": cwd}
+            return "exec-approval", words, fields | {"codex_parsed_cmd": parsed}
+        case WriteFiles():
+            words = "Allow Codex to apply proposed code changes?"
+            return "patch-approval", words, {"codex_changes": asked.changes}
+        case CallTool(server=server, tool=tool, arguments=given):
+            called = f"`{_line(tool)}` of the MCP server `{_line(server)}`"
+            words = f"Allow Codex to call {called}?"
+            return "mcp-tool-call", f"{words}\n\n{arguments_shown(given)}", {}
+        case AnswerServer(server=server, message=message, url=url):
+            asks = _cut(f"{message} {url}".strip(), MAX_MESSAGE)
+            words = f"The MCP server `{_line(server)}` asks: {asks}"
+            return "mcp-elicitation", words, {}
+        case _:
+            assert_never(action)
+
+
+def arguments_shown(given: str) -> str:
+    """Return a tool call's arguments for a person, a line each, never without end.
+
+    Every name is shown; what is left out of a long value, or of too many, is said.
+    """
+    try:
+        decoded: object = msgspec.json.decode(given)
+    except msgspec.DecodeError:
+        return _cut(_line(given), MAX_VALUE)
+    if not isinstance(decoded, dict):
+        return _cut(_line(given), MAX_VALUE)
+    pairs = cast("dict[str, object]", decoded)
+    if not pairs:
+        return "It gets no arguments."
+    shown: list[str] = []
+    for name, value in pairs.items():
+        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        shown.append(f"{_cut(_line(name), MAX_NAME)}: {_cut(_line(text), MAX_VALUE)}")
+    left_out = len(shown) - MAX_ARGUMENTS
+    more = [f"… and {left_out} more arguments"] if left_out > 0 else []
+    return "\n".join(shown[:MAX_ARGUMENTS] + more)
+
+
+def _line(text: str) -> str:
+    """Return text with what does not print as itself shown by its code."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    """Return text without its middle where it is long: both ends may matter."""
+    left_out = len(text) - most
+    if left_out <= 0:
+        return text
+    half = most // 2
+    return f"{text[:half]} …[{left_out} characters]… {text[-half:]}"
 
 
 def reason(question: Question) -> str:
