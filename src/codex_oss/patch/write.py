@@ -17,14 +17,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
 from codex_oss.errors import PatchError
 from codex_oss.patch.apply import Change
-
-_FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", 0)
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+from codex_oss.patch.folders import NEW, Entry, Folders
 
 
 def write(changes: Sequence[Change]) -> None:
@@ -46,95 +41,17 @@ def write(changes: Sequence[Change]) -> None:
         writer.close()
 
 
-class _Entry(msgspec.Struct, frozen=True):
-    """A name in an open folder; ``path`` is for people."""
-
-    folder: int
-    name: str
-    path: Path
-
-    def beside(self, name: str) -> "_Entry":
-        return _Entry(self.folder, name, self.path.parent / name)
-
-    def mode(self) -> int | None:
-        """Return the mode of what is there, links not followed; None for nothing."""
-        try:
-            return os.lstat(self.name, dir_fd=self.folder).st_mode
-        except FileNotFoundError:
-            return None
-
-    def read(self) -> bytes:
-        with open(os.open(self.name, _FILE, dir_fd=self.folder), "rb") as file:  # noqa: PTH123  a descriptor
-            return file.read()
-
-    def rename(self, to: "_Entry") -> None:
-        os.rename(self.name, to.name, src_dir_fd=self.folder, dst_dir_fd=to.folder)
-
-    def link(self, to: "_Entry") -> None:
-        os.link(
-            *(self.name, to.name),
-            src_dir_fd=self.folder,
-            dst_dir_fd=to.folder,
-            follow_symlinks=False,
-        )
-
-    def remove(self) -> None:
-        os.unlink(self.name, dir_fd=self.folder)
-
-
-class _Folders:
-    """The folders of a patch, opened without following links; each once."""
-
-    def __init__(self) -> None:
-        self._open: dict[Path, int] = {}
-
-    def entry(self, path: Path) -> _Entry:
-        """Return the entry of an absolute real path. Raises ``OSError``."""
-        return _Entry(self.open(path.parent), path.name, path)
-
-    def open(self, path: Path) -> int:
-        known = self._open.get(path)
-        if known is not None:
-            return known
-        if path == path.parent:
-            fd = os.open(path, _FOLDER)
-        else:
-            entry = self.entry(path)
-            mode = entry.mode()
-            if mode is not None and stat.S_ISLNK(mode):
-                raise OSError(errno.ELOOP, f"{path} has become a link")
-            fd = os.open(entry.name, _FOLDER, dir_fd=entry.folder)
-        self._open[path] = fd
-        return fd
-
-    def make(self, path: Path) -> list[_Entry]:
-        """Make a folder and those above it; return the entries that are new."""
-        try:
-            self.open(path)
-        except FileNotFoundError:
-            made = self.make(path.parent)
-            entry = self.entry(path)
-            os.mkdir(entry.name, dir_fd=entry.folder)
-            return [*made, entry]
-        return []
-
-    def close(self) -> None:
-        for fd in self._open.values():
-            os.close(fd)
-        self._open.clear()
-
-
 class _Writer:
     """What was done so far, so that it can be undone."""
 
     def __init__(self) -> None:
         self._token = os.urandom(4).hex()
-        self._folders = _Folders()
+        self._folders = Folders()
         self._undo: list[tuple[Path, Callable[[], object]]] = []
-        self._temps: list[_Entry] = []
-        self._kept: list[_Entry] = []
+        self._temps: list[Entry] = []
+        self._kept: list[Entry] = []
 
-    def stage(self, change: Change) -> _Entry | None:
+    def stage(self, change: Change) -> Entry | None:
         """Check that nothing has changed; put the new content beside its place."""
         path = change.removed or change.path
         try:
@@ -153,7 +70,7 @@ class _Writer:
             raise _failed("write", path, error) from error
         return temp
 
-    def commit(self, change: Change, temp: _Entry | None) -> None:
+    def commit(self, change: Change, temp: Entry | None) -> None:
         """Take the old name away and rename the new content into place."""
         doing, path = "delete", change.removed
         try:
@@ -187,7 +104,7 @@ class _Writer:
             self.clean()
         return lost
 
-    def _entry(self, path: Path) -> _Entry:
+    def _entry(self, path: Path) -> Entry:
         return self._folders.entry(path)
 
     def _check(self, change: Change) -> None:
@@ -211,11 +128,11 @@ class _Writer:
         elif change.before is None or entry.read() != change.before:
             raise _changed(path)
 
-    def _beside(self, entry: _Entry) -> _Entry:
+    def _beside(self, entry: Entry) -> Entry:
         number = len(self._temps) + len(self._kept)
         return entry.beside(f".codex-oss-{self._token}-{number}.tmp")
 
-    def _put(self, temp: _Entry, target: _Entry) -> None:
+    def _put(self, temp: Entry, target: Entry) -> None:
         if target.mode() is not None:
             self._keep(target)
             temp.rename(target)
@@ -223,7 +140,7 @@ class _Writer:
             temp.rename(target)
             self._undo.append((target.path, target.remove))
 
-    def _keep(self, entry: _Entry) -> None:
+    def _keep(self, entry: Entry) -> None:
         _refuse_directory(entry)
         kept = self._beside(entry)
         try:
@@ -235,7 +152,7 @@ class _Writer:
         self._kept.append(kept)
         self._undo.append((entry.path, lambda: kept.rename(entry)))
 
-    def _set_aside(self, entry: _Entry) -> None:
+    def _set_aside(self, entry: Entry) -> None:
         _refuse_directory(entry)
         kept = self._beside(entry)
         entry.rename(kept)
@@ -243,30 +160,30 @@ class _Writer:
         self._undo.append((entry.path, lambda: kept.rename(entry)))
 
 
-def _refuse_directory(entry: _Entry) -> None:
+def _refuse_directory(entry: Entry) -> None:
     """Raise if a directory took the file's place since the patch was read."""
     mode = entry.mode()
     if mode is not None and stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "Is a directory")
 
 
-def _remove_folder(entry: _Entry) -> None:
+def _remove_folder(entry: Entry) -> None:
     os.rmdir(entry.name, dir_fd=entry.folder)
 
 
-def _drop(entries: list[_Entry]) -> None:
+def _drop(entries: list[Entry]) -> None:
     for entry in entries:
         with suppress(OSError):
             entry.remove()
 
 
-def _write_like(temp: _Entry, content: bytes, like: _Entry, target: _Entry) -> None:
+def _write_like(temp: Entry, content: bytes, like: Entry, target: Entry) -> None:
     """Write a new file with the mode and owner of ``like``, if that exists."""
     if target.mode() is not None and not os.access(
         target.name, os.W_OK, dir_fd=target.folder
     ):
         raise PermissionError(errno.EACCES, "Permission denied")
-    with open(os.open(temp.name, _NEW, 0o666, dir_fd=temp.folder), "wb") as file:  # noqa: PTH123  a descriptor
+    with open(os.open(temp.name, NEW, 0o666, dir_fd=temp.folder), "wb") as file:  # noqa: PTH123  a descriptor
         file.write(content)
         with suppress(FileNotFoundError):
             model = os.stat(like.name, dir_fd=like.folder)
