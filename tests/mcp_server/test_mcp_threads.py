@@ -1,83 +1,15 @@
 """Conversations of one process: kept ready, closed, found again."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
-from codex_oss.agent.context import Frame
-from codex_oss.agent.session import Parts, Session
 from codex_oss.errors import UsageError
-from codex_oss.items import Message, OutputText, user
 from codex_oss.mcp_server.calls import CodexCall, ReplyCall, Told
-from codex_oss.mcp_server.conversation import Client, Opened, TakenTurn
+from codex_oss.mcp_server.conversation import TakenTurn
 from codex_oss.mcp_server.news import Ended
 from codex_oss.mcp_server.threads import MAX_OPEN, MAX_TURNS, Threads, not_found
-from codex_oss.sessions.rollout import Ephemeral
-from codex_oss.wire import responses
-from fakes import ScriptedModel
-
-SAID = Message(role="assistant", content=[OutputText(text="done")])
-SCRIPT = [
-    responses.OutputItemDone(output_index=0, item=SAID),
-    responses.Completed(response=responses.Response(id="r1")),
-]
-
-
-class Clock:
-    def now(self) -> float:
-        return 1.0
-
-    async def sleep(self, seconds: float) -> None:
-        raise AssertionError(seconds)
-
-
-class Opener:
-    """Makes sessions with a scripted model; remembers what was opened and closed."""
-
-    def __init__(self) -> None:
-        self.opened: list[str] = []
-        self.closed: list[str] = []
-        self.asking: list[bool] = []
-        self.slow: dict[str, asyncio.Event] = {}
-
-    async def open(self, call: CodexCall, client: Client, *, asks: bool) -> Opened:
-        return self._made(f"00000000-0000-7000-8000-{len(self.opened):012}")
-
-    async def resume(self, thread_id: str, client: Client, *, asks: bool) -> Opened:
-        if thread_id not in self.closed:
-            raise not_found(thread_id)
-        if thread_id in self.slow:
-            await self.slow[thread_id].wait()
-        return self._made(thread_id)
-
-    def _made(self, thread_id: str) -> Opened:
-        async def close() -> None:
-            self.closed.append(thread_id)
-
-        self.opened.append(thread_id)
-        parts = Parts(
-            thread_id=thread_id,
-            model=ScriptedModel(SCRIPT, SCRIPT, SCRIPT),
-            tools={},
-            frame=Frame(model="m", instructions="", tools=[], cache_key="k"),
-            surroundings=[],
-            cwd=Path("/"),
-            journal=Ephemeral(),
-            clock=Clock(),
-            stream_retries=0,
-            meta={},
-        )
-        return Opened(
-            session=Session(parts),
-            cwd="/",
-            shell="/bin/sh",
-            configured={},
-            warnings=[],
-            prompt=user,
-            asking=self.asking.append,
-            close=close,
-        )
+from mcp_opener import Opener
 
 
 async def ended(turn: TakenTurn) -> Told:

@@ -12,14 +12,24 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 import uvicorn
-from mcp.server.transport_security import TransportSecuritySettings
+from mcp.server.transport_security import (
+    RequestBodyLimitMiddleware,
+    TransportSecuritySettings,
+)
 
 from codex_oss.errors import CodexOssError
+from codex_oss.mcp_server.door import Door, Kept
 from codex_oss.mcp_server.server import Agent
 
 PATH = "/mcp"
 MAX_BODY = 16 * 1024 * 1024
 """The longest message, in bytes."""
+MAX_SESSIONS = 256
+"""Clients at the same time; one more is told to come later (503)."""
+IDLE_S = 1800.0
+"""How long a client that asks nothing is known; then it has to begin anew (404)."""
+RETRY_MS = 500
+"""When a client whose connection was lost should come back."""
 GRACE_S = 2
 """How long connections get to end."""
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -30,10 +40,15 @@ async def serve(agent: Agent, place: tuple[str, int], key: str, err: TextIO) -> 
     app: Any = agent.server.streamable_http_app(
         streamable_http_path=PATH,
         max_request_body_size=MAX_BODY,
+        max_sessions=MAX_SESSIONS,
+        session_idle_timeout=IDLE_S,
+        event_store=Kept(),
+        retry_interval=RETRY_MS,
         transport_security=_security(place),
     )
+    guarded = RequestBodyLimitMiddleware(Door(app), MAX_BODY)
     settings = uvicorn.Config(
-        _Guard(app, key) if key else app,
+        _Guard(guarded, key) if key else guarded,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=GRACE_S,

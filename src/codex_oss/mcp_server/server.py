@@ -3,8 +3,10 @@
 import asyncio
 import secrets
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, assert_never
 
+import anyio
 import msgspec
 from mcp import types
 from mcp.server import Server, ServerRequestContext
@@ -17,6 +19,7 @@ from codex_oss import __version__
 from codex_oss.errors import UsageError
 from codex_oss.mcp_server import approval, asking, calls
 from codex_oss.mcp_server.conversation import TakenTurn
+from codex_oss.mcp_server.listening import stream_of
 from codex_oss.mcp_server.news import Ended, Notified, Pending
 from codex_oss.mcp_server.progress import progress
 from codex_oss.mcp_server.threads import Threads
@@ -26,8 +29,12 @@ QUESTION = "approval"
 """The key of a question in a result that asks for input (protocol of 2026-07-28)."""
 MAX_PARKED = 64
 """Turns that wait for a call to come again with an answer; more are ended."""
+PARKED_S = 900.0
+"""How long such a turn waits; then it is ended, and its conversation is free."""
 
 _Context = ServerRequestContext[Any, Any]
+_CLOSED = (anyio.ClosedResourceError, anyio.BrokenResourceError)
+"""What the SDK raises where the client's stream is closed meanwhile."""
 
 
 class Agent:
@@ -64,12 +71,15 @@ class Agent:
             turn = self._again(params) or self._begin(ctx, params)
         except UsageError as error:
             return _result(calls.Told(text=str(error), failed=True))
+        turn.asks = _asks(ctx)
+        watching = asyncio.ensure_future(_end_when_lost(ctx, turn))
         parked = False
         try:
             result = await self._follow(ctx, turn)
             parked = isinstance(result, types.InputRequiredResult)
             return result
         finally:
+            watching.cancel()
             if not parked:
                 turn.end()
 
@@ -83,14 +93,14 @@ class Agent:
                 reply = calls.read(calls.ReplyCall, params.arguments)
                 return self._threads.reply(reply, asks=asks)
             case unknown:
-                raise UsageError(f"Unknown tool '{unknown}'")
+                raise UsageError(f"Unknown tool '{calls.shown(unknown)}'")
 
     def _again(self, params: types.CallToolRequestParams) -> TakenTurn | None:
         """Return the turn that waits for the answer which this call brings."""
         if params.request_state is None:
             return None
         turn = self._parked.pop(params.request_state, None)
-        if turn is None or turn.waiting is None:
+        if turn is None or turn.waiting is None or turn.waiting.answer.done():
             raise UsageError("This question is no longer open.")
         given = (params.input_responses or {}).get(QUESTION)
         reply = given if isinstance(given, Mapping) else _plain(given)
@@ -111,7 +121,9 @@ class Agent:
                         count += 1
                         await self._tell(ctx, news, count)
                     case Pending() if ctx.session.can_send_request:
-                        asking_tasks.add(asyncio.ensure_future(_ask(ctx, news)))
+                        task = asyncio.ensure_future(_ask(ctx, news))
+                        task.add_done_callback(partial(_asked, news))
+                        asking_tasks.add(task)
                     case Pending():
                         return self._park(turn, news, str(ctx.request_id))
                     case Ended(told):
@@ -140,13 +152,29 @@ class Agent:
         turn.waiting = news
         self._parked[state] = turn
         while len(self._parked) > MAX_PARKED:
-            self._parked.pop(next(iter(self._parked))).end()
+            self._let_go(next(iter(self._parked)))
+        asyncio.get_running_loop().call_later(PARKED_S, self._let_go, state)
         asked = approval.elicitation(news.question, news.asked, request_id)
         form = types.ElicitRequestFormParams(
-            message=asked.message, requested_schema=asked.requestedSchema
+            message=approval.in_words(asked),
+            requested_schema=asked.requestedSchema,
         )
         requests: types.InputRequests = {QUESTION: types.ElicitRequest(params=form)}
         return types.InputRequiredResult(input_requests=requests, request_state=state)
+
+    def _let_go(self, state: str) -> None:
+        """End a turn that no call has come again for."""
+        turn = self._parked.pop(state, None)
+        if turn is not None:
+            turn.end()
+
+
+async def _end_when_lost(ctx: _Context, turn: TakenTurn) -> None:
+    """End the turn when nobody listens any more; over stdio the server ends then."""
+    stream = stream_of(ctx.request)
+    if stream is not None:
+        await stream.lost()
+        turn.end()
 
 
 async def _once(ctx: _Context, call_next: CallNext) -> HandlerResult:
@@ -171,9 +199,15 @@ async def _ask(ctx: _Context, news: Pending) -> None:
     params = msgspec.to_builtins(asked)
     try:
         reply = await asking.elicit(ctx.session, params, request_id)
-    except MCPError:
+    except (MCPError, *_CLOSED):
         reply = None
     _settle(news, reply)
+
+
+def _asked(news: Pending, task: asyncio.Task[None]) -> None:
+    """Say no where the question could not be asked because of a bug of ours."""
+    if not task.cancelled():
+        _settle(news, None)
 
 
 def _settle(pending: Pending, reply: object) -> None:

@@ -1,0 +1,207 @@
+"""Clients over HTTP: who is asked, who vanishes, who comes back, who talks nonsense."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from codex_oss.mcp_server import http, listening
+from mcp_http_peer import HttpPeer, Json, serving
+from mcp_opener import Opener, calls, says
+
+WAIT_S = 20.0
+SHORT_S = 0.2
+ELICITS: Json = {"elicitation": {}}
+Peers = Callable[..., Awaitable[HttpPeer]]
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "GRACE_S", SHORT_S)
+
+
+@asynccontextmanager
+async def peers(opener: Opener) -> AsyncGenerator[Peers]:
+    made: list[HttpPeer] = []
+
+    async def peer(**capabilities: object) -> HttpPeer:
+        made.append(HttpPeer(url, **capabilities))
+        return await made[-1].begin()
+
+    async with asyncio.timeout(WAIT_S), serving(opener) as url:
+        try:
+            yield peer
+        finally:
+            for each in made:
+                await each.close()
+
+
+async def thread_of(peer: HttpPeer) -> str:
+    async with peer.call("codex") as answer:
+        return (await answer.result())["structuredContent"]["threadId"]
+
+
+def test_the_client_of_the_call_is_asked_and_not_who_began() -> None:
+    async def talk() -> None:
+        opener = Opener(says("hi"), calls("ask"), says("a"), calls("ask"), says("b"))
+        async with peers(opener) as peer:
+            asks, cannot = await peer(**ELICITS), await peer()
+            thread = await thread_of(asks)
+            async with cannot.call("codex-reply", threadId=thread) as answer:
+                assert (await answer.result())["content"][0]["text"] == "a"
+            async with asks.call("codex-reply", threadId=thread) as answer:
+                question = await answer.question()
+                reply: Json = {"action": "accept", "content": {}}
+                await asks.post({"id": question["id"], "result": reply})
+                assert (await answer.result())["content"][0]["text"] == "b"
+            assert opener.ask is not None
+            assert opener.ask.answers == ["no", "yes"]
+            assert opener.asking == [True, False, True]
+
+    asyncio.run(talk())
+
+
+def test_a_client_that_vanishes_at_a_question_leaves_the_conversation_free() -> None:
+    async def talk() -> None:
+        opener = Opener(calls("ask"), says("after"))
+        async with peers(opener) as peer:
+            first, second = await peer(**ELICITS), await peer()
+            async with first.call("codex") as answer:
+                thread = (await answer.question())["params"]["threadId"]
+            async with second.call("codex-reply", threadId=thread) as answer:
+                result = await answer.result()
+            assert result["structuredContent"]["content"] == "after"
+            assert opener.ask is not None
+            assert opener.ask.answers == []
+
+    asyncio.run(talk())
+
+
+def test_what_runs_for_a_client_that_vanishes_is_stopped() -> None:
+    async def talk() -> None:
+        opener = Opener(calls("wait"))
+        async with peers(opener) as peer:
+            client = await peer()
+            async with client.call("codex") as answer:
+                await answer.event("raw_response_item")
+            await opener.wait.stopped.wait()
+
+    asyncio.run(talk())
+
+
+def test_a_client_that_comes_back_hears_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listening, "GRACE_S", WAIT_S)
+
+    async def talk() -> None:
+        opener = Opener(calls("wait"), says("done"))
+        async with peers(opener) as peer:
+            client, other = await peer(), await peer()
+            async with client.call("codex") as answer:
+                await answer.event("task_started")
+            async with other.back(answer.last) as stranger:
+                with pytest.raises(AssertionError, match="ended"):
+                    await stranger.result()
+            async with client.back(answer.last) as again:
+                await again.event("raw_response_item")
+            async with client.back(again.last) as third:
+                opener.wait.go.set()
+                result = await third.result()
+            assert result["structuredContent"]["content"] == "done"
+            assert not opener.wait.stopped.is_set()
+
+    asyncio.run(talk())
+
+
+def test_the_answer_waits_for_a_client_that_comes_back_after_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listening, "GRACE_S", WAIT_S)
+
+    async def talk() -> None:
+        opener = Opener(calls("wait"), says("done"), says("again"))
+        async with peers(opener) as peer:
+            client = await peer()
+            async with client.call("codex") as answer:
+                thread = (await answer.event("task_started"))["turn_id"]
+            assert thread
+            opener.wait.go.set()
+            # The next turn of the conversation begins when this one has ended.
+            async with client.call(
+                "codex-reply", threadId=opener.opened[0]
+            ) as following:
+                await following.result()
+            async with client.back(answer.last) as again:
+                result = await again.result()
+            assert result["structuredContent"]["content"] == "done"
+
+    asyncio.run(talk())
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (rb'{"jsonrpc":"2.0","id":7,"method":"x","params":{"a":"\ud800"}}', 7),
+        (b'{"jsonrpc":"2.0","id":"q","method":7}', "q"),
+        (b'{"id":7,"method":"x","p":' + b"[" * 3000 + b"]" * 3000 + b"}", 7),
+        (b"garbage", None),
+        (b"[]", None),
+    ],
+)
+def test_what_is_no_message_is_answered_with_its_id(body: bytes, told: object) -> None:
+    async def talk() -> None:
+        async with peers(Opener()) as peer:
+            client = await peer()
+            answer = await client.post(body)
+            assert (answer.status_code, answer.json()["id"]) == (400, told)
+
+    asyncio.run(talk())
+
+
+def test_a_misshapen_answer_to_a_question_is_a_no() -> None:
+    async def talk() -> None:
+        opener = Opener(calls("ask"), says("done"))
+        async with peers(opener) as peer:
+            client = await peer(**ELICITS)
+            async with client.call("codex") as answer:
+                question = await answer.question()
+                await client.post({"id": question["id"], "result": "yes"})
+                await answer.result()
+            assert opener.ask is not None
+            assert opener.ask.answers == ["no"]
+
+    asyncio.run(talk())
+
+
+def test_there_is_an_end_to_how_many_clients_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "MAX_SESSIONS", 2)
+
+    async def talk() -> None:
+        async with peers(Opener()) as peer:
+            await peer()
+            await peer()
+            with pytest.raises(AssertionError, match="Too many open sessions"):
+                await peer()
+
+    asyncio.run(talk())
+
+
+def test_a_client_that_is_idle_for_long_begins_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "IDLE_S", SHORT_S)
+
+    async def talk() -> None:
+        async with peers(Opener()) as peer:
+            client = await peer()
+            while True:
+                answer = await client.post({"id": 1, "method": "ping"})
+                if answer.status_code == 404:
+                    return
+                await asyncio.sleep(2 * SHORT_S)  # to ask nothing is to be idle
+
+    asyncio.run(talk())
