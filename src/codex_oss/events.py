@@ -11,6 +11,8 @@ import msgspec
 from codex_oss.items import Tagged
 
 Status = Literal["in_progress", "completed", "failed", "declined"]
+INTERRUPTED = "turn interrupted"
+"""The message of a turn that a person ended."""
 
 # --- what happened, as items ----------------------------------------------------------
 

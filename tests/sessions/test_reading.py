@@ -34,8 +34,8 @@ def written(home: Path) -> Path:
     rollout = Rollout(home, THREAD, Clock())
     rollout.note("session_meta", {"id": THREAD, "cwd": "/work"})
     rollout.append(user("hello"))
-    rollout.note("event_msg", {"type": "token_count"})
-    rollout.append(FunctionCallOutput(call_id="c0", output="ok"))
+    rollout.append(CALL)
+    rollout.append(FunctionCallOutput(call_id="c1", output="ok"))
     rollout.close()
     return rollout.path
 
@@ -47,8 +47,9 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         path=path,
         thread_id=THREAD,
         meta={"id": THREAD, "cwd": "/work"},
-        items=[user("hello"), FunctionCallOutput(call_id="c0", output="ok")],
+        items=[user("hello"), CALL, FunctionCallOutput(call_id="c1", output="ok")],
         lines=4,
+        turns=1,
         size=path.stat().st_size,
     )
 
@@ -64,7 +65,7 @@ def test_a_last_line_that_was_cut_off_is_not_there_and_goes_with_the_next(
     path.write_bytes(whole + torn)
     kept = read(path, THREAD)
     assert (kept.lines, kept.size) == (4, len(whole))
-    again = Rollout.again(kept, Clock())
+    again = Rollout.again(tmp_path, kept, Clock())
     again.append(user("more"))
     again.append(user("and more"))
     again.close()
@@ -77,14 +78,32 @@ def test_a_file_that_is_only_read_is_left_as_it_is(tmp_path: Path) -> None:
     path = written(tmp_path)
     before = path.read_bytes() + b"torn"
     path.write_bytes(before)
-    Rollout.again(read(path, THREAD), Clock()).close()
+    Rollout.again(tmp_path, read(path, THREAD), Clock()).close()
     assert path.read_bytes() == before
 
 
-def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [b"{}", b"\x00\xff", b'{"type": "response_item"'])
+def test_a_damaged_line_is_left_out_and_named(tmp_path: Path, damage: bytes) -> None:
     path = written(tmp_path)
-    path.write_bytes(b"{}\n" + path.read_bytes())
-    with pytest.raises(SessionError, match="damaged in line 1"):
+    meta, *others = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([meta, damage, b"\n", *others]))
+    kept = read(path, THREAD)
+    assert len(kept.items) == 3
+    assert kept.warnings == [f"line 2 of the session {path} is damaged and left out"]
+    assert kept.lines == 5
+
+
+def test_an_output_whose_call_is_damaged_goes_with_it(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], b"{}\n", lines[3]]))
+    assert read(path, THREAD).items == [user("hello")]
+
+
+def test_a_file_without_a_readable_line_is_no_session(tmp_path: Path) -> None:
+    path = tmp_path / "rollout.jsonl"
+    path.write_bytes(b"x\ny\n")
+    with pytest.raises(SessionError, match="is no session"):
         read(path, THREAD)
 
 

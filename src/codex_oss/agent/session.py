@@ -18,7 +18,7 @@ from codex_oss.items import InputText, Item, Message
 from codex_oss.ports import Clock, Journal, Model, Scope, Tool, Undo, unrecorded
 from codex_oss.wire import responses
 
-INTERRUPTED = "turn interrupted"
+INTERRUPTED = events.INTERRUPTED
 Emit = Callable[[events.Event], None]
 
 
@@ -30,6 +30,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     tools: Mapping[str, Tool]
     frame: context.Frame
     surroundings: list[Item]
+    """What stands before the first prompt of this process."""
     cwd: Path
     journal: Journal
     clock: Clock
@@ -38,6 +39,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the journal says of the session before its history."""
     history: list[Item] = []
     """What was said before, in a conversation that goes on."""
+    usage: events.TokenUsage = events.TokenUsage()
+    """Tokens of that conversation so far."""
     new_turn_id: Callable[[], str] = str
     turn_context: Mapping[str, object] = {}
     """What the journal says at the beginning of each turn."""
@@ -52,8 +55,9 @@ class Session:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._history = History(parts.history, parts.journal)
-        self._usage = events.TokenUsage()
+        self._usage = parts.usage
         self._items = 0
+        self._surroundings = list(parts.surroundings)
         self._remarks: list[str] = []
         self._turn: asyncio.Task[None] | None = None
         self._warmth = Warmth(parts.model)
@@ -144,8 +148,8 @@ class Session:
         parts = self._parts
         if not self._history:
             parts.journal.note("session_meta", parts.meta)
-            for item in parts.surroundings:
-                self._history.keep(item)
+        while self._surroundings:
+            self._history.keep(self._surroundings.pop(0))
         context = {"turn_id": record.turn_id, **parts.turn_context}
         parts.journal.note("turn_context", context)
         if parts.undo is not None:

@@ -1,7 +1,8 @@
 """Reads a session's file back: the items of its history, to go on from there.
 
-The format is ``sessions.rollout``'s. A line that was cut off at the end, by a crash or
-a full disk, is no error: what stands before it is whole.
+The format is ``sessions.rollout``'s and the Codex CLI's, of this version and older
+ones. A line that was cut off at the end, by a crash or a full disk, is no error: what
+stands before it is whole. A damaged line in the middle is left out, and that is said.
 """
 
 from pathlib import Path
@@ -9,17 +10,26 @@ from pathlib import Path
 import msgspec
 
 from codex_oss.errors import BadRequest, SessionError
+from codex_oss.events import TokenUsage
 from codex_oss.items import (
     CustomToolCall,
     CustomToolCallOutput,
     FunctionCall,
     FunctionCallOutput,
     Item,
+    user,
 )
+from codex_oss.sessions.foreign import is_prompt, without_harness
+from codex_oss.sessions.lock import Lock
 from codex_oss.wire.responses import decode_item
 
 MAX_BYTES = 512 * 1024 * 1024
 """The largest file that is read."""
+MAX_TOLD = 5
+"""Damaged lines that are named one by one."""
+USER_BYTES = 80_000
+"""Of what the user said, kept before a summary that came without a history: Codex's
+20,000 tokens."""
 ABORTED = "aborted by user"
 """The output of a call whose own was never written."""
 
@@ -28,7 +38,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """A conversation as its file has it.
 
     ``meta`` is the payload of its first line, as JSON. ``lines`` and ``size`` in bytes
-    count what is whole.
+    count what is whole. ``model`` is the last turn's, ``usage`` the sum of all turns.
     """
 
     path: Path
@@ -37,15 +47,44 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     items: list[Item]
     lines: int
     size: int
+    model: str = ""
+    usage: TokenUsage = TokenUsage()
+    turns: int = 0
+    warnings: list[str] = []
+    lock: Lock | None = None
+    """The right to go on, where it was taken before the file was read."""
 
 
 class _Line(msgspec.Struct):
     type: str
-    payload: msgspec.Raw = msgspec.Raw(b"null")
+    payload: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Context(msgspec.Struct):
+    model: str = ""
+
+
+class _Compacted(msgspec.Struct):
+    message: str = ""
+    replacement_history: list[msgspec.Raw] | None = None
+
+
+class _Info(msgspec.Struct):
+    total_token_usage: TokenUsage = TokenUsage()
+
+
+class _Told(msgspec.Struct):
+    type: str = ""
+    info: _Info | None = None
+    num_turns: int = 0
 
 
 _ID = frozenset("0123456789abcdef-")
 _decode = msgspec.json.Decoder(_Line).decode
+_context = msgspec.json.Decoder(_Context).decode
+_compacted = msgspec.json.Decoder(_Compacted).decode
+_told = msgspec.json.Decoder(_Told).decode
+_meta = msgspec.json.Decoder(dict[str, object]).decode
 
 
 def find(home: Path, thread_id: str) -> Path | None:
@@ -56,7 +95,21 @@ def find(home: Path, thread_id: str) -> Path | None:
     return max(found, default=None)
 
 
-def read(path: Path, thread_id: str) -> Kept:
+def take(home: Path, path: Path, thread_id: str) -> Kept:
+    """Return what a session's file holds, and the right to go on from there.
+
+    Raises ``SessionError``, also while another process has that right.
+    """
+    lock = Lock(home, thread_id)
+    lock.take()
+    try:
+        return read(path, thread_id, lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def read(path: Path, thread_id: str, lock: Lock | None = None) -> Kept:
     """Return what a session's file holds. Raises ``SessionError``."""
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -67,39 +120,129 @@ def read(path: Path, thread_id: str) -> Kept:
             f"cannot read the session {path}: {error.strerror}"
         ) from error
     size = data.rfind(b"\n") + 1
-    meta: dict[str, object] = {}
-    items: list[Item] = []
     lines = data[:size].splitlines()
+    reader = _Reader()
+    damaged: list[int] = []
     for number, text in enumerate(lines, start=1):
         try:
-            line = _decode(text)
-            if line.type == "session_meta" and not meta:
-                meta = msgspec.json.decode(line.payload, type=dict[str, object])
-            elif line.type == "response_item":
-                items.append(decode_item(bytes(line.payload)))
-        except (msgspec.DecodeError, BadRequest) as error:
-            raise SessionError(
-                f"the session {path} is damaged in line {number}: {error}"
-            ) from error
+            reader.take(text)
+        except (msgspec.DecodeError, BadRequest, UnicodeDecodeError):
+            damaged.append(number)
+    if damaged and len(damaged) == len(lines):
+        raise SessionError(f"{path} is no session: no line of it can be read")
     return Kept(
         path=path,
         thread_id=thread_id,
-        meta=meta,
-        items=_answered(items),
+        meta=reader.meta,
+        items=_answered(reader.items),
         lines=len(lines),
         size=size,
+        model=reader.model,
+        usage=reader.usage,
+        turns=reader.turns,
+        warnings=_warnings(path, damaged),
+        lock=lock,
     )
 
 
+class _Reader:
+    """Takes the lines of a file, one after the other."""
+
+    def __init__(self) -> None:
+        self.meta: dict[str, object] = {}
+        self.items: list[Item] = []
+        self.model = ""
+        self.usage = TokenUsage()
+        self.turns = 0
+
+    def take(self, text: bytes) -> None:
+        """Take one line; raise what says that it is damaged."""
+        line = _decode(text)
+        payload = bytes(line.payload)
+        match line.type:
+            case "session_meta":
+                # A fork's file may hold the first lines of what it was made of.
+                self.meta = self.meta or _meta(payload)
+            case "response_item":
+                self._keep(payload)
+            case "turn_context":
+                self.model = _context(payload).model or self.model
+            case "event_msg":
+                self._hear(payload)
+            case "compacted":
+                self._compact(_compacted(payload))
+            case _ if not payload:  # 2025: an item without anything around it
+                self._keep(text)
+            case _:
+                return
+
+    def _keep(self, data: bytes) -> None:
+        item = without_harness(decode_item(data))
+        if item is not None:
+            self.turns += is_prompt(item)
+            self.items.append(item)
+
+    def _hear(self, payload: bytes) -> None:
+        told = _told(payload)
+        if told.type == "token_count" and told.info is not None:
+            self.usage = told.info.total_token_usage
+        elif told.type == "thread_rolled_back":
+            self._roll_back(told.num_turns)
+
+    def _roll_back(self, turns: int) -> None:
+        """Forget the last turns: a person went back to a prompt and wrote another."""
+        prompts = [at for at, item in enumerate(self.items) if is_prompt(item)]
+        if turns > 0 and prompts:
+            del self.items[prompts[-min(turns, len(prompts))] :]
+
+    def _compact(self, line: _Compacted) -> None:
+        if line.replacement_history is not None:
+            items = (decode_item(bytes(raw)) for raw in line.replacement_history)
+            kept = (without_harness(item) for item in items)
+            self.items = [item for item in kept if item is not None]
+            return
+        said = [item for item in self.items if is_prompt(item)]
+        self.items = [*_last(said, USER_BYTES), user(line.message)]
+
+
+def _last(items: list[Item], limit: int) -> list[Item]:
+    """Return as many items from the end as fit."""
+    used = 0
+    for number, item in enumerate(reversed(items)):
+        used += len(msgspec.json.encode(item, enc_hook=repr))
+        if used > limit:
+            return items[len(items) - number :]
+    return items
+
+
 def _answered(items: list[Item]) -> list[Item]:
-    """Return the history with an output for every call: servers insist on them."""
+    """Return the history with an output for every call, and no other: servers insist.
+
+    One without a call is of a call that a damaged line held.
+    """
     outputs = (FunctionCallOutput, CustomToolCallOutput)
     done = {item.call_id for item in items if isinstance(item, outputs)}
+    called: set[str] = set()
     whole: list[Item] = []
     for item in items:
-        whole.append(item)
-        if not isinstance(item, FunctionCall | CustomToolCall) or item.call_id in done:
+        if isinstance(item, outputs) and item.call_id not in called:
             continue
-        kind = outputs[isinstance(item, CustomToolCall)]
-        whole.append(kind(call_id=item.call_id, output=ABORTED))
+        whole.append(item)
+        if not isinstance(item, FunctionCall | CustomToolCall):
+            continue
+        called.add(item.call_id)
+        if item.call_id not in done:
+            kind = outputs[isinstance(item, CustomToolCall)]
+            whole.append(kind(call_id=item.call_id, output=ABORTED))
     return whole
+
+
+def _warnings(path: Path, damaged: list[int]) -> list[str]:
+    if not damaged:
+        return []
+    named = ", ".join(map(str, damaged[:MAX_TOLD]))
+    more = len(damaged) - MAX_TOLD
+    lines = f"line {named}" if len(damaged) == 1 else f"lines {named}"
+    lines += f" and {more} more" if more > 0 else ""
+    verb = "is" if len(damaged) == 1 else "are"
+    return [f"{lines} of the session {path} {verb} damaged and left out"]

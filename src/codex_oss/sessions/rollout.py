@@ -13,43 +13,97 @@ from codex_oss.errors import SessionError
 from codex_oss.events import Event
 from codex_oss.items import Item
 from codex_oss.ports import Clock
+from codex_oss.sessions.lock import Lock
 from codex_oss.sessions.reading import Kept
+from codex_oss.sessions.told import Told
 from codex_oss.wire.responses import encode
+
+SESSIONS = "sessions"
+"""The folder of sessions, below Codex's home."""
 
 
 class Rollout:
-    """The journal of a session as a file, made when the first line is written."""
+    """The journal of a session as a file, made when the first line is written.
 
-    def __init__(self, home: Path, thread_id: str, clock: Clock) -> None:
+    It is locked from then on, or by ``lock``, until ``close``. ``window`` is the
+    model's, in tokens, if it is known.
+    """
+
+    def __init__(
+        self, home: Path, thread_id: str, clock: Clock, window: int | None = None
+    ) -> None:
         now = time.localtime(clock.now())
-        folder = home / "sessions" / time.strftime("%Y/%m/%d", now)
+        folder = home / SESSIONS / time.strftime("%Y/%m/%d", now)
         stamp = time.strftime("%Y-%m-%dT%H-%M-%S", now)
         self.path = folder / f"rollout-{stamp}-{thread_id}.jsonl"
+        self.lock = Lock(home, thread_id)
         self._clock = clock
+        self._told = Told(window)
         self._file: FileIO | None = None
         self._ordinal = 0
         self._whole: int | None = None
 
     @classmethod
-    def again(cls, kept: Kept, clock: Clock) -> "Rollout":
+    def again(
+        cls, home: Path, kept: Kept, clock: Clock, window: int | None = None
+    ) -> "Rollout":
         """Return the journal of a session that goes on, in the file it has.
 
         A last line that was cut off there is taken away.
         """
-        journal = cls(kept.path.parent, kept.thread_id, clock)
+        journal = cls(home, kept.thread_id, clock, window)
         journal.path, journal._ordinal, journal._whole = (
             kept.path,
             kept.lines,
             kept.size,
         )
+        journal._told = Told(window, kept.usage)
+        journal.lock = kept.lock or journal.lock
         return journal
 
     def append(self, item: Item) -> None:
         """Write one item of the history."""
-        self.note("response_item", item)
+        self._write("response_item", item)
+        for payload in self._told.kept(item):
+            self._write("event_msg", payload)
 
     def note(self, kind: str, payload: object) -> None:
         """Write one line. Raises ``SessionError`` when the disk refuses it."""
+        if kind == "session_meta" and self._ordinal:
+            return  # the file has one
+        for before in self._told.noted(kind, payload, self._clock.now()):
+            self._write("event_msg", before)
+        if not self._told.known(kind, payload):
+            self._write(kind, payload)
+
+    def tell(self, event: Event) -> None:
+        """Keep what a front end is told, if readers of sessions look for it."""
+        for payload in self._told.told(event, self._clock.now()):
+            self._write("event_msg", payload)
+
+    def moved(self) -> bool:
+        """Tell whether somebody else has written to the file since we did."""
+        if self._whole is None or self._file is not None:
+            return False
+        try:
+            return self.path.stat().st_size != self._whole
+        except OSError:
+            return True
+
+    def rest(self) -> None:
+        """Let others write until we do again; ``moved`` tells whether they did."""
+        if self._file is not None:
+            self._whole = self._file.tell()
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, and let others write."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self.lock.release()
+
+    def _write(self, kind: str, payload: object) -> None:
         line = {
             "timestamp": utc(self._clock.now()),
             "ordinal": self._ordinal,
@@ -69,22 +123,29 @@ class Rollout:
                 "or run with `--ephemeral`.",
             ) from error
 
-    def tell(self, event: Event) -> None:
-        """Keep what a front end is told, if readers of sessions look for it."""
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
     def _open(self) -> FileIO:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file = self.path.open("ab", buffering=0)
-        self.path.chmod(0o600)
-        if self._whole is not None:
-            self._file.truncate(self._whole)
-        return self._file
+        self.lock.take()
+        file = self.path.open("a+b", buffering=0)
+        try:
+            self.path.chmod(0o600)
+            if self._whole is not None:
+                self._cut(file, self._whole)
+        except BaseException:
+            file.close()
+            raise
+        self._file = file
+        return file
+
+    def _cut(self, file: FileIO, whole: int) -> None:
+        """Take a torn line away; whole ones behind what we know are somebody's."""
+        file.seek(whole)
+        if b"\n" in file.readall():
+            raise SessionError(
+                "somebody else has gone on with this session meanwhile",
+                hint="Open it again, to go on from there.",
+            )
+        file.truncate(whole)
 
 
 class Ephemeral:

@@ -13,11 +13,10 @@ from codex_oss.errors import ToolError
 from codex_oss.items import Message
 from codex_oss.net import Client
 from codex_oss.policy import Permissions
-from codex_oss.ports import Journal, Model
-from codex_oss.sessions import rollout
+from codex_oss.ports import Model
 from codex_oss.tools.permit import Permit
 from codex_oss.tools.view_image import data_url
-from codex_oss.wiring import prompt
+from codex_oss.wiring import journal, prompt
 from codex_oss.wiring.ending import end_all
 from codex_oss.wiring.model import open_model
 from codex_oss.wiring.permissions import (
@@ -77,7 +76,7 @@ async def open_session(job: Job, err: TextIO) -> Opened:
     end: list[Callable[[], Any]] = [client.close]
     remote = _remote(job, end)
     try:
-        opened = await open_model(job.loaded, job.env, client, err, end, job.consent)
+        opened = await open_model(job, client, err, end)
         session, notes, path, permit = await _session(
             job, allowed, opened.model, opened.name, end, remote
         )
@@ -115,32 +114,39 @@ async def _session(
     named = {tool.spec.name: tool for tool in offered}
     frame = prompt.frame(job, name, profile, offered, thread_id)
     joined = await remote.join(named, frame.tools, permit, window) if remote else []
-    journal: Journal = rollout.Ephemeral()
-    path: Path | None = None
-    if not job.ephemeral:
-        home = job.loaded.home
-        again = rollout.Rollout.again
-        file = again(kept, clock) if kept else rollout.Rollout(home, thread_id, clock)
-        journal, path = file, file.path
-        end.append(file.close)
     docs = prompt.docs(job, allowed, name, window)
+    place = journal.place(
+        job,
+        thread_id,
+        clock,
+        window=window,
+        instructions=frame.instructions,
+        surroundings=prompt.surroundings(job, allowed, name, docs),
+    )
+    path = None
+    if place.rollout is not None:
+        path = place.rollout.path
+        end.append(place.rollout.close)
     parts = Parts(
         thread_id=thread_id,
         model=model,
         tools=named,
         frame=frame,
-        surroundings=prompt.surroundings(job, allowed, name, docs),
+        surroundings=place.missing,
         cwd=job.cwd,
-        journal=journal,
+        journal=place.journal,
         clock=clock,
         stream_retries=job.loaded.provider.stream_max_retries,
-        meta=_meta(job, thread_id, clock),
-        history=kept.items if kept else [],
+        meta=place.meta,
+        history=place.history,
+        usage=place.usage,
+        turn_context=journal.turn_context(job, allowed, name),
         new_turn_id=lambda: uuid7(clock.now()),
     )
     session = Session(parts)
     end.append(session.close)
     notes = [*docs.warnings, *rules.warnings, *confining.remarks(allowed), *joined]
+    notes += kept.warnings if kept else []
     return session, notes, path, permit
 
 
@@ -151,18 +157,3 @@ def _remote(job: Job, end: list[Callable[[], Any]]) -> "Remote | None":
     from codex_oss.wiring.mcp import Remote  # noqa: PLC0415  few have servers
 
     return Remote(job, end)
-
-
-def _meta(job: Job, thread_id: str, clock: SystemClock) -> dict[str, object]:
-    meta: dict[str, object] = {
-        "id": thread_id,
-        "timestamp": rollout.utc(clock.now()),
-        "cwd": str(job.cwd),
-        "originator": job.front.originator,
-        "cli_version": __version__,
-        "source": job.front.source,
-        "model_provider": job.loaded.provider_id,
-    }
-    if job.front.arguments is not None:
-        meta["arguments"] = job.front.arguments
-    return meta
