@@ -26,5 +26,10 @@ def mcp_server_parser() -> Parser:
         help="with --http: the environment variable with the key that clients send as "
         "`Authorization: Bearer`; needed to listen beyond this machine",
     )
+    add(
+        "--yes",
+        action="store_true",
+        help="consent to what may be downloaded, installed or started for the model",
+    )
     add_config(parser)
     return parser

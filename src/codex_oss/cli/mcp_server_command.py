@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 
 from codex_oss.cli.settings import Flags, load_config
+from codex_oss.cli.consent import consent
 from codex_oss.config.load import Loaded
 from codex_oss.errors import CodexOssError, UsageError
 from codex_oss.exec_mode.run import signals
@@ -36,9 +37,10 @@ def run(options: argparse.Namespace) -> int:
             f"{place[0]} can be reached from other machines, and there is no key",
             hint="Put one into an environment variable and name it with --key-env.",
         )
-    threads = Threads(Conversations(read, env))
+    # Nobody is asked at the terminal: stdin is the client's, or nobody watches it.
+    asked = consent(yes=options.yes, asks=False, err=sys.stderr)
     try:
-        return asyncio.run(_serve(threads, place, key))
+        return asyncio.run(_serve(Conversations(read, env, asked), place, key))
     except ImportError as error:
         raise CodexOssError(
             f"the MCP server needs the package `mcp`: {error}",
@@ -46,11 +48,14 @@ def run(options: argparse.Namespace) -> int:
         ) from error
 
 
-async def _serve(threads: Threads, place: tuple[str, int] | None, key: str) -> int:
+async def _serve(
+    conversations: Conversations, place: tuple[str, int] | None, key: str
+) -> int:
     # Only here: the SDK costs a third of a second.
     from codex_oss.mcp_server.server import Agent  # noqa: PLC0415
 
     agent = Agent(threads)
+    threads = Threads(conversations)
     gc.freeze()
     gc.enable()
     task = asyncio.current_task()
@@ -74,7 +79,10 @@ async def _serve(threads: Threads, place: tuple[str, int] | None, key: str) -> i
         return 0
     finally:
         _on_signals(_ended_already)
-        await threads.close()
+        try:
+            await threads.close()
+        finally:
+            await conversations.close()
     return 0
 
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from codex_oss.config import load
 from codex_oss.config.overrides import read_key
+from codex_oss.engines.base import Consent
 from codex_oss.errors import CodexOssError, ConfigError, SessionError
 from codex_oss.mcp_server.calls import CodexCall
 from codex_oss.mcp_server.conversation import Client, Opened
@@ -24,6 +25,7 @@ from codex_oss.policy import (
 from codex_oss.sessions import reading
 from codex_oss.tools.permit import Permit
 from codex_oss.wiring.permissions import Front, Job, approval_summary
+from codex_oss.wiring.pool import Pool
 from codex_oss.wiring.session import open_session
 from codex_oss.wiring.world import shell_path
 
@@ -37,10 +39,13 @@ FRONT = Front(originator="codex_oss_mcp", source="mcp")
 class Conversations:
     """Makes sessions (``mcp_server.threads.Opener``)."""
 
-    def __init__(self, read: Load, env: Mapping[str, str]) -> None:
+    def __init__(self, read: Load, env: Mapping[str, str], consent: Consent) -> None:
+        """Take what loads a configuration, and who consents to what engines need."""
         self._read = read
         self._env = env
 
+        self._consent = consent
+        self._engines = Pool(env)
     async def open(self, call: CodexCall, client: Client, *, asks: bool) -> Opened:
         """Return a session as the arguments want it. Raises ``CodexOssError``."""
         return await self._open(call, client, None, asks=asks)
@@ -56,6 +61,10 @@ class Conversations:
         return await self._open(call, client, kept, asks=asks)
 
     async def _open(
+    async def close(self) -> None:
+        """End the engines, those of conversations that are still open as well."""
+        await self._engines.close()
+
         self,
         call: CodexCall,
         client: Client,
@@ -77,6 +86,8 @@ class Conversations:
             approver=client,
             alone=_approval(loaded, asks=asks) == "never",
             front=replace(FRONT, arguments=msgspec.to_builtins(call) | told),
+            consent=self._consent,
+            engines=self._engines,
             kept=kept,
         )
         opened = await open_session(job, sys.stderr)

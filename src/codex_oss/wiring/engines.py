@@ -28,6 +28,7 @@ from codex_oss.exec_mode.progress import Progress
 from codex_oss.exec_mode.visible import visible
 from codex_oss.net import Client
 from codex_oss.wiring.ending import Endings
+from codex_oss.wiring.pool import Pool, key_of
 from codex_oss.wiring.world import state_home
 
 if TYPE_CHECKING:
@@ -83,16 +84,19 @@ class Engines:
         client: Client,
         *,
         unloads: bool = True,
+        pool: Pool | None = None,
         host: Callable[[Mapping[str, str]], Awaitable[hardware.Host]] = hardware.look,
     ) -> None:
         """Take what the configuration says; ``host`` looks at the machine.
 
         ``unloads``: the end of an engine unloads the model that it has loaded.
+        ``pool`` has the engines that are shared, where any are.
         """
         self._loaded = loaded
         self._env = env
         self._client = client
         self._unloads = unloads
+        self._pool = pool
         self._host = host
 
     def places(self) -> list[Place]:
@@ -212,16 +216,16 @@ class Engines:
     async def _start(
         self, seen: Survey, err: TextIO, end: Endings, consent: Consent | None
     ) -> Answering:
-        choice = seen.choice
-        options = self._options(seen, consent)
-        engine = ENGINES[choice.engine](options, self._client)
-        end.append(engine.close)
-        with Progress(err, isatty=err.isatty()) as progress:
-            async for event in engine.ensure(choice.model):
-                progress.feed(event)
-                if isinstance(event, Ready):
-                    return Answering(survey=seen, ready=event)
-        raise EngineError(f"{choice.engine} ended without being ready")
+        options, pool = self._options(seen, consent), self._pool
+        if pool is None or seen.choice.url is not None:
+            return await _begin(seen, options, self._client, err, end)
+
+        async def begin(end: Endings) -> Answering:
+            # Its users come and go: it is nobody's but the pool's.
+            theirs = replace(options, unloads=True)
+            return await _begin(seen, theirs, pool.client, err, end)
+
+        return await pool.take(key_of(seen.choice, options), begin, end)
 
     def _place(self, local: str) -> Place | None:
         return discover.place_of(local, self._env, self._loaded)
@@ -280,6 +284,20 @@ class Engines:
             consent=consent,
             unloads=self._unloads,
         )
+
+
+async def _begin(
+    seen: Survey, options: Options, client: Client, err: TextIO, end: Endings
+) -> Answering:
+    choice = seen.choice
+    engine = ENGINES[choice.engine](options, client)
+    end.append(engine.close)
+    with Progress(err, isatty=err.isatty()) as progress:
+        async for event in engine.ensure(choice.model):
+            progress.feed(event)
+            if isinstance(event, Ready):
+                return Answering(survey=seen, ready=event)
+    raise EngineError(f"{choice.engine} ended without being ready")
 
 
 def _end_orphans(folder: Path) -> None:

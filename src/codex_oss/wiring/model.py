@@ -14,11 +14,13 @@ from codex_oss.errors import ConfigError
 from codex_oss.net import Client
 from codex_oss.ports import Model
 from codex_oss.wiring.ending import Endings
+from codex_oss.wiring.permissions import Job
 from codex_oss.wiring.world import state_home
 
 if TYPE_CHECKING:
     from codex_oss.engines.base import Consent
     from codex_oss.wiring.engines import Answering
+    from codex_oss.wiring.pool import Pool
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -31,6 +33,8 @@ class Served(msgspec.Struct, frozen=True):
     """Who is asked before something is started or pulled."""
     unloads: bool = True
     """Whether the engine's end unloads the model; else whoever asks it does."""
+    pool: "Pool | None" = None
+    """The engines that several share; None: it gets one of its own."""
 
 
 class Connected(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,24 +55,20 @@ class Engaged(msgspec.Struct, frozen=True, kw_only=True):
     answering: "Answering"
 
 
-async def open_model(
-    loaded: Loaded,
-    env: Mapping[str, str],
-    client: Client,
-    err: TextIO,
-    end: Endings,
-    consent: "Consent | None" = None,
-) -> Connected:
+async def open_model(job: Job, client: Client, err: TextIO, end: Endings) -> Connected:
     """Return the model; what is started for it is added to ``end``.
 
     Raises ``ConfigError`` or ``EngineError``.
     """
+    loaded, env = job.loaded, job.env
     provider_id, provider = loaded.provider_id, loaded.provider
     name, answering = loaded.config.model, None
     rows = [("provider", provider_id)]
     nowhere = provider.base_url is None and not provider.base_urls
     if nowhere or (provider_id in LOCAL and not provider.base_urls):
-        served = Served(provider_id, provider, name, consent, unloads=False)
+        served = Served(
+            provider_id, provider, name, job.consent, unloads=False, pool=job.engines
+        )
         engaged = await start_engine(served, loaded, env, client, err, end)
         provider_id, provider = engaged.provider_id, engaged.provider
         answering = engaged.answering
@@ -116,7 +116,7 @@ async def start_engine(
     from codex_oss.wiring.engines import Engines, Wanted  # noqa: PLC0415
 
     wanted = Wanted(served.provider_id, served.model)
-    engines = Engines(loaded, env, client, unloads=served.unloads)
+    engines = Engines(loaded, env, client, unloads=served.unloads, pool=served.pool)
     answering = await engines.bring_up(wanted, err, end, served.consent)
     ready, provider_id, provider = answering.ready, served.provider_id, served.provider
     owner = engines.owner(answering.survey.choice.url, provider_id)

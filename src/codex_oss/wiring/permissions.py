@@ -18,6 +18,7 @@ from codex_oss.wiring.world import state_home
 if TYPE_CHECKING:
     from codex_oss.engines.base import Consent
     from codex_oss.sessions.reading import Kept
+    from codex_oss.wiring.pool import Pool
 
 Backend = Literal["auto", "landlock"]
 """What isolates: what the machine has, or only this."""
@@ -50,6 +51,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     ignore_rules: bool = False
     consent: "Consent | None" = None
     """Who is asked before an engine is started or a model pulled; None: nobody."""
+    engines: "Pool | None" = None
+    """The engines that sessions share; None: this one gets its own."""
     front: Front = Front()
     kept: "Kept | None" = None
     """The conversation that goes on; None: a new one."""

@@ -1,0 +1,149 @@
+"""Engines that several conversations of one process share.
+
+Each conversation has its own connections and its own model; the process with the
+weights in it is started once, and ended when nobody uses it any more.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from codex_oss.errors import Busy, ModelError, ServerFault, StreamCut
+from codex_oss.net import Client
+from codex_oss.wiring.ending import Endings, end_all
+
+if TYPE_CHECKING:
+    from codex_oss.engines.base import Options
+    from codex_oss.engines.choose import Choice
+    from codex_oss.wiring.engines import Answering
+
+ALIVE_S = 5.0
+"""How long an engine may take to say that it lives; one that is at work may take
+longer, and counts as alive."""
+
+
+class Key(msgspec.Struct, frozen=True):
+    """What makes an engine what it is: who asks for the same gets the same."""
+
+    engine: str
+    model: str | None
+    url: str
+    context_length: int | None
+    threads: int | None
+    models: str
+
+
+def key_of(choice: "Choice", options: "Options") -> Key:
+    """Return what an engine is known by."""
+    return Key(
+        engine=choice.engine,
+        model=choice.model,
+        url=options.url,
+        context_length=options.context_length,
+        threads=options.threads,
+        models=str(options.models),
+    )
+
+
+class Pool:
+    """The engines that run, by their keys. Whoever makes one must close it."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.client = Client(env)
+        """The engines' own: it outlives those of the conversations."""
+        self._running: dict[Key, _Engine] = {}
+        self._all: set[_Engine] = set()
+
+    async def take(
+        self,
+        key: Key,
+        begin: "Callable[[Endings], Awaitable[Answering]]",
+        end: Endings,
+    ) -> "Answering":
+        """Return an engine that answers; its letting go is added to ``end``.
+
+        ``begin`` starts one and adds its end to what it is given. Raises what it
+        raises, for all who wait for it.
+        """
+        engine = await self._living(key)
+        if engine is None:
+            engine = self._running[key] = _Engine(begin)
+            self._all.add(engine)
+        engine.users += 1
+
+        async def let_go() -> None:
+            engine.users -= 1
+            if not engine.users:
+                self._forget(key, engine)
+                await self._end(engine)
+
+        end.append(let_go)
+        return await engine.ready()
+
+    async def close(self) -> None:
+        """End all engines, whoever uses them."""
+        self._running.clear()
+        for engine in list(self._all):
+            await self._end(engine)
+        await self.client.close()
+
+    async def _living(self, key: Key) -> "_Engine | None":
+        """Return the engine of a key; one that is dead is handed to nobody."""
+        while (engine := self._running.get(key)) is not None:
+            living = await engine.lives(self.client)
+            if not living:
+                self._forget(key, engine)
+            elif self._running.get(key) is engine:  # nobody has ended it meanwhile
+                return engine
+        return None
+
+    def _forget(self, key: Key, engine: "_Engine") -> None:
+        if self._running.get(key) is engine:
+            del self._running[key]
+
+    async def _end(self, engine: "_Engine") -> None:
+        await engine.end()
+        self._all.discard(engine)
+
+
+class _Engine:
+    """One engine, from its start, which no user's leaving breaks off but the last."""
+
+    def __init__(self, begin: "Callable[[Endings], Awaitable[Answering]]") -> None:
+        self.users = 0
+        self._end: Endings = []
+        self._starting = asyncio.ensure_future(begin(self._end))
+
+    async def ready(self) -> "Answering":
+        """Return what answers when it does."""
+        return await asyncio.shield(self._starting)
+
+    async def lives(self, client: Client) -> bool:
+        """Tell whether it starts, or answers; one without an answer yet may be busy."""
+        if not self._starting.done():
+            return True
+        if self._starting.cancelled() or self._starting.exception() is not None:
+            return False
+        ready = self._starting.result().ready
+        headers = [("authorization", f"Bearer {ready.api_key}")]
+        try:
+            await client.get_json(
+                f"{ready.base_url}/models",
+                headers=headers if ready.api_key else (),
+                timeout_s=ALIVE_S,
+            )
+        except (Busy, ServerFault, StreamCut):
+            return True
+        except ModelError:
+            return False
+        return True
+
+    async def end(self) -> None:
+        """Break its start off, or end it."""
+        self._starting.cancel()
+        await asyncio.wait((self._starting,))
+        if not self._starting.cancelled():
+            self._starting.exception()  # its users have been told
+        await end_all(self._end)
