@@ -1,0 +1,93 @@
+"""Which conversation is meant: by id, by name, or the last one."""
+
+from pathlib import Path
+
+import msgspec
+
+from codex_oss.errors import SessionError
+from codex_oss.sessions import catalog
+from codex_oss.sessions.catalog import Entry, File
+from codex_oss.sessions.names import names
+
+_ID_LENGTH = 36
+_SHORT = 8
+"""Characters of an id that are enough, where they are one conversation's alone."""
+_ID = frozenset("0123456789abcdef-")
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which conversations count for ``last``: of this folder, led by a person."""
+
+    cwd: Path | None = None
+    """None: of all folders."""
+    interactive: bool = False
+
+
+def named(home: Path, word: str, *, archived: bool = False) -> File:
+    """Return the conversation of an id or a name.
+
+    Raises ``SessionError`` where there is none, or more than one.
+    """
+    files = catalog.files(home, archived=archived)
+    if is_id(word):
+        found = next((file for file in files if file.thread_id == word), None)
+        return found or _missing(home, word, archived=archived)
+    known = names(home)
+    same = [file for file in files if known.get(file.thread_id) == word]
+    if not same and len(word) >= _SHORT and _ID.issuperset(word):
+        same = [file for file in files if file.thread_id.startswith(word)]
+    if len(same) > 1:
+        ids = ", ".join(file.thread_id for file in same)
+        raise SessionError(f"{len(same)} sessions are called {word!r}: {ids}")
+    return same[0] if same else _missing(home, word, archived=archived)
+
+
+def last(home: Path, wanted: Wanted) -> Entry:
+    """Return the conversation that was written last. Raises ``SessionError``."""
+    for each in catalog.entries(home, names(home)):
+        if matches(each, wanted):
+            return each
+    where = f" in {wanted.cwd}" if wanted.cwd else ""
+    hint = "`codex-oss sessions --all` lists those of all folders"
+    if wanted.cwd:
+        hint += "; --all takes the last of them"
+    raise SessionError(f"there is no session{where} to go on with", hint=f"{hint}.")
+
+
+def matches(each: Entry, wanted: Wanted) -> bool:
+    """Tell whether a conversation is among those that count."""
+    if wanted.interactive and not each.interactive:
+        return False
+    return wanted.cwd is None or _same(each.cwd, wanted.cwd)
+
+
+def is_id(word: str) -> bool:
+    """Tell whether a word is a whole id, and no name."""
+    return len(word) == _ID_LENGTH and _ID.issuperset(word) and word.count("-") == 4  # noqa: PLR2004  a UUID's
+
+
+def _same(cwd: str, wanted: Path) -> bool:
+    if cwd == str(wanted):
+        return True
+    try:
+        return bool(cwd) and Path(cwd).resolve() == wanted
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
+def _missing(home: Path, word: str, *, archived: bool) -> File:
+    try:
+        other = None if archived else named(home, word, archived=True)
+    except SessionError:
+        other = None
+    if other is not None:
+        raise SessionError(
+            f"session {word!r} is archived",
+            hint=f"Bring it back first: codex-oss unarchive {other.thread_id}",
+        )
+    kind = "archived session" if archived else "session"
+    hint = "`codex-oss sessions --all` lists them."
+    packed = (home / catalog.SESSIONS).glob(f"*/*/*/rollout-*-{word}.jsonl.zst")
+    if is_id(word) and (path := next(packed, None)):
+        hint = f"Codex has compressed it; unpack it first: zstd -d {path}"
+    raise SessionError(f"there is no {kind} with this id or name: {word}", hint=hint)

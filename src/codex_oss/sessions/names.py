@@ -1,0 +1,74 @@
+"""Names that people gave to conversations.
+
+Source of the format: ``session_index.jsonl`` of the Codex CLI 0.169, one object a
+line, appended at each rename: ``{"id", "thread_name", "updated_at"}``. The last line
+of an id counts, so both programs see the other's names.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+import msgspec
+
+from codex_oss.errors import SessionError, UsageError
+
+FILE = "session_index.jsonl"
+MAX_LENGTH = 200
+"""Characters of a name."""
+
+
+class _Line(msgspec.Struct):
+    id: str
+    thread_name: str = ""
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def names(home: Path) -> dict[str, str]:
+    """Return the names by id; damaged lines are nobody's."""
+    try:
+        data = (home / FILE).read_bytes()
+    except OSError:
+        return {}
+    found: dict[str, str] = {}
+    for text in data.splitlines():
+        try:
+            line = _decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        found[line.id] = line.thread_name
+    return {thread_id: name for thread_id, name in found.items() if name}
+
+
+def rename(home: Path, thread_id: str, name: str, now: str) -> str:
+    """Give a conversation a name, and return it as it is kept.
+
+    ``now`` is the time in RFC 3339. Raises ``UsageError`` for what is no name.
+    """
+    name = " ".join(name.split())
+    if not name or len(name) > MAX_LENGTH or not name.isprintable():
+        raise UsageError(
+            f"a name is 1 to {MAX_LENGTH} printable characters: {name[:40]!r} is not"
+        )
+    line = {"id": thread_id, "thread_name": name, "updated_at": now}
+    path = home / FILE
+    try:
+        with path.with_name(f"{FILE}.lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # Codex's; it is held for one write
+            _append(path, msgspec.json.encode(line) + b"\n")
+    except OSError as error:
+        raise SessionError(f"cannot write {path}: {error.strerror}") from error
+    return name
+
+
+def _append(path: Path, data: bytes) -> None:
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    fd = os.open(path, flags, 0o600)
+    try:
+        size = os.fstat(fd).st_size
+        torn = size and os.pread(fd, 1, size - 1) != b"\n"
+        os.write(fd, b"\n" + data if torn else data)
+    finally:
+        os.close(fd)

@@ -1,0 +1,90 @@
+"""Puts conversations away, brings them back, copies them, throws them away."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from codex_oss.errors import SessionError
+from codex_oss.sessions import catalog
+from codex_oss.sessions.catalog import File
+from codex_oss.sessions.lock import Lock
+from codex_oss.sessions.reading import Kept, read
+
+_DAY = 10
+"""Characters of a date in a file's name: 2026-01-31."""
+
+
+def archive(home: Path, file: File) -> Path:
+    """Put a conversation where lists do not show it, as Codex does."""
+    return _move(home, file, home / catalog.ARCHIVED / file.path.name)
+
+
+def unarchive(home: Path, file: File) -> Path:
+    """Bring a conversation back to the folder of the day it began on."""
+    began = file.path.name.removeprefix("rollout-")[:_DAY]
+    folder = home / catalog.SESSIONS / Path(*began.split("-"))
+    return _move(home, file, folder / file.path.name)
+
+
+def delete(home: Path, file: File) -> None:
+    """Delete a conversation's file for good. Raises ``SessionError``."""
+    lock = Lock(home, file.thread_id)
+    lock.take()
+    try:
+        file.path.unlink()
+    except OSError as error:
+        raise SessionError(f"cannot delete {file.path}: {error.strerror}") from error
+    finally:
+        lock.release()
+
+
+def fork(home: Path, file: File, meta: Mapping[str, object], stamp: str) -> Kept:
+    """Copy a conversation into a file of its own and return that one, locked.
+
+    ``meta`` is what its first line says of it besides what the original's says: its
+    ``id`` at least. ``stamp`` is the local time in a file's name. The original may be
+    in use meanwhile: what stands in whole lines is copied.
+    """
+    thread_id = str(meta["id"])
+    origin = read(file.path, file.thread_id)
+    data = file.path.read_bytes()[: origin.size]
+    said = origin.meta | dict(meta) | {"forked_from_id": file.thread_id}
+    first = {"timestamp": meta.get("timestamp"), "ordinal": 0, "type": "session_meta"}
+    lines = [msgspec.json.encode(first | {"payload": said})]
+    lines += [line for line in data.splitlines() if not _is_meta(line)]
+    day = Path(*stamp[:_DAY].split("-"))
+    path = home / catalog.SESSIONS / day / f"rollout-{stamp}-{thread_id}.jsonl"
+    lock = Lock(home, thread_id)
+    lock.take()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(path, flags, 0o600), "wb") as copy:
+            copy.write(b"\n".join([*lines, b""]))
+        return read(path, thread_id, lock)
+    except OSError as error:
+        lock.release()
+        raise SessionError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _is_meta(line: bytes) -> bool:
+    return b'"type":"session_meta"' in line[:200]
+
+
+def _move(home: Path, file: File, target: Path) -> Path:
+    lock = Lock(home, file.thread_id)
+    lock.take()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if target.exists():
+            raise SessionError(f"cannot move the session: {target} exists")
+        file.path.rename(target)
+    except OSError as error:
+        raise SessionError(
+            f"cannot move {file.path} to {target}: {error.strerror}"
+        ) from error
+    finally:
+        lock.release()
+    return target
