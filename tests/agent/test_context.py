@@ -143,7 +143,7 @@ def test_docs_are_read_from_the_root_down_and_the_global_one_stands_first(
     (repo / "sub" / "AGENTS.md").write_text("sub\n")
     assert read(repo, repo / "sub") == ProjectDocs(
         f"# AGENTS.md instructions for {repo / 'sub'}\n\n<INSTRUCTIONS>\n"
-        "all\n\n--- project-doc ---\n\nroot\n\nsub\n</INSTRUCTIONS>",
+        "all\n\n--- project-doc ---\n\nroot\n\n\nsub\n\n</INSTRUCTIONS>",
         [],
     )
 
@@ -157,9 +157,21 @@ def test_an_override_wins_and_a_fallback_name_comes_last(repo: Path) -> None:
     assert "plain" not in text
 
 
-def test_blank_files_count_as_absent(repo: Path) -> None:
-    (repo / "AGENTS.override.md").write_text(" \n")
-    assert read(repo, repo) == ProjectDocs("", [])
+def test_a_blank_override_silences_its_folder_but_not_the_global_file(
+    repo: Path,
+) -> None:
+    for folder in (repo, repo.parent / "home"):
+        (folder / "AGENTS.override.md").write_text(" \n")
+        (folder / "AGENTS.md").write_text("plain")
+    assert read(repo, repo) == ProjectDocs(
+        "# AGENTS.md instructions\n\n<INSTRUCTIONS>\nplain\n</INSTRUCTIONS>", []
+    )
+
+
+def test_a_folder_named_like_the_file_counts_as_absent(repo: Path) -> None:
+    (repo / "AGENTS.override.md").mkdir()
+    (repo / "AGENTS.md").write_text("plain")
+    assert "\nplain\n" in read(repo, repo).text
 
 
 @pytest.mark.parametrize("target", ["../private/key", "/proc/self/environ"])
@@ -178,9 +190,17 @@ def test_a_link_to_what_may_not_be_read_counts_as_absent(
 
 def test_the_file_over_the_budget_is_cut_and_people_are_told(repo: Path) -> None:
     (repo / "AGENTS.md").write_text("123456789")
-    docs = read(repo, repo, max_bytes=3)
-    assert "\n123\n" in docs.text
-    assert docs.warnings == [f"Loaded only 3 of 9 bytes from {repo / 'AGENTS.md'}."]
+    (repo / "sub" / "AGENTS.md").write_text("more")
+    docs = read(repo, repo / "sub", max_bytes=3)
+    assert "\n123\n</INSTRUCTIONS>" in docs.text
+    why = (
+        "the project's files may fill 3 bytes. Shorten them, or raise "
+        "`project_doc_max_bytes`."
+    )
+    assert docs.warnings == [
+        f"Loaded only 3 of 9 bytes from {repo / 'AGENTS.md'}: {why}",
+        f"Left out {repo / 'sub' / 'AGENTS.md'} and what follows: {why}",
+    ]
 
 
 def test_no_budget_means_no_project_docs_but_the_global_one(repo: Path) -> None:

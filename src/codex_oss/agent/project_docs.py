@@ -4,16 +4,18 @@ Source of the rules: the Codex CLI 0.169 (which files, in which order, what budg
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
+from codex_oss.config.project import folders, project_root
 from codex_oss.policy import within
 
 NAMES = ("AGENTS.override.md", "AGENTS.md")
 _KERNELS_OWN = ("/proc", "/sys", "/dev")
 """``/proc/self/environ`` would hold our keys."""
+REMEDY = "raise `project_doc_max_bytes`"
 SEPARATOR = "\n\n--- project-doc ---\n\n"
 
 
@@ -24,15 +26,7 @@ class ProjectDocs(msgspec.Struct, frozen=True):
     warnings: list[str]
 
 
-def project_root(cwd: Path, markers: Sequence[str] = (".git",)) -> Path | None:
-    """Return the nearest folder at or above ``cwd`` that holds one of ``markers``."""
-    for folder in (cwd, *cwd.parents):
-        if any(os.path.exists(folder / marker) for marker in markers):  # noqa: PTH110  False, not an error, for what may not be read
-            return folder
-    return None
-
-
-def read_project_docs(
+def read_project_docs(  # noqa: PLR0913  one for each thing that people may choose
     cwd: Path,
     home: Path,
     *,
@@ -40,6 +34,7 @@ def read_project_docs(
     fallback_names: Sequence[str] = (),
     markers: Sequence[str] = (".git",),
     denied: tuple[str, ...] = (),
+    remedy: str = REMEDY,
 ) -> ProjectDocs:
     """Read the global file and one file per folder from the project's root to ``cwd``.
 
@@ -47,28 +42,24 @@ def read_project_docs(
     is not confined. So what lies at or below one of ``denied``, absolute real paths,
     or is the kernel's, counts as absent.
 
-    ``max_bytes`` counts the project's files only; the file that exceeds it is cut.
-    Files of nothing but white space count as absent.
+    ``max_bytes`` counts the project's files only; the file that exceeds it is cut,
+    and those after it are left out; 0 leaves out all of them. In a folder of the
+    project the first name that is there counts, and nothing does when that file is
+    blank; of the global ones the first that is not blank. ``remedy`` is what helps
+    where more than ``max_bytes`` should be read.
     """
-    warnings: list[str] = []
-    parts: list[str] = []
-    left = max_bytes
     hidden = (*_KERNELS_OWN, *denied)
-    for folder in _folders(cwd, project_root(cwd, markers)) if max_bytes > 0 else ():
-        found = _read_first(folder, (*NAMES, *fallback_names), hidden)
-        if found is None:
-            continue
-        path, data = found
-        if len(data) > left:
-            warnings.append(f"Loaded only {left} of {len(data)} bytes from {path}.")
-            data = data[:left]
-        left -= len(data)
-        if text := data.decode("utf-8", "ignore").strip():
-            parts.append(text)
-    general = _read_first(home, NAMES, hidden)
+    found: list[tuple[Path, bytes]] = []
+    names = (*NAMES, *fallback_names)
+    for folder in folders(cwd, project_root(cwd, markers)) if max_bytes > 0 else ():
+        first = next(_files(folder, names, hidden), None)
+        if first is not None and first[1].strip():
+            found.append(first)
+    parts, warnings = _within_budget(found, max_bytes, remedy)
     body = "\n\n".join(parts)
-    if general is not None:
-        text = general[1].decode("utf-8", "ignore").strip()
+    general = (data.strip() for _, data in _files(home, NAMES, hidden))
+    if (data := next(filter(None, general), None)) is not None:
+        text = data.decode("utf-8", "ignore")
         body = f"{text}{SEPARATOR}{body}" if body else text
     if not body:
         return ProjectDocs("", warnings)
@@ -78,25 +69,38 @@ def read_project_docs(
     return ProjectDocs(f"{title}\n\n<INSTRUCTIONS>\n{body}\n</INSTRUCTIONS>", warnings)
 
 
-def _folders(cwd: Path, root: Path | None) -> list[Path]:
-    if root is None:
-        return [cwd]
-    below = cwd.relative_to(root).parts
-    return [root.joinpath(*below[:depth]) for depth in range(len(below) + 1)]
+def _within_budget(
+    found: list[tuple[Path, bytes]], limit: int, remedy: str
+) -> tuple[list[str], list[str]]:
+    """Return as much of the files as may be read, and what people should know."""
+    parts: list[str] = []
+    left = limit
+    why = f"the project's files may fill {limit} bytes. Shorten them, or {remedy}."
+    warnings: list[str] = []
+    for path, data in found:
+        if not left:
+            return parts, [*warnings, f"Left out {path} and what follows: {why}"]
+        parts.append(data[:left].decode("utf-8", "ignore"))
+        if len(data) > left:
+            cut = f"Loaded only {left} of {len(data)} bytes from {path}"
+            warnings, left = [f"{cut}: {why}"], 0
+            continue
+        left -= len(data)
+    return parts, warnings
 
 
-def _read_first(
+def _files(
     folder: Path, names: Sequence[str], hidden: tuple[str, ...]
-) -> tuple[Path, bytes] | None:
+) -> Iterator[tuple[Path, bytes]]:
+    """Yield the files of these names, in this order."""
     for name in names:
         path = folder / name
         try:
             if within(os.path.realpath(path), hidden):
                 continue
-            # A pipe of that name would be waited for.
-            data = path.read_bytes() if path.is_file() else b""
+            if not path.is_file():  # a pipe of that name would be waited for
+                continue
+            data = path.read_bytes()
         except OSError:
             continue
-        if data.strip():
-            return path, data
-    return None
+        yield path, data

@@ -101,6 +101,12 @@ def exec_parser() -> Parser:
         action="store_true",
         help="also work outside a git repository",
     )
+    add(
+        "--trust",
+        action="store_true",
+        help="from here on follow this project's own configuration; its MCP servers "
+        "run outside the sandbox",
+    )
     add("--ephemeral", action="store_true", help="keep no session file")
     add(
         "--yes",

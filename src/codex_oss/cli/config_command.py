@@ -3,15 +3,17 @@
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from codex_oss.cli.settings import load_config
-from codex_oss.config import show
+from codex_oss.config import project, show
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the configuration."""
-    loaded = load_config(options, os.environ)
-    for warning in loaded.warnings:
+    loaded = load_config(options, os.environ, cwd=Path.cwd())
+    blocked = [project.UNTRUSTED] if loaded.blocked else []
+    for warning in [*blocked, *loaded.warnings]:
         sys.stderr.write(f"warning: {warning}\n")
     sys.stdout.write(show.render(loaded, color=sys.stdout.isatty()))
     return 0

@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from codex_oss.cli.consent import consent
-from codex_oss.cli.place import folder, in_repository, told_folder
+from codex_oss.cli.place import folder, told_folder
 from codex_oss.cli.prompt_input import Prompt
-from codex_oss.cli.settings import GRANULAR, load_config
+from codex_oss.cli.settings import GRANULAR
+from codex_oss.cli.trust import placed_config
 from codex_oss.config.load import Loaded, approval_policy
 from codex_oss.errors import CodexOssError, ConfigError
 from codex_oss.exec_mode import run as exec_run
@@ -30,15 +31,8 @@ from codex_oss.wiring.world import Nobody
 def run(options: argparse.Namespace) -> int:
     """Run ``exec`` and return the exit code."""
     cwd = told_folder(options.cd)
-    loaded = load_config(options, os.environ)
+    loaded = placed_config(options, cwd)
     schema = _schema(options.output_schema)
-    if not (options.skip_git_repo_check or options.bypass or in_repository(cwd)):
-        raise CodexOssError(
-            "Not inside a trusted directory and --skip-git-repo-check was not "
-            "specified.",
-            hint=f"{cwd} is in no git repository, so changes could not be undone "
-            "there. Run `git init`, or add --skip-git-repo-check.",
-        )
     _check_asking(options, loaded)
     asked = Prompt(options.prompt, sys.stdin, sys.stderr)
     begun = asked.begun()

@@ -7,10 +7,12 @@ import ipaddress
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from codex_oss.cli.settings import Flags, load_config
 from codex_oss.cli.consent import consent
+from codex_oss.cli.settings import Flags, load_config
 from codex_oss.config.load import Loaded
+from codex_oss.config.project import UNTRUSTED
 from codex_oss.errors import CodexOssError, UsageError
 from codex_oss.exec_mode.run import signals
 from codex_oss.mcp_server.threads import Threads
@@ -23,10 +25,13 @@ def run(options: argparse.Namespace) -> int:
     """Serve and return 0."""
     env = dict(os.environ)
 
-    def read(flags: Flags, profile: str | None) -> Loaded:
+    def read(flags: Flags, profile: str | None, cwd: Path) -> Loaded:
         given = argparse.Namespace(**vars(options))
         given.profile = profile or options.profile
-        return load_config(given, env, flags)
+        loaded = load_config(given, env, flags, cwd=cwd)
+        if loaded.blocked:
+            sys.stderr.write(f"warning: {UNTRUSTED}\n")
+        return loaded
 
     place = None if options.http is None else address(options.http)
     key = "" if options.key_env is None else env.get(options.key_env, "")
@@ -54,8 +59,8 @@ async def _serve(
     # Only here: the SDK costs a third of a second.
     from codex_oss.mcp_server.server import Agent  # noqa: PLC0415
 
-    agent = Agent(threads)
     threads = Threads(conversations)
+    agent = Agent(threads)
     gc.freeze()
     gc.enable()
     task = asyncio.current_task()

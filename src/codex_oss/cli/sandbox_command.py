@@ -108,7 +108,8 @@ def _job(options: argparse.Namespace) -> Job:
         mode = PERMISSION_MODES.get(name)
         key = "sandbox_mode" if mode else "default_permissions"
         flags[key] = ("--permissions-profile", mode or name)
-    loaded = load_config(options, os.environ, flags)
+    cwd = folder(options.cd)
+    loaded = load_config(options, os.environ, flags, cwd=cwd)
     known = [*PERMISSION_MODES, *loaded.config.permissions]
     if name and name not in known:
         raise UsageError(
@@ -117,7 +118,7 @@ def _job(options: argparse.Namespace) -> Job:
         )
     return Job(
         loaded=loaded,
-        cwd=folder(options.cd),
+        cwd=cwd,
         env=dict(os.environ),
         extra_roots=[folder(path) for path in options.add_dir],
     )

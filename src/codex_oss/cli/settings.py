@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from codex_oss.config import load
@@ -13,11 +14,16 @@ Flags = dict[str, tuple[str, Any]]
 
 
 def load_config(
-    options: argparse.Namespace, env: Mapping[str, str], flags: Flags | None = None
+    options: argparse.Namespace,
+    env: Mapping[str, str],
+    flags: Flags | None = None,
+    *,
+    cwd: Path | None = None,
 ) -> load.Loaded:
     """Return the configuration with everything the command line says about it.
 
-    ``flags`` are those of one command only.
+    ``flags`` are those of one command only. With ``cwd``, a folder without links, the
+    settings of the project there count.
     """
     overrides = [
         *options.config,
@@ -33,6 +39,7 @@ def load_config(
         oss=getattr(options, "oss", False),
         local_provider=getattr(options, "local_provider", None),
         strict=options.strict_config,
+        cwd=cwd,
     )
 
 

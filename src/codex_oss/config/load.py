@@ -1,7 +1,8 @@
-"""The configuration of one run: defaults < file < profile < ``-c`` < flags.
+"""The configuration of one run: defaults < file < profile < project < ``-c`` < flags.
 
-Every value knows where it was set. Files: ``$CODEX_HOME/config.toml`` and the chosen
-profile's ``$CODEX_HOME/NAME.config.toml``.
+Every value knows where it was set. Files: ``$CODEX_HOME/config.toml``, the chosen
+profile's ``$CODEX_HOME/NAME.config.toml`` and a trusted project's
+``.codex/config.toml``, of which there may be one in every folder.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
-from codex_oss.config import toml
+from codex_oss.config import project, toml
 from codex_oss.config.builtin import OSS, environment_layer
 from codex_oss.config.decode import Unknown, decode, find_unknown
 from codex_oss.config.home import user_home
@@ -45,6 +46,8 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     home: Path
     profile: str | None
     oss: bool
+    blocked: bool = False
+    """Whether the project has settings that nobody trusts (``project.UNTRUSTED``)."""
 
     def origin(self, key: str) -> str:
         """Return where a dotted key was set, or ``default``."""
@@ -80,13 +83,15 @@ def load(  # noqa: PLR0913  one argument for each thing the command line may say
     oss: bool = False,
     local_provider: str | None = None,
     strict: bool = False,
+    cwd: Path | None = None,
 ) -> Loaded:
     """Read the configuration.
 
     ``overrides`` are the texts of ``-c``, in order; ``flags`` maps dotted keys to the
     flag that set them and the value; ``profile``, ``oss`` and ``local_provider`` are
     ``-p``, ``--oss`` and ``--local-provider``, which means ``--oss`` too. ``strict``
-    makes an unknown key an error. Raises ``ConfigError``.
+    makes an unknown key an error. ``cwd``, without links, is where the work is: the
+    settings of a project there count if it is trusted. Raises ``ConfigError``.
     """
     files = _Files(home=home, shown=shown(home, env), warnings=[])
     warnings = files.warnings
@@ -94,7 +99,14 @@ def load(  # noqa: PLR0913  one argument for each thing the command line may say
     below = merge(file, command)
     name = profile if profile is not None else _profile_key(below)
     chosen = {} if name in (None, OSS) else files.profile(name, below)
-    layers = Layers(file=file, profile=chosen, command=command, flags=flag_layer(flags))
+    own, blocked = _of_project(cwd, merge(file, chosen, command), files)
+    layers = Layers(
+        file=file,
+        profile=chosen,
+        project=own,
+        command=command,
+        flags=flag_layer(flags),
+    )
     in_effect = applies(layers, name, asked=oss or local_provider is not None)
     if in_effect:
         layers = replace(layers, oss=files.profile(OSS, below))
@@ -102,7 +114,7 @@ def load(  # noqa: PLR0913  one argument for each thing the command line may say
         warnings += dropped
     else:
         oss_profile = files.profile(OSS, below) if name == OSS else {}
-        tree = merge(file, chosen, oss_profile, command, layers.flags)
+        tree = merge(file, chosen, oss_profile, own, command, layers.flags)
     tree = merge(environment_layer(env), tree)
     _report_unknown(find_unknown(tree), warnings, strict=strict)
     config, provider_id, provider = _decode(tree)
@@ -115,13 +127,27 @@ def load(  # noqa: PLR0913  one argument for each thing the command line may say
         home=home,
         profile=name or (OSS if in_effect else None),
         oss=in_effect,
+        blocked=blocked,
     )
 
 
+def project_at(config: Config, path: str) -> project.Project:
+    """Return the project around a folder, given as absolute path without links."""
+    cwd = Path(path)
+    root = project.project_root(cwd, config.project_root_markers)
+    entries = config.projects.items()
+    levels = {_path(key): one.trust_level for key, one in entries if one.trust_level}
+    return project.Project(cwd, root, levels)
+
+
 def trust_level(config: Config, path: str) -> TrustLevel | None:
-    """Return what ``[projects]`` says about a directory, given as absolute path."""
-    project = config.projects.get(path.rstrip("/") or "/")
-    return project.trust_level if project else None
+    """Return what ``[projects]`` says about a folder: itself, else its project's top.
+
+    ``path`` is absolute.
+    """
+    around = project_at(config, _path(path))
+    entry = around.entry(around.cwd)
+    return None if entry is None else cast("TrustLevel", around.levels[entry])
 
 
 def sandbox_mode(config: Config, path: str) -> SandboxMode:
@@ -169,6 +195,23 @@ def _overrides(texts: Sequence[str], warnings: list[str]) -> Tree:
         warnings += modernize(override)
         command = merge(command, override)
     return command
+
+
+def _of_project(cwd: Path | None, persons: Tree, files: "_Files") -> tuple[Tree, bool]:
+    """Return the settings of the project, and whether some are not trusted."""
+    if cwd is None:
+        return {}, False
+    names = ("projects", "project_root_markers")
+    config = decode({name: persons[name] for name in names if name in persons})
+    found, warnings, blocked = project.settings(
+        project_at(config, str(cwd)), files.home.resolve()
+    )
+    files.warnings.extend(warnings)
+    return found, blocked
+
+
+def _path(text: str) -> str:
+    return text.rstrip("/") or "/"
 
 
 def _profile_key(below: Tree) -> str | None:

@@ -17,11 +17,13 @@ class Layers(msgspec.Struct, frozen=True, kw_only=True):
     """What people set, lowest first.
 
     ``profile`` is the chosen profile unless that is ``oss``; ``oss`` is that one.
+    ``project`` is what the project's own files say.
     """
 
     file: Tree
     profile: Tree = {}
     oss: Tree = {}
+    project: Tree = {}
     command: Tree = {}
     flags: Tree = {}
 
@@ -54,10 +56,12 @@ def merge_layers(
         choice = Leaf(OSS, "--oss")
     chosen: Tree = {"model_provider": choice}
     above = chosen if oss or local_provider is not None else {}
-    upper = merge(layers.oss, chosen, layers.command, layers.flags, above)
+    upper = merge(chosen, layers.command, layers.flags, above)
     provider = leaf(upper, "model_provider") or choice
-    lower, dropped = _without_foreign_models(layers, str(provider.value))
-    tree = merge(*lower, upper)
+    (file, profile, project), dropped = _without_foreign_models(
+        layers, str(provider.value)
+    )
+    tree = merge(file, profile, layers.oss, project, upper)
     return tree, [] if leaf(tree, "model") else dropped
 
 
@@ -77,13 +81,18 @@ def _without_foreign_models(
 ) -> tuple[list[Tree], list[str]]:
     """Drop models that were written for another provider than profile ``oss``'s.
 
-    A model belongs to the provider named beside it or, for a profile, below it; to
-    OpenAI when there is none, as in the Codex CLI. Its context window goes with it.
-    Returns the lower layers and a warning.
+    A model belongs to the provider named beside it or, for a profile and a project,
+    below it; to OpenAI when there is none, as in the Codex CLI. Its context window
+    goes with it. Returns file, profile and project without them, and a warning.
     """
     warnings: list[str] = []
     kept: list[Tree] = []
-    for layer, below in ((layers.file, {}), (layers.profile, layers.file)):
+    persons = merge(layers.file, layers.profile)
+    for layer, below in (
+        (layers.file, {}),
+        (layers.profile, layers.file),
+        (layers.project, persons),
+    ):
         owner = _first(layer, below, key="model_provider")
         name = str(owner.value) if owner else DEFAULT_PROVIDER
         model = leaf(layer, "model")

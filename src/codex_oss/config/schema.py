@@ -101,9 +101,10 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about one directory; its key is the absolute path."""
 
     trust_level: TrustLevel | None = None
-    """Whether the project's own instructions and configuration are followed. A
-    project with either entry starts in ``workspace-write`` instead of
-    ``read-only``."""
+    """Whether the project's own ``.codex/config.toml`` and skills are followed;
+    ``untrusted``: nor its ``AGENTS.md``. Counts for all folders of a project whose top
+    it names; a folder's own entry counts before it. A project with either entry starts
+    in ``workspace-write`` instead of ``read-only``."""
 
 
 class McpTool(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,12 +136,13 @@ class McpServer(msgspec.Struct, frozen=True, kw_only=True):
     """Sent with every request."""
     env_http_headers: dict[str, str] = {}
     """Header name to environment variable."""
-    oauth: dict[str, Any] = {}
-    """Settings of the OAuth client. Has no effect yet."""
+    oauth: dict[str, str] = {}
+    """An OAuth client that the server knows already: ``client_id``, ``client_secret``,
+    and ``callback_url`` on this machine. Unset: one is registered by the login."""
     oauth_resource: str | None = None
-    """The resource that an OAuth token is asked for. Has no effect yet."""
+    """The resource that a login is for. Unset: what the server says it is."""
     scopes: tuple[str, ...] = ()
-    """The scopes that an OAuth token is asked for. Has no effect yet."""
+    """The scopes that a login asks for. Unset: those that the server names."""
     enabled: bool = True
     """Whether the server is used."""
     required: bool = False
@@ -324,6 +326,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about directories, by absolute path."""
     mcp_servers: dict[str, McpServer] = {}
     """Servers of further tools, by name: see [MCP servers](../guides/mcp.md)."""
+    mcp_oauth_callback_port: Port = 0
+    """The local port that ``codex-oss mcp login`` is answered at. 0: any."""
     model_providers: dict[str, Provider] = {}
     """Where models are served, by id: the built-in providers and yours. A table with
     the id of a built-in one changes that one."""
@@ -351,7 +355,6 @@ IGNORED: frozenset[str] = frozenset(
         "include_collaboration_mode_instructions",
         "log_dir",
         "marketplaces",
-        "mcp_oauth_callback_port",
         "mcp_oauth_callback_url",
         "mcp_oauth_credentials_store",
         "mcp_optional_startup_grace_ms",

@@ -30,8 +30,9 @@ from codex_oss.wiring.session import open_session
 from codex_oss.wiring.world import shell_path
 
 Flags = dict[str, tuple[str, Any]]
-Load = Callable[[Flags, str | None], load.Loaded]
-"""Loads the configuration with more values, by dotted key, and another profile."""
+Load = Callable[[Flags, str | None, Path], load.Loaded]
+"""Loads the configuration with more values, by dotted key, and another profile, for
+work in a folder."""
 
 FRONT = Front(originator="codex_oss_mcp", source="mcp")
 
@@ -43,9 +44,9 @@ class Conversations:
         """Take what loads a configuration, and who consents to what engines need."""
         self._read = read
         self._env = env
-
         self._consent = consent
         self._engines = Pool(env)
+
     async def open(self, call: CodexCall, client: Client, *, asks: bool) -> Opened:
         """Return a session as the arguments want it. Raises ``CodexOssError``."""
         return await self._open(call, client, None, asks=asks)
@@ -60,11 +61,11 @@ class Conversations:
         call = _arguments(kept)
         return await self._open(call, client, kept, asks=asks)
 
-    async def _open(
     async def close(self) -> None:
         """End the engines, those of conversations that are still open as well."""
         await self._engines.close()
 
+    async def _open(
         self,
         call: CodexCall,
         client: Client,
@@ -74,7 +75,7 @@ class Conversations:
     ) -> Opened:
         try:
             cwd = _folder(call.cwd or ".")
-            loaded = self._loaded(call)
+            loaded = self._loaded(call, cwd)
         except ConfigError as error:
             words = "Failed to load Codex configuration from overrides"
             raise CodexOssError(f"{words}: {error.report()}") from error
@@ -85,9 +86,9 @@ class Conversations:
             env=self._env,
             approver=client,
             alone=_approval(loaded, asks=asks) == "never",
-            front=replace(FRONT, arguments=msgspec.to_builtins(call) | told),
             consent=self._consent,
             engines=self._engines,
+            front=replace(FRONT, arguments=msgspec.to_builtins(call) | told),
             kept=kept,
         )
         opened = await open_session(job, sys.stderr)
@@ -111,7 +112,7 @@ class Conversations:
             close=opened.close,
         )
 
-    def _loaded(self, call: CodexCall) -> load.Loaded:
+    def _loaded(self, call: CodexCall, cwd: Path) -> load.Loaded:
         flags: Flags = {}
         for key, value in (call.config or {}).items():
             if read_key(key) is None:
@@ -130,7 +131,7 @@ class Conversations:
         for key, value in named.items():
             if value is not UNSET:
                 flags[key] = (words.get(key, key.replace("_", "-")), value)
-        loaded = self._read(flags, call.profile or None)
+        loaded = self._read(flags, call.profile or None, cwd)
         if call.base_instructions is UNSET:
             return loaded
         config = replace(loaded.config, model_instructions_file=None)

@@ -98,11 +98,11 @@ def sandbox_settings(job: Job, backend: Backend) -> run.Settings:
 
 def rules_file(job: Job) -> RulesFile:
     """Return the rules on commands of the person and of the project they work in."""
-    trust = load.trust_level(job.loaded.config, str(job.cwd))
+    around = load.project_at(job.loaded.config, str(job.cwd))
     return RulesFile(
         job.loaded.home,
         project=job.cwd,
-        trusted=trust == "trusted",
+        trusted=around.trusts(job.cwd) and around.guards(job.cwd),
         ignore=job.ignore_rules,
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from msgspec import UNSET
 
 from codex_oss.agent import context
-from codex_oss.agent.project_docs import ProjectDocs, read_project_docs
+from codex_oss.agent.project_docs import REMEDY, ProjectDocs, read_project_docs
 from codex_oss.config import load
 from codex_oss.errors import ConfigError
 from codex_oss.items import InputText, Item, Message, user
@@ -91,9 +91,8 @@ def surroundings(
 def docs(job: Job, allowed: Permissions, name: str, window: int | None) -> ProjectDocs:
     """Return the project's instructions, as much of them as the model can take."""
     config = job.loaded.config
-    if load.trust_level(config, str(job.cwd)) == "untrusted":
-        return ProjectDocs("", [])
-    limit = config.project_doc_max_bytes
+    untrusted = load.trust_level(config, str(job.cwd)) == "untrusted"
+    limit = 0 if untrusted else config.project_doc_max_bytes
     budget = context.docs_budget(name, window, limit)
     found = read_project_docs(
         job.cwd,
@@ -102,7 +101,8 @@ def docs(job: Job, allowed: Permissions, name: str, window: int | None) -> Proje
         fallback_names=config.project_doc_fallback_filenames,
         markers=config.project_root_markers,
         denied=allowed.deny_read,
+        remedy=REMEDY if budget >= limit else "give the model a larger window",
     )
-    if budget or not found.text:
+    if not context.tiny(name) or not found.text:
         return found
     return ProjectDocs("", [f"AGENTS.md is left out: {name} is too small a model."])

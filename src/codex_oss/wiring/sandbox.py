@@ -9,6 +9,7 @@ from typing import TextIO
 
 from msgspec.structs import replace
 
+from codex_oss.config import load
 from codex_oss.config.keys import dotted
 from codex_oss.errors import SandboxError
 from codex_oss.policy import Permissions, within
@@ -111,7 +112,9 @@ def _mode_from(job: Job) -> str:
     """Return who chose the mode; the trust in a project may have."""
     loaded = job.loaded
     if loaded.config.sandbox_mode is None:
-        return loaded.origin(dotted(("projects", str(job.cwd), "trust_level")))
+        around = load.project_at(loaded.config, str(job.cwd))
+        entry = around.entry(around.cwd) or str(job.cwd)
+        return loaded.origin(dotted(("projects", entry, "trust_level")))
     return loaded.origin("sandbox_mode")
 
 
