@@ -233,8 +233,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     model_context_window: Count | None = None
     """Tokens of the model's context. Unset: asked from the server."""
     model_auto_compact_token_limit: Count | None = None
-    """Compact the conversation at this many tokens. Unset, or above it: 90 % of the
-    context window. Has no effect yet."""
+    """Compact the conversation at this many tokens; above 90 % of the context window
+    it counts as that. Unset: four fifths of the window (where that leaves more than
+    32768 tokens to an answer, 90 % at most)."""
+    compact_prompt: str | None = None
+    """Text that asks the model for a summary of the conversation."""
+    experimental_compact_prompt_file: str | None = None
+    """A file with that text; counts where ``compact_prompt`` is unset."""
+    model_thinking_budget: Count | None = None
+    """Tokens that the model may think before one answer. When it is at that, it is
+    asked to answer at once, and to think as little as its server lets it. 0: no limit.
+    Unset: a quarter of the context window. codex-oss only."""
     model_reasoning_effort: str | None = None
     """How much the model thinks: ``none``, ``minimal``, ``low``, ``medium``, ``high``,
     ``xhigh`` or what else the model knows. Unset: the model decides."""
@@ -310,7 +319,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Print the model's reasoning itself instead of its summary. Has no effect yet."""
     notify: tuple[str, ...] | None = None
     """A program and its arguments, run after each turn with one more argument: a JSON
-    object that describes the turn. Has no effect yet."""
+    object that describes the turn: see [hooks](../guides/hooks.md)."""
     history: History = History()
     """The file of prompts typed in the terminal app. Has no effect yet."""
     file_opener: Literal["vscode", "vscode-insiders", "windsurf", "cursor", "none"] = (
@@ -346,9 +355,7 @@ IGNORED: frozenset[str] = frozenset(
         "chatgpt_base_url",
         "check_for_update_on_startup",
         "cli_auth_credentials_store",
-        "compact_prompt",
         "disable_paste_burst",
-        "experimental_compact_prompt_file",
         "feedback",
         "hooks",
         "include_apps_instructions",

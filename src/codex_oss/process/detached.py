@@ -9,8 +9,9 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -54,6 +55,28 @@ def start_detached(
             stderr=output,
             start_new_session=True,
         )
+
+
+def start_unheard(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> None:
+    """Start a program that nobody listens to or waits for.
+
+    Raises ``OSError``, and ``ValueError`` for words that no program can be given.
+    """
+    child = subprocess.Popen(
+        argv,
+        cwd=cwd,
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    beside(child.wait)
+
+
+def beside(work: Callable[[], object]) -> None:
+    """Do something that may take its time in a thread that no exit waits for."""
+    threading.Thread(target=work, daemon=True).start()
 
 
 def let_go(child: subprocess.Popen[bytes]) -> None:

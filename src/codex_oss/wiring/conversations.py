@@ -34,7 +34,7 @@ Load = Callable[[Flags, str | None, Path], load.Loaded]
 """Loads the configuration with more values, by dotted key, and another profile, for
 work in a folder."""
 
-FRONT = Front(originator="codex_oss_mcp", source="mcp")
+FRONT = Front(originator="codex_oss_mcp", source="mcp", client="codex_mcp_server")
 
 
 class Conversations:

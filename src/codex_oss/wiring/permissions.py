@@ -29,6 +29,8 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
 
     originator: str = "codex_oss_exec"
     source: str = "exec"
+    client: str = "codex_exec"
+    """The front end, as ``notify`` names it: in Codex's words."""
     arguments: object = None
     """What it was told, if the conversation must be opened again by it."""
 

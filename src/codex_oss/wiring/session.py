@@ -1,6 +1,7 @@
 """A session from a configuration: permissions, tools, prompt, journal."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -8,6 +9,7 @@ import msgspec
 
 from codex_oss import __version__
 from codex_oss.agent import context
+from codex_oss.agent.record import Turned
 from codex_oss.agent.session import Parts, Session
 from codex_oss.errors import ToolError
 from codex_oss.items import Message
@@ -18,6 +20,7 @@ from codex_oss.tools.permit import Permit
 from codex_oss.tools.view_image import data_url
 from codex_oss.wiring import journal, prompt
 from codex_oss.wiring.ending import end_all
+from codex_oss.wiring.limits import limits
 from codex_oss.wiring.model import open_model
 from codex_oss.wiring.permissions import (
     Job,
@@ -110,7 +113,7 @@ async def _session(
         profile = context.choose_profile(name, window)
     confining, rules = sandbox(job), rules_file(job)
     permit = Permit(allowed, job.approver or Nobody(), rules=rules)
-    offered = tools(job, profile, thread_id, permit, confining)
+    offered = tools(job, profile, thread_id, permit, confining, window)
     named = {tool.spec.name: tool for tool in offered}
     frame = prompt.frame(job, name, profile, offered, thread_id)
     joined = await remote.join(named, frame.tools, permit, window) if remote else []
@@ -140,14 +143,32 @@ async def _session(
         meta=place.meta,
         history=place.history,
         usage=place.usage,
+        limits=limits(job),
         turn_context=journal.turn_context(job, allowed, name),
         new_turn_id=lambda: uuid7(clock.now()),
+        after_turn=_notify(job, thread_id),
     )
     session = Session(parts)
     end.append(session.close)
     notes = [*docs.warnings, *rules.warnings, *confining.remarks(allowed), *joined]
     notes += kept.warnings if kept else []
     return session, notes, path, permit
+
+
+def _notify(job: Job, thread_id: str) -> Callable[[Turned], Awaitable[None]] | None:
+    """Return what runs the person's program after each turn, if there is one."""
+    if not (argv := job.loaded.config.notify):
+        return None
+    from codex_oss.wiring.notify import Notify  # noqa: PLC0415  few have one
+
+    return Notify(
+        argv=argv,
+        thread_id=thread_id,
+        cwd=job.cwd,
+        client=job.front.client,
+        env=job.env,
+        err=sys.stderr,
+    )
 
 
 def _remote(job: Job, end: list[Callable[[], Any]]) -> "Remote | None":
