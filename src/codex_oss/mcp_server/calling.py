@@ -17,7 +17,11 @@ from codex_oss.items import (
     FunctionCallOutput,
     Item,
 )
+from codex_oss.mcp.offer import flat_name
 from codex_oss.mcp_server.patches import patch_in
+
+BY_NAME = "mcp_call"
+"""The tool that calls another by its name, where there are many."""
 
 
 class OpenCalls:
@@ -45,9 +49,17 @@ class OpenCalls:
         """Return the call that changes files."""
         return self._find(lambda call: bool(patch_in(call)))
 
-    def of_tool(self, tool: str) -> Call | None:
-        """Return the call of an MCP server's tool."""
-        return self._find(lambda call: call.name.endswith(tool))
+    def of_tool(self, server: str, tool: str, given: str) -> Call | None:
+        """Return the call of an MCP server's tool with the arguments ``given``."""
+        name, wanted = flat_name(server, tool, ()), _object(given)
+
+        def is_it(call: Call) -> bool:
+            told = arguments(call)
+            if call.name == BY_NAME:
+                return told.get("name") == name and told.get("arguments") == wanted
+            return call.name == name and told == wanted
+
+        return self._find(is_it)
 
     def take(self, item_id: str, call: Call | None) -> str:
         """Return the call's id as the item's from now on; its own without a call."""
@@ -63,10 +75,12 @@ class OpenCalls:
 
 def arguments(call: Call) -> dict[str, Any]:
     """Return a call's arguments; none where they are no JSON object."""
-    if not isinstance(call, FunctionCall):
-        return {}
+    return _object(call.arguments) if isinstance(call, FunctionCall) else {}
+
+
+def _object(text: str) -> dict[str, Any]:
     try:
-        decoded: object = msgspec.json.decode(call.arguments)
+        decoded: object = msgspec.json.decode(text)
     except msgspec.DecodeError:
         return {}
     return cast("dict[str, Any]", decoded) if isinstance(decoded, dict) else {}

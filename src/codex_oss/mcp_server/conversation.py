@@ -237,8 +237,8 @@ class TakenTurn:
                 call = found.calls.of_patch()
                 told = changes(patch_in(call), found.opened.cwd) if call else {}
                 told = told or {path: {"type": "update"} for path in paths}
-            case CallTool(tool=tool):
-                call = found.calls.of_tool(tool)
+            case CallTool(server=server, tool=tool, arguments=given):
+                call = found.calls.of_tool(server, tool, given)
             case AnswerServer():
                 call = None
             case _:

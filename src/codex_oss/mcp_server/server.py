@@ -230,9 +230,7 @@ def _tool(tool: calls.ToolText) -> types.Tool:
 
 
 def _result(told: calls.Told) -> types.CallToolResult:
-    # Codex leaves `isError` out where nothing failed; what is not set is not sent.
-    flags: dict[str, Any] = {"is_error": True} if told.failed else {}
-    if told.structured is not None:
-        flags["structured_content"] = told.structured
     text = types.TextContent(type="text", text=told.text)
-    return types.CallToolResult(content=[text], **flags)
+    return types.CallToolResult(
+        content=[text], structured_content=told.structured, is_error=told.failed
+    )
