@@ -73,6 +73,8 @@ class McpHttp:
         method = asked.get("method", "")
         if self.mode == "unauthorized":
             request.answer(401, b'{"error":"no"}')
+        elif self.mode == "absent":
+            request.answer(404, b"")
         elif "id" not in asked:
             request.answer(202, b"")
         elif method != "tools/call":

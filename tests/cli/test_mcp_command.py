@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,7 @@ def test_a_server_with_an_address_is_added(
         ("add", "x", "--url", "http://h", "--env", "A=1"),
         ("add", "x", "--env", "A", "--", "y"),
         ("add", "x", "--bearer-token-env-var", "T", "--", "y"),
+        ("add", "x", "--oauth-client-id", "T", "--", "y"),
     ],
     ids=" ".join,
 )
@@ -163,6 +165,53 @@ def test_what_cannot_be_meant_is_an_error_of_usage(
     assert (code, out) == (2, "")
     assert err.startswith("Error: ")
     assert (home / "config.toml").read_text() == CONFIG
+
+
+@pytest.mark.parametrize("name", ["a b", "ä", "a\nb", ""])
+@pytest.mark.parametrize("action", ["add", "remove"])
+def test_a_name_that_codex_refuses_is_refused_in_its_words(
+    home: Path, capsys: pytest.CaptureFixture[str], action: str, name: str
+) -> None:
+    if action == "add":
+        ran = run(capsys, "add", name, "--", "echo")
+    else:
+        ran = run(capsys, "remove", name)
+    words = "(use letters, numbers, '-', '_', ':', '@', '/', '.')"
+    if name:
+        assert ran == (1, "", f"Error: invalid server name '{name}' {words}\n")
+    else:  # nothing was given at all, as far as we can tell
+        assert ran[0] == 2
+    assert (home / "config.toml").read_text() == CONFIG
+
+
+def test_a_name_may_have_all_letters_that_codex_takes(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(capsys, "add", "a-b_1:@/.Z", "--", "echo")
+    assert (code, out) == (0, "Added global MCP server 'a-b_1:@/.Z'.\n")
+    assert run(capsys, "get", "a-b_1:@/.Z")[0] == 0
+
+
+def test_an_oauth_client_is_added(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--oauth-client-id", "me", "--oauth-resource", "https://r.example")
+    code, out, _ = run(capsys, "add", "o", "--url", "http://h/x", *words)
+    assert (code, out.splitlines()[1:]) == (
+        0,
+        [
+            (
+                "MCP server may or may not require login. "
+                "Run `codex-oss mcp login o` to login."
+            )
+        ],
+    )
+    added = tomllib.loads((home / "config.toml").read_text())["mcp_servers"]["o"]
+    assert added == {
+        "url": "http://h/x",
+        "oauth_resource": "https://r.example",
+        "oauth": {"client_id": "me"},
+    }
 
 
 def test_a_server_is_tried(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

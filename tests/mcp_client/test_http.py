@@ -6,6 +6,7 @@ import pytest
 
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
+from codex_oss.mcp.failure import shown_url
 from mcp_http import McpHttp
 from mcp_sessions import Session, nobody
 
@@ -51,11 +52,48 @@ def test_headers_and_the_token_come_from_where_they_are_said_to_be(
         assert "x-three" not in headers
 
 
-def test_a_server_that_wants_a_token_is_left_out_and_that_is_said() -> None:
-    with McpHttp("unauthorized") as server:
-        result, (said,) = called(server)
+@pytest.mark.parametrize(
+    ("mode", "settings", "why"),
+    [
+        (
+            "unauthorized",
+            {},
+            "lets nobody in without a login (HTTP 401). Run `codex-oss mcp login a`.",
+        ),
+        (
+            "unauthorized",
+            {"bearer_token_env_var": "TOKEN"},
+            "lets nobody in without a login (HTTP 401). Is the token in TOKEN right?",
+        ),
+        (
+            "unauthorized",
+            {"http_headers": {"authorization": "Basic x"}},
+            (
+                "lets nobody in without a login (HTTP 401). Is the header Authorization "
+                "right?"
+            ),
+        ),
+        (
+            "absent",
+            {},
+            "answers with HTTP 404. Is its path right? With many servers it is /mcp.",
+        ),
+    ],
+    ids=["login", "token", "header", "path"],
+)
+def test_a_server_that_refuses_is_left_out_and_what_to_do_is_said(
+    monkeypatch: pytest.MonkeyPatch, mode: str, settings: dict[str, Any], why: str
+) -> None:
+    monkeypatch.setenv("TOKEN", "secret")
+    with McpHttp(mode) as server:
+        result, (said,) = called(server, **settings)
     assert result.startswith("MCP server a is not running: ")
-    assert said.startswith("MCP server a is left out: ")
+    assert said == f"MCP server a is left out: {server.url} {why}"
+
+
+def test_an_address_is_shown_without_its_secrets() -> None:
+    shown = shown_url("https://me:key@h.example:1/mcp?api_key=x#y")
+    assert shown == "https://h.example:1/mcp"
 
 
 @pytest.mark.parametrize("mode", ["huge", "endless event", "html", "error"])

@@ -72,6 +72,7 @@ def test_only_the_tools_that_are_wanted_are_offered() -> None:
 def test_servers_that_do_not_start_are_said_and_survived() -> None:
     session = Session(
         absent=McpServer(command="/there/is/none"),
+        astray=McpServer(command="cat", cwd="/there/is/none"),
         ends=scripted("never starts"),
         good=scripted("demo"),
         http=McpServer(url="http://127.0.0.1:9/mcp"),
@@ -82,13 +83,19 @@ def test_servers_that_do_not_start_are_said_and_survived() -> None:
         wide=McpServer(command="cat", args=("/dev/zero",)),
     )
     said = {
-        "absent": "cannot start /there/is/none: No such file or directory",
+        "absent": "cannot start /there/is/none: No such file or directory. Is it "
+        "installed, and on the PATH? `mcp_servers.absent.command` may be a whole path.",
+        "astray": "there is no folder /there/is/none to start it in. Mend "
+        "`mcp_servers.astray.cwd`.",
         "ends": "it ended with exit code 1: no such database",
-        "http": "All connection attempts failed",
+        "http": "cannot connect to http://127.0.0.1:9/mcp: All connection attempts "
+        "failed. Is the server running, and `mcp_servers.http.url` right?",
         "loud": "it sends what is no MCP message",
         "neither": "it has neither `command` nor `url`",
-        "silent": "it did not start within 0.3 s",
-        "token": "environment variable NO_SUCH_VAR for its token is not set",
+        "silent": "it did not start within 0.3 s. Give it more by "
+        "`mcp_servers.silent.startup_timeout_sec`.",
+        "token": "environment variable NO_SUCH_VAR for its token is not set. Set "
+        "NO_SUCH_VAR, or remove `bearer_token_env_var`.",
         "wide": f"it sent a message of more than {MAX_LINE // 2**20} MiB",
     }
     assert session.run(nothing) == [

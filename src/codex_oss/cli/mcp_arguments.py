@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from codex_oss.cli.parser import Parser, add_settings
 
-ACTIONS = ("list", "get", "add", "remove", "test")
+ACTIONS = ("list", "get", "add", "remove", "login", "logout", "test")
 
 
 class McpParser(Parser):
@@ -35,6 +35,8 @@ def mcp_parser() -> Parser:
         "  codex-oss mcp add NAME [--env KEY=VALUE]... -- COMMAND...\n"
         "  codex-oss mcp add NAME --url URL [--bearer-token-env-var VARIABLE]\n"
         "  codex-oss mcp remove NAME\n"
+        "  codex-oss mcp login NAME [--scopes SCOPE,SCOPE] [--no-browser]\n"
+        "  codex-oss mcp logout NAME\n"
         "  codex-oss mcp test NAME",
     )
     add = parser.add_argument
@@ -55,5 +57,28 @@ def mcp_parser() -> Parser:
         metavar="KEY=VALUE",
         help="with add and a command: an environment variable of the server",
     )
+    _add_oauth(parser)
     add_settings(parser)
     return parser
+
+
+def _add_oauth(parser: Parser) -> None:
+    add = parser.add_argument
+    add(
+        "--oauth-client-id",
+        metavar="CLIENT_ID",
+        help="with --url: the OAuth client that the server knows already",
+    )
+    add("--oauth-client-secret", metavar="SECRET", help="with --oauth-client-id")
+    add("--oauth-resource", metavar="RESOURCE", help="with --url: what a login is for")
+    add(
+        "--scopes",
+        metavar="SCOPE,SCOPE",
+        help="with login: the scopes to ask for",
+    )
+    add(
+        "--no-browser",
+        action="store_true",
+        help="with login: print the address only, and take the one that the browser "
+        "ends at from stdin",
+    )

@@ -3,11 +3,12 @@
 import argparse
 import asyncio
 import os
+import string
 import sys
 from pathlib import Path
 from typing import Any
 
-from codex_oss.cli import mcp_page
+from codex_oss.cli import mcp_login, mcp_page
 from codex_oss.cli.settings import load_config
 from codex_oss.config import edit, load
 from codex_oss.config.edit_table import drop_table, put_table
@@ -16,6 +17,8 @@ from codex_oss.errors import CodexOssError, UsageError
 from codex_oss.exec_mode.visible import visible
 
 KEY = "mcp_servers"
+NAME_LETTERS = frozenset(f"{string.ascii_letters}{string.digits}-_:@/.")
+"""Letters of a server's name that ``codex mcp add`` takes."""
 MAX_TOLD = 100
 """Letters of a tool's description that `test` shows."""
 
@@ -32,6 +35,10 @@ def run(options: argparse.Namespace) -> int:
             return _add(options)
         case "remove":
             return _remove(options)
+        case "login":
+            return mcp_login.log_in(options, load_config(options, os.environ))
+        case "logout":
+            return mcp_login.log_out(options, load_config(options, os.environ))
         case _:
             return _show(options)
 
@@ -40,14 +47,17 @@ def _show(options: argparse.Namespace) -> int:
     loaded = load_config(options, os.environ)
     servers = loaded.config.mcp_servers
     if options.action == "list":
+        auth = mcp_login.statuses(servers)
         if options.json:
             listed = [
-                mcp_page.json(name, each, loaded, listed=True)
+                mcp_page.json(name, each, loaded, auth=auth[name])
                 for name, each in sorted(servers.items())
             ]
             sys.stdout.write(mcp_page.pretty(listed))
         else:
-            sys.stdout.write(mcp_page.table(servers) if servers else mcp_page.NONE)
+            sys.stdout.write(
+                mcp_page.table(servers, auth) if servers else mcp_page.NONE
+            )
         return 0
     name, server = options.name, servers.get(options.name)
     if server is None:
@@ -55,7 +65,7 @@ def _show(options: argparse.Namespace) -> int:
     if options.action == "test":
         return asyncio.run(_test(name, server))
     if options.json:
-        one = mcp_page.json(name, server, loaded, listed=False)
+        one = mcp_page.json(name, server, loaded)
         sys.stdout.write(mcp_page.pretty(one))
     else:
         sys.stdout.write(mcp_page.details(name, server, loaded))
@@ -72,10 +82,26 @@ def _file() -> tuple[Path, str]:
 
 
 def _add(options: argparse.Namespace) -> int:
+    name = _checked(options.name)
+    table = _table(options)
     path, shown = _file()
-    edit.write(put_table(path, shown, (KEY, options.name), _table(options)))
-    sys.stdout.write(f"Added global MCP server '{options.name}'.\n")
+    edit.write(put_table(path, shown, (KEY, name), table))
+    sys.stdout.write(f"Added global MCP server '{name}'.\n")
+    if "url" in table and "bearer_token_env_var" not in table:
+        sys.stdout.write(
+            "MCP server may or may not require login. "
+            f"Run `codex-oss mcp login {name}` to login.\n"
+        )
     return 0
+
+
+def _checked(name: str) -> str:
+    if all(letter in NAME_LETTERS for letter in name) and name:
+        return name
+    raise CodexOssError(
+        f"invalid server name '{name}' "
+        "(use letters, numbers, '-', '_', ':', '@', '/', '.')"
+    )
 
 
 def _table(options: argparse.Namespace) -> dict[str, Any]:
@@ -85,13 +111,10 @@ def _table(options: argparse.Namespace) -> dict[str, Any]:
     if options.url:
         if options.env:
             raise UsageError("`--env` is for servers with a command", hint=usage)
-        bearer = options.bearer
-        table = {"url": options.url}
-        return table | ({"bearer_token_env_var": bearer} if bearer else {})
-    if options.bearer:
-        raise UsageError(
-            "`--bearer-token-env-var` is for servers with --url", hint=usage
-        )
+        return _address(options)
+    for option, given in _for_addresses(options).items():
+        if given:
+            raise UsageError(f"`{option}` is for servers with --url", hint=usage)
     command, *args = options.command
     table: dict[str, Any] = {"command": command}
     if args:
@@ -107,7 +130,33 @@ def _table(options: argparse.Namespace) -> dict[str, Any]:
     return table
 
 
+def _for_addresses(options: argparse.Namespace) -> dict[str, str | None]:
+    return {
+        "--bearer-token-env-var": options.bearer,
+        "--oauth-client-id": options.oauth_client_id,
+        "--oauth-client-secret": options.oauth_client_secret,
+        "--oauth-resource": options.oauth_resource,
+    }
+
+
+def _address(options: argparse.Namespace) -> dict[str, Any]:
+    table: dict[str, Any] = {
+        "url": options.url,
+        "bearer_token_env_var": options.bearer,
+        "oauth_resource": options.oauth_resource,
+    }
+    client = {
+        "client_id": options.oauth_client_id,
+        "client_secret": options.oauth_client_secret,
+    }
+    oauth = {key: value for key, value in client.items() if value}
+    return {key: value for key, value in table.items() if value} | (
+        {"oauth": oauth} if oauth else {}
+    )
+
+
 def _remove(options: argparse.Namespace) -> int:
+    _checked(options.name)
     path, shown = _file()
     made = drop_table(path, shown, (KEY, options.name))
     if made is None:
@@ -135,7 +184,9 @@ async def _test(name: str, server: McpServer) -> int:
     try:
         await one.settle()
         if one.why:
-            raise CodexOssError(f"MCP server {name} does not start: {one.why}")
+            raise CodexOssError(
+                f"MCP server {name} does not start: {one.why}", hint=one.hint
+            )
         took = loop.time() - begun
         has = " and resources" if one.resources else ""
         sys.stdout.write(f"{name}: {len(one.tools)} tools{has}, in {took:.1f} s\n")

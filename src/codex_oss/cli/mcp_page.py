@@ -1,6 +1,6 @@
 """MCP servers of the configuration as `codex mcp` 0.169 prints them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -10,15 +10,21 @@ from codex_oss.config.load import Loaded
 from codex_oss.config.schema import McpServer
 
 NONE = "No MCP servers configured yet. Try `codex-oss mcp add my-tool -- my-command`.\n"
-_AUTH = {"unsupported": "Unsupported", "bearer_token": "Bearer token"}
+_AUTH = {
+    "unsupported": "Unsupported",
+    "bearer_token": "Bearer token",
+    "o_auth": "OAuth",
+    "not_logged_in": "Not logged in",
+    "unknown": "Unknown",
+}
 
 
-def table(servers: dict[str, McpServer]) -> str:
+def table(servers: dict[str, McpServer], auth: Mapping[str, str]) -> str:
     """Return the servers as two tables: programs, and addresses."""
     programs = [
         (
             *(name, each.command or "-", " ".join(each.args) or "-", _variables(each)),
-            *(each.cwd or "-", _status(each), _AUTH[_auth(each)]),
+            *(each.cwd or "-", _status(each), _AUTH[auth[name]]),
         )
         for name, each in sorted(servers.items())
         if each.url is None
@@ -26,7 +32,7 @@ def table(servers: dict[str, McpServer]) -> str:
     addresses = [
         (
             *(name, each.url or "-", each.bearer_token_env_var or "-"),
-            *(_status(each), _AUTH[_auth(each)]),
+            *(_status(each), _AUTH[auth[name]]),
         )
         for name, each in sorted(servers.items())
         if each.url is not None
@@ -75,8 +81,10 @@ def details(name: str, server: McpServer, loaded: Loaded) -> str:
     return "".join([f"{name}\n", *(f"  {key}: {value}\n" for key, value in rows)])
 
 
-def json(name: str, server: McpServer, loaded: Loaded, *, listed: bool) -> object:
-    """Return one server as JSON has it, in the list or alone."""
+def json(
+    name: str, server: McpServer, loaded: Loaded, *, auth: str | None = None
+) -> object:
+    """Return one server as JSON has it: in the list, with ``auth``, or alone."""
     timeouts = _timeouts(server, _given(name, loaded))
     tools: dict[str, Any] = {
         "enabled_tools": server.enabled_tools,
@@ -87,10 +95,10 @@ def json(name: str, server: McpServer, loaded: Loaded, *, listed: bool) -> objec
         "enabled": server.enabled,
         "disabled_reason": None,
         "transport": _transport(server),
-        **({} if listed else tools),
+        **({} if auth else tools),
         "startup_timeout_sec": timeouts.get("startup_timeout_sec"),
         "tool_timeout_sec": timeouts.get("tool_timeout_sec"),
-        **({"auth_status": _auth(server)} if listed else {}),
+        **({"auth_status": auth} if auth else {}),
     }
 
 
@@ -132,12 +140,6 @@ def _timeouts(server: McpServer, given: Callable[[str], bool]) -> dict[str, floa
     if given("tool_timeout_sec"):
         timeouts["tool_timeout_sec"] = float(server.tool_timeout_sec)
     return timeouts
-
-
-def _auth(server: McpServer) -> str:
-    return (
-        "bearer_token" if server.url and server.bearer_token_env_var else "unsupported"
-    )
 
 
 def _status(server: McpServer) -> str:

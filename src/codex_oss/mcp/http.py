@@ -16,21 +16,33 @@ CONNECT_S = 30.0
 
 @asynccontextmanager
 async def endpoint(
-    url: str, headers: Mapping[str, str], *, silence_s: float
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    silence_s: float,
+    auth: httpx2.Auth | None = None,
 ) -> AsyncGenerator[Wire, None]:
     """Yield the streams to a server; ``silence_s`` is how long it may say nothing."""
     timeout = httpx2.Timeout(CONNECT_S, read=silence_s)
+    wires: list[Wire] = []
+
+    async def note(response: httpx2.Response) -> None:
+        for wire in wires:
+            wire.status = response.status_code
+
     async with (
         httpx2.AsyncClient(
             headers=dict(headers),
             timeout=timeout,
-            event_hooks={"response": [_limit]},
+            auth=auth,
+            event_hooks={"response": [_limit, note]},
         ) as client,
         streamable_http_client(
             url, http_client=client, max_sse_event_size=MAX_BODY
         ) as (incoming, outgoing),
     ):
-        yield Wire(incoming, outgoing)
+        wires.append(Wire(incoming, outgoing))
+        yield wires[0]
 
 
 class _Limited(httpx2.AsyncByteStream):

@@ -7,7 +7,7 @@ one that is described wrongly.
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -18,8 +18,12 @@ from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
 
 from codex_oss import __version__
+from codex_oss.config.load import codex_home
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
+from codex_oss.mcp.bearer import Bearer
+from codex_oss.mcp.credentials import Credentials
+from codex_oss.mcp.failure import reworded
 from codex_oss.mcp.form import agreed
 from codex_oss.mcp.server import Agree, Place
 from codex_oss.mcp.wire import Wire
@@ -165,45 +169,66 @@ async def open_link(
     # The SDK tells its log of what servers send; nobody reads it, and the person's
     # terminal gets what has no reader.
     logging.getLogger().addHandler(logging.NullHandler())
+    wire: Wire | None = None
     try:
-        async with _wire(settings, place) as wire:
+        async with _wire(name, settings, place) as wire:
             link = Link(name, wire, agree, place.cwd.as_uri())
             async with link.session:
                 yield link
-    except OSError as error:
-        told = os.strerror(error.errno) if error.errno else str(error)
-        raise McpError(
-            f"cannot start {settings.command or settings.url}: {told}"
-        ) from error
+    except Exception as error:
+        status = 0 if wire is None else wire.status
+        raise reworded(error, name, settings, status) from error
 
 
-def _wire(settings: McpServer, place: Place) -> AbstractAsyncContextManager[Wire]:
+def _wire(
+    name: str, settings: McpServer, place: Place
+) -> AbstractAsyncContextManager[Wire]:
     if settings.url is not None:
         from codex_oss.mcp.http import endpoint  # noqa: PLC0415  not for programs
 
         silence = max(settings.tool_timeout_sec, settings.startup_timeout_sec)
-        headers = _headers(settings, place)
-        return endpoint(settings.url, headers, silence_s=silence)
+        headers = request_headers(settings, place.env)
+        auth = _auth(name, settings.url, headers, place.env)
+        return endpoint(settings.url, headers, silence_s=silence, auth=auth)
     if settings.command is None:
         raise McpError("it has neither `command` nor `url`")
     from codex_oss.mcp.pipes import program  # noqa: PLC0415  not for addresses
 
     cwd = place.cwd / os.path.expanduser(settings.cwd or "")  # noqa: PTH111  total
+    if not cwd.is_dir():
+        raise McpError(
+            f"there is no folder {cwd} to start it in",
+            hint=f"Mend `mcp_servers.{name}.cwd`.",
+        )
     names = (*INHERITED, *settings.env_vars)
     env = {name: place.env[name] for name in names if name in place.env}
     argv = (settings.command, *settings.args)
     return program(argv, cwd=cwd, env=env | settings.env)
 
 
-def _headers(settings: McpServer, place: Place) -> dict[str, str]:
+def _auth(
+    name: str, url: str, headers: Mapping[str, str], env: Mapping[str, str]
+) -> Bearer | None:
+    """Return the login to a server, if there is one and no token is configured."""
+    if "authorization" in {header.lower() for header in headers}:
+        return None
+    logins = Credentials(codex_home(env))
+    return None if logins.find(name, url) is None else Bearer(name, url, logins)
+
+
+def request_headers(settings: McpServer, env: Mapping[str, str]) -> dict[str, str]:
+    """Return what is sent with every request; raises ``McpError``."""
     headers = dict(settings.http_headers)
     for header, variable in settings.env_http_headers.items():
-        if value := place.env.get(variable):
+        if value := env.get(variable):
             headers[header] = value
     if (name := settings.bearer_token_env_var) is not None:
-        token = place.env.get(name, "")
+        token = env.get(name, "")
         if not token:
-            raise McpError(f"environment variable {name} for its token is not set")
+            raise McpError(
+                f"environment variable {name} for its token is not set",
+                hint=f"Set {name}, or remove `bearer_token_env_var`.",
+            )
         headers["Authorization"] = f"Bearer {token}"
     return headers
 

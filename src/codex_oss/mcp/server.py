@@ -46,7 +46,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 class Server:
     """A server of tools. ``begin`` starts it, ``close`` must be called.
 
-    ``why`` says why it cannot be used; it is empty while it can, or starts.
+    ``why`` says why it cannot be used, and ``hint`` what to do; both are empty while it
+    can, or starts.
     """
 
     def __init__(self, name: str, settings: McpServer, place: Place) -> None:
@@ -55,6 +56,7 @@ class Server:
         self.tools: list[RemoteTool] = []
         self.resources = False
         self.why = ""
+        self.hint = ""
         self.late = False
         """Whether the first request did not wait for it."""
         self._place = place
@@ -176,7 +178,7 @@ class Server:
             async with self._connected() as link:
                 self._link = link
                 self._began = True
-                back, self.why = bool(self.why), ""
+                back, self.why, self.hint = bool(self.why), "", ""
                 self._settled.set()
                 if back:
                     self._place.changed()
@@ -184,7 +186,11 @@ class Server:
         except Exception as error:  # noqa: BLE001  whatever the SDK makes of an answer
             why = _innermost(error)
             if isinstance(why, TimeoutError):
+                self.hint = (
+                    f"Give it more by `mcp_servers.{self.name}.startup_timeout_sec`."
+                )
                 return f"it did not start within {self.startup_s:g} s"
+            self.hint = why.hint if isinstance(why, McpError) else ""
             return str(why) or type(why).__name__
 
     @asynccontextmanager

@@ -54,7 +54,8 @@ class Servers:
             told = "; ".join(f"{server.name}: {server.why}" for server in failed)
             raise McpError(
                 f"required MCP servers failed to initialize: {told}",
-                hint=f"`codex-oss mcp test {failed[0].name}` tries it alone; "
+                hint=failed[0].hint
+                or f"`codex-oss mcp test {failed[0].name}` tries it alone; "
                 "`required = false` goes on without it.",
             )
         waits = [asyncio.ensure_future(server.settle()) for server in self.all]
@@ -79,7 +80,8 @@ def _remark(server: Server) -> str:
             f"MCP server {server.name} still starts: its tools are offered when it has."
         )
     if server.why:
-        return f"MCP server {server.name} is left out: {server.why}"
+        told = f"MCP server {server.name} is left out: {server.why}"
+        return f"{told}. {server.hint}" if server.hint else told
     return ""
 
 

@@ -18,6 +18,8 @@ class Wire:
         self.outgoing = outgoing
         self.ended = asyncio.Event()
         self.why = ""
+        self.status = 0
+        """Of the last answer over HTTP."""
 
     def end(self, why: str) -> None:
         """Tell that nothing comes any more; the first reason counts."""

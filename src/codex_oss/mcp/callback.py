@@ -1,0 +1,129 @@
+"""The page on this machine that a browser is sent to when a person has logged in."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from codex_oss.errors import McpError
+
+HOST = "127.0.0.1"
+PATH = "/callback"
+LOGIN_S = 300.0
+"""How long a person may take."""
+HEAD = 16 * 1024
+"""Bytes of a request that are read."""
+READ_S = 10.0
+"""For a browser to send its request."""
+DONE = "You are logged in. This page can be closed."
+NOT_DONE = "The login failed; the terminal says why. This page can be closed."
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """What the authorization server says: a code, or ``error``."""
+
+    code: str = ""
+    state: str | None = None
+    iss: str | None = None
+    error: str = ""
+
+
+class Callback:
+    """The page. ``url`` is its address; ``wait`` returns what the browser brought."""
+
+    def __init__(self, path: str) -> None:
+        self.url = ""
+        self._path = path
+        self._granted: asyncio.Future[Granted] = (
+            asyncio.get_running_loop().create_future()
+        )
+
+    async def wait(self) -> Granted:
+        """Return the answer; raises ``McpError`` when none comes, or a refusal."""
+        try:
+            async with asyncio.timeout(LOGIN_S):
+                granted = await asyncio.shield(self._granted)
+        except TimeoutError as error:
+            raise McpError(
+                f"nobody logged in within {LOGIN_S / 60:g} minutes",
+                hint="Run it again and open the address in a browser on this machine.",
+            ) from error
+        if granted.error:
+            raise McpError(f"the server refused the login: {granted.error}")
+        return granted
+
+    def take(self, url: str) -> str:
+        """Take an address as the browser calls it; return what is to be shown, if any.
+
+        Empty when it is another page. The first answer counts.
+        """
+        parts = urlsplit(url)
+        found = {name: given[0] for name, given in parse_qs(parts.query).items()}
+        if parts.path != self._path or not ({"code", "error"} & found.keys()):
+            return ""
+        told = (found.get("error", ""), found.get("error_description", ""))
+        granted = Granted(
+            code=found.get("code", ""),
+            state=found.get("state"),
+            iss=found.get("iss"),
+            error=": ".join(filter(None, told)) if "code" not in found else "",
+        )
+        if not self._granted.done():
+            self._granted.set_result(granted)
+        return NOT_DONE if granted.error else DONE
+
+    async def serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Answer one request."""
+        with contextlib.suppress(
+            TimeoutError, ConnectionError, asyncio.IncompleteReadError, ValueError
+        ):
+            async with asyncio.timeout(READ_S):
+                head = await reader.readuntil(b"\r\n\r\n")
+                words = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
+                asked = words[1] if len(words) > 1 and words[0] == "GET" else ""
+                writer.write(_answer(self.take(asked)))
+                await writer.drain()
+        writer.close()
+
+
+def _answer(shown: str) -> bytes:
+    status = "200 OK" if shown else "404 Not Found"
+    body = (shown or "There is nothing here.").encode()
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\n"
+        "Referrer-Policy: no-referrer\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+@asynccontextmanager
+async def listening(wanted: str, port: int) -> AsyncGenerator[Callback, None]:
+    """Serve the page, at the path of ``wanted`` and its port or ``port`` (0: any).
+
+    Raises ``McpError`` for an address that is not on this machine, or a taken port.
+    """
+    parts = urlsplit(wanted or f"http://{HOST}{PATH}")
+    if parts.scheme != "http" or parts.hostname not in (HOST, "localhost"):
+        raise McpError(
+            f"`oauth.callback_url` is {wanted}, which is not on this machine",
+            hint=f"It begins with http://{HOST} or http://localhost.",
+        )
+    callback = Callback(parts.path or "/")
+    try:
+        port = parts.port or port
+        server = await asyncio.start_server(callback.serve, HOST, port, limit=HEAD)
+    except (OSError, ValueError) as error:
+        raise McpError(
+            f"cannot listen on {HOST}:{port} for the login: {error}",
+            hint="`mcp_oauth_callback_port = 0` takes any port that is free.",
+        ) from error
+    async with server:
+        taken = server.sockets[0].getsockname()[1]
+        callback.url = f"http://{parts.hostname}:{taken}{parts.path or '/'}"
+        yield callback
