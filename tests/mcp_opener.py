@@ -75,10 +75,12 @@ class Wait(_Tool):
 
     def __init__(self) -> None:
         super().__init__("wait")
+        self.begun = asyncio.Event()
         self.go = asyncio.Event()
         self.stopped = asyncio.Event()
 
     async def run(self, call: Call, scope: Scope) -> Output:
+        self.begun.set()
         try:
             await self.go.wait()
         except asyncio.CancelledError:

@@ -1,12 +1,18 @@
 """Clients over HTTP: who is asked, who vanishes, who comes back, who talks nonsense."""
 
 import asyncio
+import contextlib
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import pytest
+from mcp import Client, types
+from mcp.client.streamable_http import streamable_http_client
 
-from codex_oss.mcp_server import http, listening
+from codex_oss.mcp_server import door, http, listening, server
+from codex_oss.mcp_server.threads import Threads
 from mcp_http_peer import HttpPeer, Json, serving
 from mcp_opener import Opener, calls, says
 
@@ -203,5 +209,127 @@ def test_a_client_that_is_idle_for_long_begins_anew(
                 if answer.status_code == 404:
                     return
                 await asyncio.sleep(2 * SHORT_S)  # to ask nothing is to be idle
+
+    asyncio.run(talk())
+
+
+class Proxy:
+    """Passes connections on to the server, until they are cut."""
+
+    def __init__(self, url: str) -> None:
+        self._target = urlsplit(url)
+        self._writers: list[asyncio.StreamWriter] = []
+        self.path = self._target.path
+
+    async def connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        onward = await asyncio.open_connection("127.0.0.1", self._target.port)
+        self._writers += [writer, onward[1]]
+        await asyncio.gather(
+            self._pass_on(reader, onward[1]), self._pass_on(onward[0], writer)
+        )
+
+    def cut(self) -> None:
+        """Cut what is connected; new connections are passed on again."""
+        for each in self._writers:
+            each.transport.abort()
+        self._writers.clear()
+
+    async def _pass_on(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+        writer.close()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_the_official_client_gets_its_answer_over_a_connection_that_breaks(
+    monkeypatch: pytest.MonkeyPatch, *, ended: bool
+) -> None:
+    monkeypatch.setattr(listening, "GRACE_S", WAIT_S)
+
+    async def talk() -> None:
+        opener = Opener(calls("wait"), says("done"))
+        async with asyncio.timeout(WAIT_S), serving(opener) as url:
+            proxy = Proxy(url)
+            passing = await asyncio.start_server(proxy.connected, "127.0.0.1", 0)
+            port = passing.sockets[0].getsockname()[1]
+            here = streamable_http_client(f"http://127.0.0.1:{port}{proxy.path}")
+            async with Client(here, mode="legacy") as client:
+                call = asyncio.ensure_future(client.call_tool("codex", {"prompt": "x"}))
+                await opener.wait.begun.wait()
+                if ended:
+                    opener.wait.go.set()
+                proxy.cut()
+                opener.wait.go.set()
+                result = await call
+            passing.close()
+            assert result.structured_content == {
+                "threadId": opener.opened[0],
+                "content": "done",
+            }
+
+    asyncio.run(talk())
+
+
+def test_a_client_that_stops_reading_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "SEND_S", SHORT_S)
+    much = says("x" * 20_000_000)
+
+    async def talk() -> None:
+        opener = Opener([much[0], *calls("wait")])
+        async with peers(opener) as peer:
+            client = await peer()
+            place = urlsplit(client.url)
+            _, writer = await asyncio.open_connection(place.hostname, place.port)
+            params = {"name": "codex", "arguments": {"prompt": "x"}}
+            call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+            body = json.dumps(call)
+            given = client.headers | {"Host": place.netloc}
+            given |= {"Content-Type": "application/json"}
+            given |= {"Content-Length": str(len(body))}
+            head = "".join(f"{name}: {value}\r\n" for name, value in given.items())
+            writer.write(f"POST {place.path} HTTP/1.1\r\n{head}\r\n{body}".encode())
+            await opener.wait.stopped.wait()
+            writer.close()
+
+    asyncio.run(talk())
+
+
+def test_a_question_that_no_call_comes_back_for_ends_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "PARKED_S", SHORT_S)
+
+    async def talk() -> None:
+        opener = Opener(calls("ask"), says("after"))
+        threads = Threads(opener)
+        agent = server.Agent(threads)
+        asked = asyncio.Event()
+
+        async def answer(context: object, params: object) -> types.ElicitResult:
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError("nobody ends the wait")
+
+        async with asyncio.timeout(WAIT_S):
+            async with Client(
+                agent.server, mode="auto", elicitation_callback=answer
+            ) as client:
+                call = asyncio.ensure_future(client.call_tool("codex", {"prompt": "x"}))
+                await asked.wait()
+                call.cancel()
+                again = {"prompt": "y", "threadId": opener.opened[0]}
+                result = await client.call_tool("codex-reply", again)
+            await threads.close()
+        assert result.structured_content == {
+            "threadId": opener.opened[0],
+            "content": "after",
+        }
+        assert opener.ask is not None
+        assert opener.ask.answers == []
 
     asyncio.run(talk())
