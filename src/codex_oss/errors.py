@@ -25,6 +25,7 @@
     ├── SandboxError              commands cannot be isolated here; nothing was run
     ├── McpError                  an MCP server that cannot be started or asked
     ├── PatchError                a patch that does not parse or does not fit
+    ├── UndoError                 changes that cannot be remembered or taken back
     └── ToolError                 a call the model must send differently
 
 ``str(error)`` is one message for people. ``hint`` is the next step and is shown on a
@@ -167,15 +168,26 @@ class NotFound(ModelError):
 
 
 class ContextOverflow(ModelError):
-    """The prompt is larger than the model's context window; Codex's words for it."""
+    """The prompt is larger than the model's context window; in Codex's words.
+
+    ``window`` and ``tokens`` are the server's numbers, where it told them: of the
+    window, and of the prompt.
+    """
 
     http_status = 400
 
-    def __init__(self) -> None:
-        super().__init__(
-            "Codex ran out of room in the model's context window. Start a new thread "
-            "or clear earlier history before retrying."
-        )
+    def __init__(
+        self,
+        message: str = "Codex ran out of room in the model's context window. Start a "
+        "new thread or clear earlier history before retrying.",
+        *,
+        hint: str = "",
+        window: int | None = None,
+        tokens: int | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.window = window
+        self.tokens = tokens
 
 
 class QuotaExceeded(ModelError):
@@ -193,11 +205,15 @@ class QuotaExceeded(ModelError):
 
 
 class Incomplete(ModelError):
-    """The server ended the answer early: ``reason`` is the API's word for why."""
+    """The server ended the answer early: ``reason`` is the API's word for why.
 
-    def __init__(self, reason: str, *, hint: str = "") -> None:
+    ``tokens`` are those of the prompt and the answer, where the server counted.
+    """
+
+    def __init__(self, reason: str, *, hint: str = "", tokens: int = 0) -> None:
         super().__init__(f"Incomplete response returned, reason: {reason}", hint=hint)
         self.reason = reason
+        self.tokens = tokens
 
 
 class EngineError(CodexOssError):
@@ -220,6 +236,10 @@ class PatchError(CodexOssError):
     """A patch does not parse or does not match the files; nothing was written."""
 
     http_status = 400
+
+
+class UndoError(CodexOssError):
+    """Changes to files that cannot be remembered, taken back or made again."""
 
 
 class ToolError(CodexOssError):

@@ -199,6 +199,18 @@ class Answering(Tagged, frozen=True, kw_only=True, tag="model.answering"):
     """Something of an answer is there (live screens only)."""
 
 
+class Compacted(Tagged, frozen=True, kw_only=True, tag="context.compacted"):
+    """The conversation was made short, for it filled the window (live screens only).
+
+    ``before`` and ``after`` are the tokens of a request, estimated. ``masked``: old
+    outputs were left out; ``summarised``: a summary stands for what was said.
+    """
+
+    before: int
+    after: int
+    how: Literal["masked", "summarised"]
+
+
 class TextDelta(Tagged, frozen=True, kw_only=True, tag="text.delta"):
     """More of what the model says (live screens only)."""
 
@@ -240,6 +252,7 @@ Event = (
     | Asked
     | Reading
     | Answering
+    | Compacted
     | TextDelta
     | ReasoningDelta
     | OutputDelta

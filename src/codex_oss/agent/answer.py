@@ -18,12 +18,21 @@ from codex_oss.items import (
     Item,
     Message,
     Reasoning,
+    Refusal,
     text_of,
     text_of_output,
 )
 from codex_oss.ports import Model, Output
+from codex_oss.translate.failure import overflow
 from codex_oss.wire import responses
 
+CHARS_PER_TOKEN = 4
+"""Of thoughts, which nobody counts before they end."""
+THOUGHTS_KEPT = 1000
+"""Characters of thoughts that were broken off which the model gets back."""
+RUNNING = "Process running with session ID"
+"""In what a command that has not ended answers."""
+HEAD_CHARS = 200
 ABORTED = Output("aborted by user", success=False)
 CUT = "stream disconnected before completion: "
 CUT_PROMPT = (
@@ -59,23 +68,39 @@ class Listener(Protocol):
         """Add a call's output to the history."""
         ...
 
+    def dropped(self, read: int) -> None:
+        """Take note that the server read no more than so many tokens."""
+        ...
+
 
 class Answer(msgspec.Struct, frozen=True):
-    """A whole answer: the outcomes of its calls, in order, and its token counts."""
+    """A whole answer: the outcomes of its calls, in order, and its token counts.
+
+    ``said``: there were words in it. ``thoughts``: the end of what it thought, if it
+    was broken off for thinking too long, else "".
+    """
 
     outcomes: list[Outcome]
     usage: responses.Usage | None
+    said: bool = True
+    thoughts: str = ""
 
 
-async def ask(model: Model, request: responses.Request, turn: Listener) -> Answer:
+async def ask(
+    model: Model,
+    request: responses.Request,
+    turn: Listener,
+    patience: int | None = None,
+) -> Answer:
     """Send ``request``, run the calls of the answer as they arrive, and return it.
 
-    Calls run side by side and start before the answer is whole; their outputs go
+    An answer that only thinks, for more than ``patience`` tokens, is broken off. Calls
+    run side by side and start before the answer is whole; their outputs go
     into the history in the order of the calls. Raises ``errors.ModelError`` after
     everything that did arrive is in the history.
     """
     running: list[tuple[Call, asyncio.Task[Output]]] = []
-    usage: responses.Usage | None = None
+    heard = _Heard(turn, patience)
     failure: errors.CodexOssError | None = None
     try:
         async with asyncio.TaskGroup() as group:
@@ -84,42 +109,111 @@ async def ask(model: Model, request: responses.Request, turn: Listener) -> Answe
                 running.append((call, group.create_task(turn.run(call))))
 
             try:
-                usage = await _listen(model, request, turn, start)
+                await _listen(model, request, heard, start)
             except errors.CodexOssError as error:
                 failure = error
     finally:
         outcomes = [_settle(call, task, turn) for call, task in running]
     if failure is not None:
         raise failure
-    return Answer(outcomes, usage)
+    return Answer(outcomes, heard.usage, heard.said, heard.broken_off)
+
+
+class _Heard:
+    """What an answer has brought so far."""
+
+    def __init__(self, turn: Listener, patience: int | None) -> None:
+        self.turn = turn
+        self.usage: responses.Usage | None = None
+        self.said = False
+        self._begun = False
+        self._most = patience and patience * CHARS_PER_TOKEN
+        self._thoughts: dict[bool, list[str]] = {False: [], True: []}
+        self._sizes = {False: 0, True: 0}
+
+    def begin(self) -> None:
+        """Take note that there is more than thoughts."""
+        self._begun = True
+
+    def think(self, delta: str, *, raw: bool) -> None:
+        """Take note of a thought; servers may send it in two forms."""
+        self._thoughts[raw].append(delta)
+        self._sizes[raw] += len(delta)
+
+    @property
+    def thinks_too_long(self) -> bool:
+        """Whether there are only thoughts, and too many."""
+        if self._begun or self._most is None:
+            return False
+        return max(self._sizes.values()) > self._most
+
+    @property
+    def broken_off(self) -> str:
+        """The end of thoughts that were too long; "" when they were not."""
+        if not self.thinks_too_long:
+            return ""
+        told = max(self._thoughts.values(), key=lambda pieces: sum(map(len, pieces)))
+        return "".join(told)[-THOUGHTS_KEPT:]
 
 
 async def _listen(
     model: Model,
     request: responses.Request,
-    turn: Listener,
+    heard: _Heard,
     start: Callable[[Call], None],
-) -> responses.Usage | None:
-    note = partial(_note, turn)
-    async with aclosing(model.stream(request, note)) as stream:
+) -> None:
+    turn = heard.turn
+    async with aclosing(model.stream(request, partial(_note, turn))) as stream:
         async for event in stream:
             match event:
-                case responses.OutputTextDelta(delta=delta):
-                    turn.emit(events.TextDelta(text=delta))
-                case responses.ReasoningSummaryTextDelta(delta=delta):
-                    turn.emit(events.ReasoningDelta(text=delta))
                 case responses.OutputItemAdded():
                     turn.emit(events.Answering())
                 case responses.OutputItemDone(item=item):
                     turn.emit(events.Answering())
+                    heard.said = heard.said or _speaks(item)
+                    if not isinstance(item, Reasoning):
+                        heard.begin()
                     _item_done(item, turn, start)
                 case responses.Completed(response=response):
-                    return response.usage
+                    heard.usage = response.usage
+                    return
                 case responses.Failed() | responses.IncompleteResponse():
                     raise failure_of(event)
                 case _:
-                    continue
+                    _delta(event, heard)
+                    if heard.thinks_too_long:
+                        return
     raise errors.StreamCut("stream closed before response.completed")
+
+
+def _delta(event: responses.Event, heard: _Heard) -> None:
+    """Hear a piece of an item."""
+    match event:
+        case responses.OutputTextDelta(delta=delta):
+            heard.begin()
+            heard.turn.emit(events.TextDelta(text=delta))
+        case responses.ReasoningSummaryTextDelta(delta=delta):
+            heard.think(delta, raw=False)
+            heard.turn.emit(events.ReasoningDelta(text=delta))
+        case responses.ReasoningTextDelta(delta=delta):
+            heard.think(delta, raw=True)
+        case (
+            responses.FunctionCallArgumentsDelta()
+            | responses.CustomToolCallInputDelta()
+        ):
+            heard.begin()
+        case _:
+            return
+
+
+def _speaks(item: Item) -> bool:
+    """Return whether an item is words for the user."""
+    match item:
+        case Message(role="assistant", content=content):
+            refused = any(isinstance(part, Refusal) for part in content)
+            return refused or bool(text_of(content).strip())
+        case _:
+            return False
 
 
 def _note(turn: Listener, fact: Fact) -> None:
@@ -131,6 +225,7 @@ def _note(turn: Listener, fact: Fact) -> None:
             _warn(turn, text)
         case Truncated(tokens_sent=sent, tokens_read=read):
             _warn(turn, CUT_PROMPT.format(sent=sent, read=read))
+            turn.dropped(read)
         case _:
             return
 
@@ -165,11 +260,13 @@ def _settle(call: Call, task: asyncio.Task[Output], turn: Listener) -> Outcome:
     output = task.result() if finished else ABORTED
     turn.answered(call, output)
     arguments = call.arguments if isinstance(call, FunctionCall) else call.input
+    text = text_of_output(output.content)
     return Outcome(
         name=call.name,
         arguments=arguments,
-        output=_without_timing(text_of_output(output.content)),
+        output=_without_timing(text),
         refused=not output.success,
+        waits=output.success and RUNNING in text[:HEAD_CHARS],
     )
 
 
@@ -184,7 +281,7 @@ def _without_timing(text: str) -> str:
 # --- how a response can fail ---------------------------------------------------------
 
 _FATAL: dict[str, Callable[[str], errors.ModelError]] = {
-    "context_length_exceeded": lambda _: errors.ContextOverflow(),
+    "context_length_exceeded": overflow,
     "insufficient_quota": lambda _: errors.QuotaExceeded(),
     "invalid_prompt": errors.BadRequest,
     "cyber_policy": errors.BadRequest,
@@ -202,7 +299,9 @@ def failure_of(
     response = event.response
     if isinstance(event, responses.IncompleteResponse):
         details = response.incomplete_details
-        return errors.Incomplete((details and details.reason) or "unknown")
+        reason = (details and details.reason) or "unknown"
+        used = response.usage
+        return errors.Incomplete(reason, tokens=used.total_tokens if used else 0)
     error = response.error or responses.ResponseError()
     message = error.message or "response.failed event received"
     if error.code in _FATAL:

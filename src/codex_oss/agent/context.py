@@ -38,6 +38,13 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     text: responses.TextParams | None = None
 
 
+def hurried(frame: Frame, effort: str) -> Frame:
+    """Return the frame of a request whose answer is to be thought about little."""
+    summary = frame.reasoning.summary if frame.reasoning else UNSET
+    reasoning = responses.ReasoningParams(effort=effort, summary=summary)
+    return msgspec.structs.replace(frame, reasoning=reasoning)
+
+
 def request(
     frame: Frame, history: Sequence[Item], tool_choice: str
 ) -> responses.Request:

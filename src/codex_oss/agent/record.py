@@ -22,8 +22,9 @@ class Turned(msgspec.Struct, frozen=True, kw_only=True):
 class Record:
     """Hears the events of one turn."""
 
-    def __init__(self, turn_id: str, prompt: Item) -> None:
+    def __init__(self, turn_id: str, prompt: Item | None) -> None:
         self.turn_id = turn_id
+        self.prompted = prompt is not None
         self.prompt = text_of(prompt.content) if isinstance(prompt, Message) else ""
         self._answer: str | None = None
         self._failure: str | None = None

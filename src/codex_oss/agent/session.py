@@ -12,8 +12,10 @@ from codex_oss import events
 from codex_oss.agent import context
 from codex_oss.agent.history import History
 from codex_oss.agent.record import Record, Turned
-from codex_oss.agent.turn import Settings, Turn
+from codex_oss.agent.room import Room
+from codex_oss.agent.turn import Asking, Settings, Turn
 from codex_oss.agent.warmth import Warmth
+from codex_oss.agent.window import Limits
 from codex_oss.items import InputText, Item, Message
 from codex_oss.ports import Clock, Journal, Model, Scope, Tool, Undo, unrecorded
 from codex_oss.wire import responses
@@ -41,10 +43,14 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What was said before, in a conversation that goes on."""
     usage: events.TokenUsage = events.TokenUsage()
     """Tokens of that conversation so far."""
+    limits: Limits = Limits()
+    """What people set about the window, and about the model's effort."""
     new_turn_id: Callable[[], str] = str
     turn_context: Mapping[str, object] = {}
     """What the journal says at the beginning of each turn."""
     undo: Undo | None = None
+    beside: Callable[[Item], list[Item]] = lambda _: []
+    """What is said along with a prompt, after it: the skills that it names."""
     after_turn: Callable[[Turned], Awaitable[None]] | None = None
     """Called when a turn has ended, however it did."""
 
@@ -55,6 +61,7 @@ class Session:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._history = History(parts.history, parts.journal)
+        self._room = Room(parts.model, parts.frame, self._history, parts.limits)
         self._usage = parts.usage
         self._items = 0
         self._surroundings = list(parts.surroundings)
@@ -72,24 +79,46 @@ class Session:
         """All items so far."""
         return self._history.items
 
+    def newly_kept(self) -> list[Item]:
+        """Return the items that joined the history since this was last asked."""
+        return self._history.taken()
+
     async def submit(self, prompt: Item) -> AsyncGenerator[events.Event, None]:
         """Take one turn and yield what happens; the last event says how it ended.
 
         Leaving the loop early, or ``interrupt``, ends the turn: what runs is
         stopped, and what was said stays in the history.
         """
-        told: asyncio.Queue[events.Event | None] = asyncio.Queue()
         record = Record(self._parts.new_turn_id(), prompt)
+        self._begin(prompt, record)
+        async with aclosing(self._happens(record, Turn.take)) as happened:
+            async for event in happened:
+                yield event
+
+    async def compact(self) -> AsyncGenerator[events.Event, None]:
+        """Put a summary in the place of what was said; ends as a turn does."""
+        record = Record(self._parts.new_turn_id(), None)
+        async with aclosing(self._happens(record, Turn.compact)) as happened:
+            async for event in happened:
+                yield event
+
+    async def _happens(
+        self, record: Record, work: Callable[[Turn], Awaitable[None]]
+    ) -> AsyncGenerator[events.Event, None]:
+        """Do the work of a turn, and yield what happens."""
+        told: asyncio.Queue[events.Event | None] = asyncio.Queue()
 
         def emit(event: events.Event) -> None:
             record.hear(event)
+            self._note_files(event)
             self._parts.journal.tell(event)
             told.put_nowait(event)
 
-        self._begin(prompt, record)
         turn = Turn(self._settings(emit, told), self._usage)
         async with aclosing(_events(told)) as happened:
-            task = asyncio.ensure_future(self._take(turn, record, emit, told))
+            task = asyncio.ensure_future(
+                self._take(partial(work, turn), turn, record, told)
+            )
             self._turn = task
             try:
                 async for event in happened:
@@ -128,20 +157,20 @@ class Session:
 
     async def _take(
         self,
+        work: Callable[[], Awaitable[None]],
         turn: Turn,
         record: Record,
-        emit: Emit,
         told: asyncio.Queue[events.Event | None],
     ) -> None:
         parts = self._parts
         try:
-            await turn.take()
+            await work()
             parts.journal.note("event_msg", _token_count(turn.usage))
         except asyncio.CancelledError:
-            emit(events.TurnFailed(error=events.Failure(INTERRUPTED)))
+            turn.emit(events.TurnFailed(error=events.Failure(INTERRUPTED)))
         finally:
             told.put_nowait(None)
-        if parts.after_turn is not None:
+        if parts.after_turn is not None and record.prompted:
             await parts.after_turn(record.turned())
 
     def _begin(self, prompt: Item, record: Record) -> None:
@@ -155,6 +184,8 @@ class Session:
         if parts.undo is not None:
             parts.undo.begin(record.turn_id, record.prompt)
         self._history.keep(prompt)
+        for item in parts.beside(prompt):
+            self._history.keep(item)
 
     async def _settle(self, emit: Emit) -> None:
         """Close the record of what the turn changed on disk."""
@@ -163,13 +194,31 @@ class Session:
         if gaps:
             emit(self.warn(gaps))
 
-    def _compose(self, tool_choice: str) -> responses.Request:
+    def _note_files(self, event: events.Event) -> None:
+        """Take note of the files that the session changes."""
+        match event:
+            case events.ItemCompleted(
+                item=events.FileChange(changes=changes, status="completed")
+            ):
+                for change in changes:
+                    path = Path(change.path)
+                    within = path.is_relative_to(self._parts.cwd)
+                    shown = path.relative_to(self._parts.cwd) if within else path
+                    self._room.changed[str(shown)] = None
+            case _:
+                return
+
+    def _compose(self, asking: Asking) -> responses.Request:
         # Between a call and its output nothing may stand: strict templates refuse it.
         for text in self._remarks:
             part = InputText(text=text)
             self._history.keep(Message(role="developer", content=[part]))
         self._remarks.clear()
-        return context.request(self._parts.frame, self._history.items, tool_choice)
+        self._room.asks()
+        frame = self._parts.frame
+        if asking.hurried:
+            frame = context.hurried(frame, self._parts.limits.least_effort)
+        return context.request(frame, self._history.items, asking.choice)
 
     def _new_item_id(self) -> str:
         number = self._items
@@ -199,6 +248,8 @@ class Session:
             keep=self._history.keep,
             settle=partial(self._settle, emit),
             stream_retries=parts.stream_retries,
+            room=self._room,
+            asks_again=parts.limits.asks_again,
         )
 
 

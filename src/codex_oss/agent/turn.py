@@ -7,7 +7,10 @@ import msgspec
 from codex_oss import errors, events
 from codex_oss.agent import calls
 from codex_oss.agent.answer import CUT, Answer, ask
+from codex_oss.agent.room import CUT as CUT_ANSWER
+from codex_oss.agent.room import Room
 from codex_oss.agent.stagnation import Stagnation
+from codex_oss.agent.tally import added
 from codex_oss.items import Call, Item
 from codex_oss.ports import Clock, Model, Output, Scope, Tool
 from codex_oss.wire import responses
@@ -15,6 +18,27 @@ from codex_oss.wire import responses
 BACKOFF_S = 0.2
 BACKOFF_LIMIT_S = 30.0
 ROUNDS_LIMIT = 1000
+STUCK = (
+    "Stop: {reason}. Do not call a tool now. Say in a few sentences what you found, "
+    "what is still missing, and how to get it."
+)
+EMPTY = "Your answer was empty. Go on with the task: call a tool, or answer in words."
+THOUGHT = (
+    "You have thought long enough. Your thoughts ended with:\n{thoughts}\n\n"
+    "Decide now: call a tool, or answer."
+)
+NOTHING = "The model's answer was empty, twice in a row."
+NOTHING_HINT = (
+    "Ask again in other words, or take a larger model; a server whose context is full "
+    "may also answer nothing."
+)
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """How the model is asked: whether it may call, and whether to think little."""
+
+    choice: str = "auto"
+    hurried: bool = False
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -26,12 +50,15 @@ class Settings(msgspec.Struct, frozen=True):
     clock: Clock
     ready: Callable[[], Awaitable[None]]
     """Returns when the model can be asked."""
-    compose: Callable[[str], responses.Request]
-    """From a tool choice to the request that holds the history so far."""
+    compose: Callable[[Asking], responses.Request]
+    """Returns the request that holds the history so far."""
     keep: Callable[[Item], None]
     settle: Callable[[], Awaitable[None]]
     """Awaited when the model is done, before the turn's last event."""
     stream_retries: int
+    room: Room
+    asks_again: bool = False
+    """Whether a first answer without words and calls is asked for once more."""
 
 
 class Turn:
@@ -41,6 +68,7 @@ class Turn:
         self._settings = settings
         self._calls = calls.Calls(settings.tools, settings.scope)
         self._cuts = 0
+        self._spoke = False
         self.usage = usage
 
     async def take(self) -> None:
@@ -48,10 +76,22 @@ class Turn:
 
         Raises nothing for what the world does wrong; only bugs and cancellation.
         """
+        await self._run(self._until_answered)
+
+    async def compact(self) -> None:
+        """Put a summary in the place of the conversation; ends as ``take`` does."""
+
+        async def work() -> None:
+            await self._settings.ready()
+            await self._settings.room.compact(self)
+
+        await self._run(work)
+
+    async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
         self.emit(events.TurnStarted())
         failure = ""
         try:
-            await self._until_answered()
+            await work()
         except errors.CodexOssError as error:
             failure = _message(error)
         finally:
@@ -65,27 +105,55 @@ class Turn:
             self.emit(events.TurnCompleted(usage=self.usage))
 
     async def _until_answered(self) -> None:
-        stagnation, choice = Stagnation(), "auto"
+        stagnation, choice, empty, ran = Stagnation(), "auto", False, False
+        self._settings.room.begin()
         for _ in range(ROUNDS_LIMIT):
             answer = await self._ask(choice)
             if not answer.outcomes:
-                return
+                if answer.said or not (ran or self._settings.asks_again):
+                    return
+                await self._ask_for_words(answer, again=empty)
+                if empty:
+                    return
+                choice, empty = "auto", True
+                continue
+            ran, empty = True, False
             verdict = stagnation.note(answer.outcomes)
             if verdict is not None and verdict != "answer":
                 raise errors.BadRequest(f"The turn was stopped: {verdict}.")
             choice = "auto" if verdict is None else "none"
+            if verdict is not None:
+                self._settings.scope.remark(STUCK.format(reason=stagnation.reason))
         raise errors.BadRequest(
             f"The turn was stopped: {ROUNDS_LIMIT} rounds of tool calls."
         )
 
-    async def _ask(self, choice: str) -> Answer:
-        """Ask once; after a cut ask again, with all that arrived before it."""
+    async def _ask_for_words(self, answer: Answer, *, again: bool) -> None:
+        """See to it that an answer without words and calls is asked for once more.
+
+        ``again``: it was. What the model said beside its calls then is the answer.
+        """
         settings = self._settings
+        if again:
+            if self._spoke:
+                return
+            raise errors.BadRequest(NOTHING, hint=NOTHING_HINT)
+        used = answer.usage
+        if used is not None and settings.room.full(used.input_tokens):
+            # Some servers answer nothing to a prompt that fills their window.
+            await settings.room.overflowed(errors.ContextOverflow(), self)
+        settings.scope.remark(EMPTY)
+
+    async def _ask(self, choice: str) -> Answer:
+        """Ask, in other ways while that helps, and return a whole answer."""
+        settings, asking = self._settings, Asking(choice)
         while True:
-            try:
+            self.emit(events.Asked())
+            await settings.ready()
+            if await settings.room.fit(self):
                 self.emit(events.Asked())
-                await settings.ready()
-                answer = await ask(settings.model, settings.compose(choice), self)
+            try:
+                answer = await self._once(asking)
             except errors.StreamCut as error:
                 self._cuts += 1
                 if self._cuts > settings.stream_retries:
@@ -93,9 +161,30 @@ class Turn:
                 self._tell_retry(error)
                 await settings.clock.sleep(self._delay(error))
                 continue
+            except errors.ContextOverflow as error:
+                await settings.room.overflowed(error, self)
+                continue
+            except errors.Incomplete as error:
+                if not await settings.room.cut_off(error, self):
+                    raise
+                settings.scope.remark(CUT_ANSWER)
+                continue
             self._cuts = 0
-            self._count(answer.usage)
-            return answer
+            if not answer.thoughts:
+                return answer
+            settings.scope.remark(THOUGHT.format(thoughts=answer.thoughts))
+            asking = Asking(choice, hurried=True)
+
+    async def _once(self, asking: Asking) -> Answer:
+        """Ask once."""
+        settings = self._settings
+        request = settings.compose(asking)
+        patience = None if asking.hurried else settings.room.thinking
+        answer = await ask(settings.model, request, self, patience)
+        self.count(answer.usage)
+        settings.room.answered(answer.usage)
+        self._spoke = self._spoke or answer.said
+        return answer
 
     def _tell_retry(self, error: errors.ModelError) -> None:
         number, limit = self._cuts, self._settings.stream_retries
@@ -107,24 +196,15 @@ class Turn:
         wait = BACKOFF_S * 2 ** (self._cuts - 1) if asked is None else asked
         return min(wait, BACKOFF_LIMIT_S)
 
-    def _count(self, used: responses.Usage | None) -> None:
-        if used is None:
-            return
-        before, inp, out = (
-            self.usage,
-            used.input_tokens_details or responses.InputTokensDetails(),
-            used.output_tokens_details or responses.OutputTokensDetails(),
-        )
-        self.usage = events.TokenUsage(
-            input_tokens=before.input_tokens + used.input_tokens,
-            cached_input_tokens=before.cached_input_tokens + inp.cached_tokens,
-            cache_write_input_tokens=before.cache_write_input_tokens,
-            output_tokens=before.output_tokens + used.output_tokens,
-            reasoning_output_tokens=before.reasoning_output_tokens
-            + out.reasoning_tokens,
-        )
+    # What an answer needs of its turn (`answer.Listener`), and room (`room.Asker`).
 
-    # What an answer needs of its turn (`answer.Listener`).
+    def count(self, usage: responses.Usage | None) -> None:
+        """Add the tokens of an answer."""
+        self.usage = added(self.usage, usage)
+
+    def dropped(self, read: int) -> None:
+        """Take note that the server read no more than so many tokens."""
+        self._settings.room.dropped(read)
 
     def emit(self, event: events.Event) -> None:
         """Tell the front end."""

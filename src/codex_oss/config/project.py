@@ -34,7 +34,8 @@ PERSONAL = frozenset(
 UNGUARDED = frozenset(
     {
         *("allow_login_shell", "approval_policy", "mcp_servers"),
-        *("model_instructions_file", "sandbox_mode", "sandbox_workspace_write"),
+        *("experimental_compact_prompt_file", "model_instructions_file"),
+        *("sandbox_mode", "sandbox_workspace_write"),
         "shell_environment_policy",
     }
 )

@@ -97,6 +97,30 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """The tool by which the model writes down its plan."""
 
 
+class SkillChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether one skill is used, by its file or its name."""
+
+    path: str | None = None
+    """The absolute path of its ``SKILL.md``."""
+    name: str | None = None
+    """The name in that file."""
+    enabled: bool = True
+    """Whether it is listed and can be named."""
+
+
+class Skills(msgspec.Struct, frozen=True, kw_only=True):
+    """Instructions for certain tasks, in files: see [AGENTS.md](../guides/agents-md.md).
+    """
+
+    include_instructions: bool = True
+    """Tell the model which skills there are. ``$NAME`` in a prompt brings one along
+    anyway."""
+    config: tuple[SkillChoice, ...] = ()
+    """Which skills are used; those that are not named are."""
+    bundled: dict[str, Any] = {}
+    """Accepted; has no effect: there are no bundled skills."""
+
+
 class Project(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about one directory; its key is the absolute path."""
 
@@ -299,7 +323,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     background_terminal_max_timeout: Count = 300_000
     """The longest wait for output of a command that runs on, in milliseconds."""
     tool_output_token_limit: Count | None = None
-    """Tokens of one tool's output that the model reads. Unset: 10000 bytes."""
+    """Tokens of one tool's output that the model reads. Unset: 10000 bytes, or an
+    eighth of the context window where that is less."""
     shell_environment_policy: ShellEnvironmentPolicy = ShellEnvironmentPolicy()
     """Which environment variables commands get."""
     project_doc_max_bytes: Count = 32 * 1024
@@ -328,6 +353,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The editor that links to files open in. Has no effect yet."""
     tools: Tools = Tools()
     """Which tools the model is offered."""
+    skills: Skills = Skills()
+    """Instructions for certain tasks, in files named ``SKILL.md``."""
     features: dict[str, bool] = {}
     """Switches of single features; ``--enable NAME`` and ``--disable NAME`` set them
     for one run. Has no effect yet."""
@@ -377,7 +404,6 @@ IGNORED: frozenset[str] = frozenset(
         "review_model",
         "service_tier",
         "shell_environment_policy.experimental_use_profile",
-        "skills",
         "sqlite_home",
         "suppress_unstable_features_warning",
         "tools.client_search_provider",

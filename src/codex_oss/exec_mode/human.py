@@ -61,8 +61,8 @@ class Human:
                 self._fault(failure.message)
             case events.TurnCompleted(usage=usage):
                 self._usage = usage
-            case events.Blocked(what=what, remedy=remedy):
-                self._say(f"{what}\n{remedy}", label="sandbox:", color=33)
+            case events.Blocked() | events.Compacted():
+                self._remark(event)
             case (
                 events.TurnStarted()
                 | events.Asked()
@@ -88,6 +88,15 @@ class Human:
         if last_message is not None and not seen:
             text = shown(last_message) if self._out.isatty() else last_message
             print(text, file=self._out, flush=True)
+
+    def _remark(self, event: events.Blocked | events.Compacted) -> None:
+        """Print what only people are told."""
+        match event:
+            case events.Blocked(what=what, remedy=remedy):
+                self._say(f"{what}\n{remedy}", label="sandbox:", color=33)
+            case events.Compacted(before=before, after=after, how=how):
+                sizes = f"about {before:,} tokens, now {after:,}"
+                self._say(f"{_COMPACTED[how]}: {sizes}", label="context:", color=33)
 
     def _fault(self, message: str) -> None:
         """Print an error; a failed turn repeats the one that ended it."""
@@ -176,4 +185,8 @@ class Human:
         return f"\x1b[{code}m{text}\x1b[0m" if self._color and code else text
 
 
+_COMPACTED = {
+    "masked": "old outputs were left out",
+    "summarised": "a summary stands for what was said",
+}
 _LETTER = {"add": "A", "delete": "D", "update": "M"}

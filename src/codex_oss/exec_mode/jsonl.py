@@ -9,6 +9,7 @@ _LIVE = (
     events.Asked,
     events.Reading,
     events.Answering,
+    events.Compacted,
     events.TextDelta,
     events.ReasoningDelta,
     events.OutputDelta,

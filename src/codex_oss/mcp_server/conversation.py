@@ -70,7 +70,7 @@ class Client:
 class Conversation:
     """One session, its turns one after the other."""
 
-    def __init__(self, opened: Opened, client: Client, *, fresh: bool) -> None:
+    def __init__(self, opened: Opened, client: Client) -> None:
         self.opened = opened
         self.client = client
         self.lock = asyncio.Lock()
@@ -78,7 +78,6 @@ class Conversation:
         """Turns that run or wait; whoever gets the conversation has counted itself."""
         self.calls = OpenCalls()
         self.usage = events.TokenUsage()
-        self.seen = 0 if fresh else len(opened.session.history)
         self.announced = False
 
     @property
@@ -88,10 +87,7 @@ class Conversation:
 
     def kept(self) -> list[Item]:
         """Return the items that joined the history since this was last asked."""
-        history = self.opened.session.history
-        new = list(history[self.seen :])
-        self.seen = len(history)
-        return new
+        return self.opened.session.newly_kept()
 
 
 class TakenTurn:

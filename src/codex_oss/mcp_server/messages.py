@@ -92,6 +92,9 @@ class Translator:
                 return []
             case events.Blocked(what=what, remedy=remedy):
                 return [_warning(f"{what}. {remedy}")]
+            case events.Compacted(how=how):
+                told: list[Msg] = [{"type": "context_compacted"}]
+                return told if how == "summarised" else []
             case _:
                 return self._live(event, now)
 

@@ -47,7 +47,7 @@ class Threads:
         async def opened() -> Conversation:
             client = Client()
             ready = await self._opener.open(call, client, asks=asks)
-            return await self._keep(Conversation(ready, client, fresh=True))
+            return await self._keep(Conversation(ready, client))
 
         return self._take(opened, call.prompt, asks=asks)
 
@@ -65,7 +65,7 @@ class Threads:
                     return known
                 client = Client()
                 ready = await self._opener.resume(thread_id, client, asks=asks)
-                return await self._keep(Conversation(ready, client, fresh=False))
+                return await self._keep(Conversation(ready, client))
 
         return self._take(found, call.prompt, thread_id, asks=asks)
 

@@ -5,7 +5,6 @@ import msgspec
 from codex_oss.errors import (
     BadRequest,
     Busy,
-    ContextOverflow,
     Loading,
     ModelError,
     NotFound,
@@ -13,7 +12,7 @@ from codex_oss.errors import (
     ServerFault,
     Unauthorized,
 )
-from codex_oss.translate.failure import classify
+from codex_oss.translate.failure import classify, overflow
 
 LOADING_DELAY_S = 2.0
 """Before asking a server again that is still reading its model from disk."""
@@ -53,7 +52,7 @@ def refusal(
     code = classify(status, raw)
     delay = retry_after(headers)
     if code == "context_length_exceeded":
-        return ContextOverflow()
+        return overflow(raw)
     if _PLAN_USED_UP in raw:
         return QuotaExceeded(said)
     if code == "insufficient_quota":

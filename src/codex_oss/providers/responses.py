@@ -7,7 +7,6 @@ import msgspec
 from codex_oss.errors import (
     BadRequest,
     Busy,
-    ContextOverflow,
     ModelError,
     QuotaExceeded,
     ServerFault,
@@ -22,7 +21,7 @@ from codex_oss.providers.failure import Asked, refusal
 from codex_oss.providers.primer import prime
 from codex_oss.providers.probe import Probe
 from codex_oss.providers.tap import Tap, pour_twice
-from codex_oss.translate.failure import classify
+from codex_oss.translate.failure import classify, overflow
 from codex_oss.wire import responses
 from codex_oss.wire.framing import SseDecoder
 
@@ -205,7 +204,7 @@ def _broken(reported: responses.ErrorEvent | None) -> ModelError:
     said = reported.message or reported.code or "an error without a word"
     match classify(None, f"{reported.code} {said}"):
         case "context_length_exceeded":
-            return ContextOverflow()
+            return overflow(said)
         case "insufficient_quota":
             return QuotaExceeded(hint=said)
         case "rate_limit_exceeded":

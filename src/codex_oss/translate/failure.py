@@ -7,6 +7,8 @@ the message of the last), and asks again for the others.
 
 from typing import Literal
 
+from codex_oss.errors import ContextOverflow
+
 Code = Literal[
     "context_length_exceeded",
     "insufficient_quota",
@@ -33,6 +35,15 @@ _WORDINGS: tuple[tuple[Code, tuple[str, ...]], ...] = (
             "reached context length",  # LM Studio, while it writes
             "exceeds the context window",  # hosted servers
             "prompt is too long",  # hosted servers
+            "input is too long",  # hosted servers
+            "maximum prompt length",  # hosted servers
+            "exceeds the maximum number of tokens",  # hosted servers
+            "context size has been exceeded",  # LM Studio with MLX
+            "longer than the maximum context",  # small servers on MLX and exllama
+            "context window exceeded",
+            "exceed context window",  # llama-cpp-python
+            "context length exceeded",
+            "`max_new_tokens` must be <=",  # TGI
         ),
     ),
     (
@@ -77,3 +88,45 @@ def classify(status: int | None, body: str) -> Code:
         return _STATUSES[status]
     permanent = status is not None and 400 <= status < 500  # noqa: PLR2004  4xx
     return "invalid_prompt" if permanent else "server_error"
+
+
+_NUMBER = r"([0-9][0-9,_]*)"
+_WINDOWS = (
+    rf'n_ctx\\*"?[:= ]+{_NUMBER}',  # llama.cpp's field; LM Studio's words
+    rf"context (?:length|size|window)(?: is| of)?(?: only)?[ (]+{_NUMBER}",
+    rf"maximum context length(?: is| of)?[ (]+{_NUMBER}",
+    rf"maximum (?:allowed|model|prompt) length(?: is| of)?[ (]+{_NUMBER}",
+    rf"maximum number of tokens allowed[ (]+{_NUMBER}",
+    rf"with {_NUMBER} maximum context length",
+    rf"context window of {_NUMBER}",
+    rf"must be <= {_NUMBER}",
+    rf"> {_NUMBER} maximum",
+)
+"""How servers tell the window. The first that is found counts."""
+_SIZES = (
+    rf'n_prompt_tokens\\*"?[:= ]+{_NUMBER}',
+    rf"\(?{_NUMBER} (?:in the messages|tokens from the input messages)",
+    rf"(?:request|input|input length) (?:has |\(){_NUMBER}",
+    rf"(?:resulted in|you requested about|contains|is too long:) {_NUMBER}",
+    rf"(?:you requested|requested a total of) {_NUMBER}",
+    rf"(?:requested tokens|input token count|keep the first|n_keep:) \(?{_NUMBER}",
+)
+"""How they tell the prompt's size."""
+_LEAST_WINDOW = 64
+"""A smaller number is none of a window."""
+
+
+def overflow(said: str) -> ContextOverflow:
+    """Return the error for a prompt that does not fit, with the numbers in ``said``."""
+    return ContextOverflow(window=_first(_WINDOWS, said), tokens=_first(_SIZES, said))
+
+
+def _first(patterns: tuple[str, ...], said: str) -> int | None:
+    import re  # noqa: PLC0415  only failures read numbers
+
+    low = said.lower()
+    for pattern in patterns:
+        if found := re.search(pattern, low):
+            number = int(found[1].replace(",", "").replace("_", ""))
+            return number if number >= _LEAST_WINDOW else None
+    return None

@@ -5,14 +5,14 @@ from typing import Any
 
 from codex_oss.mcp.servers import Servers
 from codex_oss.ports import Tool
-from codex_oss.tools import shell
 from codex_oss.tools.mcp_call import McpTool, open_desk, tools_of
 from codex_oss.tools.mcp_resources import resource_tools
 from codex_oss.tools.mcp_search import McpCall, McpSearch, too_many
-from codex_oss.tools.output import BYTES_PER_TOKEN, Budget
+from codex_oss.tools.output import Budget
 from codex_oss.tools.permit import Permit
 from codex_oss.wire.responses import FunctionTool
 from codex_oss.wire.responses import Tool as Spec
+from codex_oss.wiring.limits import max_output
 from codex_oss.wiring.permissions import Job
 
 
@@ -24,10 +24,7 @@ class Remote:
     """
 
     def __init__(self, job: Job, end: list[Callable[[], Any]]) -> None:
-        config = job.loaded.config
-        limit = config.tool_output_token_limit
-        size = (limit and limit * BYTES_PER_TOKEN) or shell.MAX_OUTPUT_BYTES
-        self._budget = Budget(size)
+        config = self._config = job.loaded.config
         self._news: list[str] = []
         self._servers = Servers(
             config.mcp_servers, cwd=job.cwd, env=job.env, tell=self._news.append
@@ -47,15 +44,16 @@ class Remote:
         Raises ``errors.McpError`` when a required server does not start.
         """
         warnings = await self._servers.ready()
+        budget = Budget(max_output(self._config, window))
         desks = [
-            open_desk(server, permit, self._budget, self._news)
+            open_desk(server, permit, budget, self._news)
             for server in self._servers.all
         ]
         own, shown = dict(tools), list(specs)
 
         def offer() -> None:
             found = tools_of(desks)
-            more = resource_tools(self._servers.all, self._budget)
+            more = resource_tools(self._servers.all, budget)
             every: list[Tool] = [*found, *more]
             told = _doors(found, every) if _crowd(every, window) else every
             tools.clear()

@@ -7,11 +7,11 @@ from codex_oss.sandbox.run import Sandbox
 from codex_oss.tools import shell
 from codex_oss.tools.apply_patch import ApplyPatch
 from codex_oss.tools.environment import command_env
-from codex_oss.tools.output import BYTES_PER_TOKEN
 from codex_oss.tools.permit import Permit
 from codex_oss.tools.placement import Placement
 from codex_oss.tools.plan import UpdatePlan
 from codex_oss.tools.view_image import ViewImage
+from codex_oss.wiring.limits import max_output
 from codex_oss.wiring.permissions import Job, key_variables
 from codex_oss.wiring.world import SystemClock, shell_path
 
@@ -22,10 +22,10 @@ def tools(
     thread_id: str,
     permit: Permit,
     confining: Sandbox,
+    window: int | None = None,
 ) -> list[Tool]:
     """Return the tools; closing them ends what outlived its call."""
     config = job.loaded.config
-    limit = config.tool_output_token_limit
     settings = shell.Settings(
         shell=shell_path(job.env),
         env=command_env(
@@ -36,7 +36,7 @@ def tools(
             version=__version__,
         ),
         allow_login=config.allow_login_shell,
-        max_output_bytes=(limit and limit * BYTES_PER_TOKEN) or shell.MAX_OUTPUT_BYTES,
+        max_output_bytes=max_output(config, window),
         max_poll_ms=config.background_terminal_max_timeout,
     )
     # What the person sets for commands they get, keys or not.
