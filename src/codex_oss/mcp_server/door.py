@@ -157,7 +157,9 @@ class _Connection:
             async with asyncio.timeout(SEND_S):
                 await self._send(message)
         except TimeoutError:
+            # Streams end by this, and cancel us; other answers do not hear of it.
             self._dropped.set()
+            await asyncio.sleep(DROP_S)
             raise OSError("the client does not read") from None
 
     async def drop(self) -> None:
