@@ -96,6 +96,22 @@ def test_what_runs_for_a_client_that_vanishes_is_stopped() -> None:
     asyncio.run(talk())
 
 
+def test_a_call_of_the_newest_protocol_ends_when_its_client_drops_it() -> None:
+    async def talk() -> None:
+        opener = Opener(calls("wait"))
+        async with (
+            asyncio.timeout(WAIT_S),
+            serving(opener) as url,
+            Client(streamable_http_client(url), mode="auto") as client,
+        ):
+            call = asyncio.ensure_future(client.call_tool("codex", {"prompt": "x"}))
+            await opener.wait.begun.wait()
+            call.cancel()
+            await opener.wait.stopped.wait()
+
+    asyncio.run(talk())
+
+
 def test_a_client_that_comes_back_hears_the_rest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

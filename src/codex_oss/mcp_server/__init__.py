@@ -2,5 +2,5 @@
 
 Source of the contract: ``codex mcp-server`` of the Codex CLI 0.148, the last generation
 of it. The official SDK (``mcp``) speaks the protocol; it is imported in ``server``,
-``asking``, ``stdio`` and ``http`` only.
+``asking``, ``lines``, ``listening``, ``door``, ``stdio`` and ``http`` only.
 """
