@@ -69,8 +69,8 @@ def test_headers_and_the_token_come_from_where_they_are_said_to_be(
             "unauthorized",
             {"http_headers": {"authorization": "Basic x"}},
             (
-                "lets nobody in without a login (HTTP 401). Is the header Authorization "
-                "right?"
+                "lets nobody in without a login (HTTP 401). Is the header "
+                "Authorization right?"
             ),
         ),
         (

@@ -270,8 +270,12 @@ def test_a_form_that_somebody_must_write_is_declined() -> None:
         "properties": {"a": {"type": "string"}},
         "required": ["a"],
     }
-    (result,) = call(Session(a=scripted("ask")), **form)
+    session = Session(a=scripted("ask"))
+    (result,) = call(session, **form)
     assert result["content"][0]["text"] == '{"action": "decline"}'
+    assert session.told == [
+        "MCP server a asks for a, which nobody can write here: that was declined"
+    ]
 
 
 def test_the_time_in_which_a_person_is_asked_does_not_count() -> None:

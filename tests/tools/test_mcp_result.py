@@ -72,6 +72,27 @@ def test_structured_content_stands_for_the_text_that_says_the_same() -> None:
     assert read([text], {"a": 1}) == '{"a":1}'
 
 
+@pytest.mark.parametrize(
+    ("texts", "structured", "told"),
+    [
+        (["It rains."], {"rain": True}, 'It rains.\n{"rain":true}'),
+        (["It rains.", '{"rain": true}'], {"rain": True}, 'It rains.\n{"rain":true}'),
+        (['{\n "b": 2, "a": 1}'], {"a": 1, "b": 2}, '{"a":1,"b":2}'),
+        (["hi"], {"result": "hi"}, "hi"),
+        (["1", "2"], {"result": [1, 2]}, "1\n2"),
+        (["[1, 2]"], {"result": [1, 2]}, "[1, 2]"),
+        (["other"], {"result": "hi"}, 'other\n{"result":"hi"}'),
+        ([], {"result": "hi"}, '{"result":"hi"}'),
+        (["[" * 100_000], [1], None),
+    ],
+)
+def test_text_beside_structured_content_is_dropped_only_where_it_says_the_same(
+    texts: list[str], structured: object, told: str | None
+) -> None:
+    text = read([{"type": "text", "text": each} for each in texts], structured)
+    assert text == told or (told is None and str(text).endswith("[1]"))
+
+
 def test_a_long_result_is_cut_in_the_middle() -> None:
     text = read([{"type": "text", "text": "x" * 50_000}], size=1000)
     assert isinstance(text, str)

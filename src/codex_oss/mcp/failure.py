@@ -20,7 +20,9 @@ def reworded(
 
     ``status`` is that of the server's last answer over HTTP; 0 where there is none.
     """
-    inner = innermost(error)
+    inner = _innermost(error)
+    if isinstance(inner, TimeoutError):  # which is an OSError, too
+        return inner
     if settings.url is None:
         return _of_program(inner, name, settings)
     url = shown_url(settings.url)
@@ -51,7 +53,7 @@ def reworded(
 
 
 def _of_program(inner: Exception, name: str, settings: McpServer) -> Exception:
-    if not isinstance(inner, OSError) or isinstance(inner, TimeoutError):
+    if not isinstance(inner, OSError):
         return inner
     told = os.strerror(inner.errno) if inner.errno else str(inner)
     return McpError(
@@ -81,7 +83,7 @@ def shown_url(url: str) -> str:
     return urlunsplit((parts.scheme, place, parts.path, "", ""))
 
 
-def innermost(error: Exception) -> Exception:
+def _innermost(error: Exception) -> Exception:
     """Return the error that a group of the SDK's tasks was made of."""
     while isinstance(error, ExceptionGroup):
         error = cast("ExceptionGroup[Exception]", error).exceptions[0]

@@ -24,7 +24,7 @@ from codex_oss.errors import McpError
 from codex_oss.mcp.bearer import Bearer
 from codex_oss.mcp.credentials import Credentials
 from codex_oss.mcp.failure import reworded
-from codex_oss.mcp.form import agreed
+from codex_oss.mcp.form import Form, fill, read_form
 from codex_oss.mcp.server import Agree, Place
 from codex_oss.mcp.wire import Wire
 
@@ -47,13 +47,14 @@ INHERITED = (
 class Link:
     """A session. ``ended`` is set when the server is gone, and ``why`` says why."""
 
-    def __init__(self, name: str, wire: Wire, agree: Agree, root: str) -> None:
+    def __init__(self, name: str, wire: Wire, agree: Agree, place: Place) -> None:
         self.on_tools_changed: Callable[[], None] = _nothing
         self.ended = wire.ended
         self._wire = wire
         self._name = name
         self._agree = agree
-        self._root = root
+        self._root = place.cwd.as_uri()
+        self._tell = place.tell
         self._questions = 0
         self._deadlines: list[tuple[asyncio.Timeout, float]] = []
         self._headers: dict[str, str] = {}
@@ -129,21 +130,35 @@ class Link:
         context: ClientRequestContext,  # noqa: ARG002  the SDK's signature
         params: types.ElicitRequestParams,
     ) -> types.ElicitResult:
-        form = isinstance(params, types.ElicitRequestFormParams)
-        content = agreed(params.requested_schema) if form else None
-        if (form and content is None) or self._questions >= MAX_QUESTIONS:
+        form = Form()
+        if isinstance(params, types.ElicitRequestFormParams):
+            form = read_form(params.requested_schema)
+        if form.written:
+            self._tell(
+                f"MCP server {self._name} asks for {form.written}, which nobody can "
+                "write here: that was declined"
+            )
+        if form.written or self._questions >= MAX_QUESTIONS:
             return types.ElicitResult(action="decline")
         self._questions += 1
         self._wait(counting=False)
         try:
-            url = "" if form else params.url
-            yes = await self._agree(params.message[:MAX_ERROR], url[:MAX_ERROR])
+            return await self._answered(params, form)
         finally:
             self._questions -= 1
             self._wait(counting=not self._questions)
-        if not yes:
+
+    async def _answered(
+        self, params: types.ElicitRequestParams, form: Form
+    ) -> types.ElicitResult:
+        message = params.message[:MAX_ERROR]
+        if not isinstance(params, types.ElicitRequestFormParams):
+            yes = await self._agree(message, params.url[:MAX_ERROR])
+            return types.ElicitResult(action="accept" if yes else "decline")
+        filled = await fill(form, message, lambda text: self._agree(text, ""))
+        if filled is None:
             return types.ElicitResult(action="decline")
-        return types.ElicitResult(action="accept", content=content)
+        return types.ElicitResult(action="accept", content=filled)
 
     def _wait(self, *, counting: bool) -> None:
         """Stop the clocks of the requests that wait, or set them anew."""
@@ -172,7 +187,7 @@ async def open_link(
     wire: Wire | None = None
     try:
         async with _wire(name, settings, place) as wire:
-            link = Link(name, wire, agree, place.cwd.as_uri())
+            link = Link(name, wire, agree, place)
             async with link.session:
                 yield link
     except Exception as error:

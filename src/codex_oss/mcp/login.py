@@ -18,7 +18,7 @@ from mcp.shared.auth import (
     OAuthClientMetadata,
     OAuthToken,
 )
-from mcp.types import LATEST_PROTOCOL_VERSION
+from mcp_types.version import LATEST_HANDSHAKE_VERSION
 from pydantic import AnyUrl, ValidationError
 
 from codex_oss import __version__
@@ -37,7 +37,7 @@ HELLO = {
     "id": 0,
     "method": "initialize",
     "params": {
-        "protocolVersion": LATEST_PROTOCOL_VERSION,
+        "protocolVersion": LATEST_HANDSHAKE_VERSION,
         "capabilities": {},
         "clientInfo": {"name": "codex-oss", "version": __version__},
     },
@@ -129,7 +129,7 @@ async def _asked(
     """Ask the server for something, which makes the SDK log in; return the status."""
     shown = {
         "Accept": "application/json, text/event-stream",
-        "MCP-Protocol-Version": LATEST_PROTOCOL_VERSION,
+        "MCP-Protocol-Version": LATEST_HANDSHAKE_VERSION,
     }
     try:
         async with (

@@ -184,14 +184,13 @@ class Server:
                     self._place.changed()
                 return await self._attend(link)
         except Exception as error:  # noqa: BLE001  whatever the SDK makes of an answer
-            why = _innermost(error)
-            if isinstance(why, TimeoutError):
+            if isinstance(error, TimeoutError):
                 self.hint = (
                     f"Give it more by `mcp_servers.{self.name}.startup_timeout_sec`."
                 )
                 return f"it did not start within {self.startup_s:g} s"
-            self.hint = why.hint if isinstance(why, McpError) else ""
-            return str(why) or type(why).__name__
+            self.hint = error.hint if isinstance(error, McpError) else ""
+            return str(error) or type(error).__name__
 
     @asynccontextmanager
     async def _connected(self) -> "AsyncGenerator[Link, None]":
@@ -261,10 +260,3 @@ def _import_link() -> Any:
     from codex_oss.mcp import link  # noqa: PLC0415  the SDK: 0.7 s
 
     return link
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """Return the error that a group of the SDK's tasks was made of."""
-    while isinstance(error, BaseExceptionGroup):
-        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
-    return error

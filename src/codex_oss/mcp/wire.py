@@ -1,9 +1,12 @@
 """The two streams to an MCP server, and the word that one of them has ended."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
-from mcp.client._transport import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
+
+if TYPE_CHECKING:  # the SDK has no public names for these
+    from mcp.client._transport import ReadStream, WriteStream
 
 
 class Wire:
@@ -11,8 +14,8 @@ class Wire:
 
     def __init__(
         self,
-        incoming: ReadStream[SessionMessage | Exception],
-        outgoing: WriteStream[SessionMessage],
+        incoming: "ReadStream[SessionMessage | Exception]",
+        outgoing: "WriteStream[SessionMessage]",
     ) -> None:
         self.incoming = incoming
         self.outgoing = outgoing

@@ -154,7 +154,13 @@ class McpTool:
 
     async def _agree(self, message: str, url: str, scope: Scope) -> bool:
         asked = AnswerServer(server=self.server, message=message, url=url)
-        return isinstance(await self._desk.permit.decide(asked, scope), Allow)
+        verdict = await self._desk.permit.decide(asked, scope)
+        if isinstance(verdict, Deny) and verdict.reason != BY_USER:
+            self._desk.news.append(
+                f"MCP server {self.server} asked for something, and that was declined: "
+                f"{verdict.reason}"
+            )
+        return isinstance(verdict, Allow)
 
 
 def _failed(item: events.McpToolCall, why: str) -> tuple[events.McpToolCall, Output]:

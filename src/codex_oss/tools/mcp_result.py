@@ -24,8 +24,7 @@ async def output(
 ) -> str | list[Part]:
     """Return one text, or text and images where there are any.
 
-    What a server gives in both forms, as the protocol asks it to, is read once: as
-    structured content, which says more.
+    What a server gives in both forms, as the protocol asks it to, is read once.
     """
     texts: list[str] = []
     images: list[Part] = []
@@ -40,11 +39,32 @@ async def output(
         else:
             texts.append(_text(part))
     if structured is not None:
-        texts = [msgspec.json.encode(structured).decode()]
+        texts = _once(texts, structured)
     text = truncate("\n".join(filter(None, texts)), budget)
     if not images:
         return text or "(no output)"
     return [*([InputText(text=text)] if text else []), *images]
+
+
+def _once(texts: list[str], structured: object) -> list[str]:
+    """Return texts and structured content without what only says the same again."""
+    said = [_value(text) for text in texts]
+    # SDKs wrap what is no object, and give each element of a list a text of its own.
+    wrapped = cast("dict[str, Any]", structured) if isinstance(structured, dict) else {}
+    if wrapped.keys() == {"result"} and wrapped["result"] in (said, *said):
+        return texts
+    told = [
+        text for text, value in zip(texts, said, strict=True) if value != structured
+    ]
+    return [*told, msgspec.json.encode(structured).decode()]
+
+
+def _value(text: str) -> object:
+    """Return the JSON value that a text is, or the text."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return text
 
 
 def _text(part: dict[str, Any]) -> str:
