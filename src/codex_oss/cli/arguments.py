@@ -72,13 +72,24 @@ def exec_parser() -> Parser:
         description="Do one task without a terminal UI. The model's last message goes\n"
         "to stdout, the rest to stderr; with --json all events go to stdout.",
     )
-    add = parser.add_argument
-    add(
+    add_prompt(parser)
+    add_exec(parser)
+    return parser
+
+
+def add_prompt(parser: argparse.ArgumentParser) -> None:
+    """Add what ``exec`` is asked to do."""
+    parser.add_argument(
         "prompt",
         nargs="?",
         metavar="PROMPT",
         help="what to do; `-` or nothing reads it from stdin; piped stdin is appended",
     )
+
+
+def add_exec(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``exec`` and of all that does one task as it does."""
+    add = parser.add_argument
     add(
         "--json",
         action="store_true",
@@ -115,7 +126,6 @@ def exec_parser() -> Parser:
     )
     add_config(parser)
     add_work(parser)
-    return parser
 
 
 def config_parser() -> Parser:
@@ -212,8 +222,25 @@ def mcp_parser() -> Parser:
     return mcp_arguments.mcp_parser()
 
 
+def _of_sessions(command: str) -> Callable[[], Parser]:
+    """Return what makes the parser of a command on conversations."""
+
+    def made() -> Parser:
+        from codex_oss.cli import sessions_arguments  # noqa: PLC0415  see above
+
+        return sessions_arguments.parser(command)
+
+    return made
+
+
+SESSION_COMMANDS = ("sessions", "archive", "unarchive", "rename", "delete")
 PARSERS: dict[str, Callable[[], Parser]] = {
     "exec": exec_parser,
+    "exec resume": _of_sessions("exec resume"),
+    "exec fork": _of_sessions("exec fork"),
+    "resume": _of_sessions("resume"),
+    "fork": _of_sessions("fork"),
+    **{name: _of_sessions(name) for name in SESSION_COMMANDS},
     "config": config_parser,
     "bridge": bridge_parser,
     "sandbox": sandbox_parser,
@@ -237,7 +264,8 @@ WITH_VALUE = frozenset(
             "--model",
         ),
         *("--local-provider", "-s", "--sandbox", "-C", "--cd", "--add-dir", "-i"),
-        *("--image", "-a", "--ask-for-approval"),
+        *("--image", "-a", "--ask-for-approval", "-o", "--output-last-message"),
+        *("--output-schema", "--color"),
     )
 )
 """Options that may stand before a command, and whose value is not its name."""
@@ -248,6 +276,11 @@ Usage: codex-oss COMMAND [OPTIONS]
 
 Commands:
   exec, e   do one task without a terminal UI
+  exec resume, exec fork
+            do one more in a conversation, or in a copy of it
+  resume, fork
+            go on with a conversation, or with a copy of it, line by line
+  sessions  list conversations; archive, unarchive, rename and delete change one
   bridge    serve the Responses API in front of a local model's server
   engines   show the servers of models on this machine, and which one is taken
   models    show which models fit this machine, fetch them, choose one

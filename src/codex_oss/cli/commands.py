@@ -41,7 +41,10 @@ def _dispatch(argv: list[str]) -> int:
         return _no_command(argv)
     command = _command(argv[at])
     # `codex-oss -m x exec …` is `codex-oss exec -m x …`.
-    options = arguments.PARSERS[command]().parse_args(argv[:at] + argv[at + 1 :])
+    rest = argv[:at] + argv[at + 1 :]
+    if command == "exec":
+        command, rest = _of_exec(rest)
+    options = arguments.PARSERS[command]().parse_args(rest)
     match command:
         case "bridge":
             if options.action == "run":
@@ -59,11 +62,31 @@ def _dispatch(argv: list[str]) -> int:
             from codex_oss.cli import engines_command  # noqa: PLC0415  paid when used
 
             return engines_command.run(options)
+        case "exec resume" | "exec fork" | "resume" | "fork":
+            from codex_oss.cli import resume_command  # noqa: PLC0415  paid when used
+
+            return resume_command.run(command, options)
+        case _ if command in arguments.SESSION_COMMANDS:
+            from codex_oss.cli import sessions_command  # noqa: PLC0415  paid when used
+
+            return sessions_command.run(command, options)
         case _:
             # Each in the module of its name, which is paid for when it is used.
-            module = f"codex_oss.cli.{command.replace('-', '_')}_command"
+            name = command.replace("-", "_").replace(" ", "_")
+            module = f"codex_oss.cli.{name}_command"
             code: int = import_module(module).run(options)
             return code
+
+
+def _of_exec(words: list[str]) -> tuple[str, list[str]]:
+    """Return the command that ``exec`` and its first word are, and the other words."""
+    values = {i + 1 for i, word in enumerate(words) if word in arguments.WITH_VALUE}
+    for at, word in enumerate(words):
+        if word == "--" or (not word.startswith("-") and at not in values):
+            if (command := f"exec {word}") in arguments.PARSERS:
+                return command, words[:at] + words[at + 1 :]
+            break
+    return "exec", words
 
 
 def _command(word: str) -> str:

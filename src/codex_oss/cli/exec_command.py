@@ -23,13 +23,14 @@ from codex_oss.exec_mode.human import Banner, Human
 from codex_oss.exec_mode.jsonl import JsonLines
 from codex_oss.policy import Granular
 from codex_oss.ports import Approver
+from codex_oss.sessions.reading import Kept
 from codex_oss.wiring import session as wiring
 from codex_oss.wiring.permissions import Job
 from codex_oss.wiring.world import Nobody
 
 
-def run(options: argparse.Namespace) -> int:
-    """Run ``exec`` and return the exit code."""
+def run(options: argparse.Namespace, kept: Kept | None = None) -> int:
+    """Run ``exec`` and return the exit code. ``kept`` is a conversation to go on in."""
     cwd = told_folder(options.cd)
     loaded = placed_config(options, cwd)
     schema = _schema(options.output_schema)
@@ -48,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
         approver=approver,
         ignore_rules=options.ignore_rules,
         consent=consent(yes=options.yes, asks=not options.json, err=sys.stderr),
+        kept=kept,
     )
     images = [path for group in options.image for path in group]
     try:
@@ -86,7 +88,7 @@ async def _turn(
         return await exec_run.run(
             opened.session,
             opened.prompt(prompt, images),
-            _printer(job, options, opened, prompt),
+            printer(job, options, opened, prompt),
             warnings=opened.warnings,
             last_message_file=Path(last) if last else None,
         )
@@ -94,9 +96,10 @@ async def _turn(
         await opened.close()
 
 
-def _printer(
+def printer(
     job: Job, options: argparse.Namespace, opened: wiring.Opened, prompt: str
 ) -> exec_run.Printer:
+    """Return what prints the events of a turn as the options say."""
     if options.json:
         return JsonLines(sys.stdout.buffer)
     banner = Banner(

@@ -41,14 +41,20 @@ class Keys:
         self._fd = fd
         self._before: list[Any] = []
 
-    def begin(self) -> bool:
+    def begin(self, *, with_interrupt: bool = False) -> bool:
         """Read key by key from now on; False: the terminal has been closed.
 
-        Keys that were pressed before do not count. Ctrl-C does what it always does.
+        Keys that were pressed before do not count. Ctrl-C does what it always does,
+        or is a key too.
         """
         try:
             self._before = termios.tcgetattr(self._fd)
             tty.setcbreak(self._fd)  # keys at once and not shown
+            if with_interrupt:
+                now = termios.tcgetattr(self._fd)
+                nothing = os.fpathconf(self._fd, "PC_VDISABLE")
+                now[6][termios.VINTR] = bytes([nothing & 0xFF])
+                termios.tcsetattr(self._fd, termios.TCSADRAIN, now)
         except (OSError, termios.error):
             return False
         return True
@@ -66,6 +72,11 @@ class Keys:
         Escape alone is one character. Arrows and their like come as several and are
         no answer, and neither is what was pasted.
         """
+        data = await self.read()
+        return data.decode("utf-8", "replace").rstrip("\r\n") or "\n" * bool(data)
+
+    async def read(self) -> bytes:
+        """Wait for keys and return them as they came; empty as ``typed`` is."""
         loop, readable = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self._fd, readable.set)
         try:
@@ -73,10 +84,9 @@ class Keys:
         finally:
             loop.remove_reader(self._fd)
         try:
-            data = os.read(self._fd, READ_SIZE)
+            return os.read(self._fd, READ_SIZE)
         except OSError:  # EIO: the terminal has been closed
-            return ""
-        return data.decode("utf-8", "replace").rstrip("\r\n") or "\n" * bool(data)
+            return b""
 
     def write(self, text: str) -> None:
         """Show text; nothing when nobody is there any more."""

@@ -38,7 +38,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """A conversation as its file has it.
 
     ``meta`` is the payload of its first line, as JSON. ``lines`` and ``size`` in bytes
-    count what is whole. ``model`` is the last turn's, ``usage`` the sum of all turns.
+    count what is whole. ``model`` and ``provider`` are the last turn's, as
+    the person named them; ``usage`` is the sum of all turns.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     lines: int
     size: int
     model: str = ""
+    provider: str = ""
     usage: TokenUsage = TokenUsage()
     turns: int = 0
     warnings: list[str] = []
@@ -62,6 +64,8 @@ class _Line(msgspec.Struct):
 
 class _Context(msgspec.Struct):
     model: str = ""
+    model_provider: str = ""
+    configured_model: str | None = None
 
 
 class _Compacted(msgspec.Struct):
@@ -138,6 +142,7 @@ def read(path: Path, thread_id: str, lock: Lock | None = None) -> Kept:
         lines=len(lines),
         size=size,
         model=reader.model,
+        provider=reader.provider or str(reader.meta.get("model_provider") or ""),
         usage=reader.usage,
         turns=reader.turns,
         warnings=_warnings(path, damaged),
@@ -152,6 +157,7 @@ class _Reader:
         self.meta: dict[str, object] = {}
         self.items: list[Item] = []
         self.model = ""
+        self.provider = ""
         self.usage = TokenUsage()
         self.turns = 0
 
@@ -166,7 +172,7 @@ class _Reader:
             case "response_item":
                 self._keep(payload)
             case "turn_context":
-                self.model = _context(payload).model or self.model
+                self._settle(_context(payload), ours=b'"configured_model"' in payload)
             case "event_msg":
                 self._hear(payload)
             case "compacted":
@@ -181,6 +187,11 @@ class _Reader:
         if item is not None:
             self.turns += is_prompt(item)
             self.items.append(item)
+
+    def _settle(self, context: _Context, *, ours: bool) -> None:
+        named = context.configured_model if ours else context.model
+        self.model = named or ""
+        self.provider = context.model_provider or self.provider
 
     def _hear(self, payload: bytes) -> None:
         told = _told(payload)

@@ -5,6 +5,8 @@ read Codex's sessions read ours: ``{"timestamp", "ordinal", "type", "payload"}``
 ``sessions/YYYY/MM/DD/rollout-<local time>-<thread id>.jsonl``.
 """
 
+import contextlib
+import os
 import time
 from io import FileIO
 from pathlib import Path
@@ -42,6 +44,7 @@ class Rollout:
         self._file: FileIO | None = None
         self._ordinal = 0
         self._whole: int | None = None
+        self._refused = False
 
     @classmethod
     def again(
@@ -79,7 +82,9 @@ class Rollout:
     def tell(self, event: Event) -> None:
         """Keep what a front end is told, if readers of sessions look for it."""
         for payload in self._told.told(event, self._clock.now()):
-            self._write("event_msg", payload)
+            # A disk that refuses was told of, or will be: events are told, not asked.
+            if not self._refused:
+                self._write("event_msg", payload)
 
     def moved(self) -> bool:
         """Tell whether somebody else has written to the file since we did."""
@@ -110,18 +115,28 @@ class Rollout:
             "type": kind,
             "payload": payload,
         }
-        self._ordinal += 1
         try:
-            file = self._file or self._open()
-            data = encode(line) + b"\n"
-            while data:  # nothing is buffered, so that `close` has nothing to lose
-                data = data[file.write(data) :]
+            self._append(encode(line) + b"\n")
         except OSError as error:
+            self._refused = True
             raise SessionError(
                 f"cannot write the session to {self.path}: {error.strerror}",
                 hint="Free some space or make the folder writable, "
                 "or run with `--ephemeral`.",
             ) from error
+        self._ordinal += 1
+        self._refused = False
+
+    def _append(self, data: bytes) -> None:
+        file = self._file or self._open()
+        begin = file.seek(0, os.SEEK_END)
+        try:
+            while data:  # nothing is buffered, so that `close` has nothing to lose
+                data = data[file.write(data) :]
+        except OSError:
+            with contextlib.suppress(OSError):  # half a line would spoil the next
+                file.truncate(begin)
+            raise
 
     def _open(self) -> FileIO:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -26,6 +26,7 @@ class Told:
         self._last: object = None
         self._turn_id = ""
         self._began = 0.0
+        self._open = False
         self._prompt_next = False
         self._answer: str | None = None
 
@@ -36,6 +37,7 @@ class Told:
         context: Any = payload
         self._turn_id = context.get("turn_id", "")
         self._began, self._prompt_next, self._answer = now, True, None
+        self._open = True
         started = {
             "type": "task_started",
             "turn_id": self._turn_id,
@@ -72,14 +74,19 @@ class Told:
             case events.ItemCompleted(item=events.ReasoningItem(text=text)):
                 return [{"type": "agent_reasoning", "text": text}]
             case events.TurnCompleted(usage=usage):
-                return [self._tokens(usage), self._complete(now)]
+                return [self._tokens(usage), *self._ends(self._complete(now))]
             case events.TurnFailed(error=failure):
                 if failure.message == events.INTERRUPTED:
-                    return [self._aborted(now)]
+                    return self._ends(self._aborted(now))
                 fault = {"message": failure.message, "codex_error_info": "other"}
-                return [self._complete(now) | {"error": fault}]
+                return self._ends(self._complete(now) | {"error": fault})
             case _:
                 return []
+
+    def _ends(self, payload: Payload) -> list[Payload]:
+        """Return the last line of a turn; a compaction between turns has none."""
+        was_open, self._open = self._open, False
+        return [payload] if was_open else []
 
     def _tokens(self, usage: events.TokenUsage) -> Payload:
         turn = _minus(usage, self._usage)

@@ -57,7 +57,10 @@ def place(
 
 
 def turn_context(job: Job, allowed: Permissions, model: str) -> dict[str, object]:
-    """Return what is in force during a turn, as Codex's ``turn_context`` has it."""
+    """Return what is in force during a turn, as Codex's ``turn_context`` has it.
+
+    ``configured_model`` is ours: None where the engine has picked the model.
+    """
     config = job.loaded.config
     policy: dict[str, object] = {"type": allowed.mode}
     if allowed.mode == "workspace-write":
@@ -74,6 +77,8 @@ def turn_context(job: Job, allowed: Permissions, model: str) -> dict[str, object
         "approval_policy": "on-request" if asked == "granular" else asked,
         "sandbox_policy": policy,
         "model": model,
+        "configured_model": config.model,
+        "model_provider": job.loaded.provider_id,
         "effort": config.model_reasoning_effort,
         "summary": config.model_reasoning_summary or "auto",
     }
@@ -105,8 +110,7 @@ def _meta(
 
 def _readable(job: Job, items: Sequence[Item]) -> list[Item]:
     """Return the history without what only another provider can read."""
-    meta = job.kept.meta if job.kept else {}
-    if meta.get("model_provider") == job.loaded.provider_id:
+    if job.kept and job.kept.provider == job.loaded.provider_id:
         return list(items)
     return [item for item in items if not _sealed(item)]
 

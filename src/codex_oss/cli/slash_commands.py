@@ -1,0 +1,128 @@
+"""The slash commands of line mode: one row each."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from codex_oss.errors import CodexOssError
+from codex_oss.exec_mode.prompting import Slash, Talk
+from codex_oss.sessions.names import names, rename
+from codex_oss.sessions.rollout import utc
+
+FORK = "fork"
+QUIT = "quit"
+
+
+class Around(msgspec.Struct, frozen=True, kw_only=True):
+    """What commands know besides the conversation itself."""
+
+    home: Path
+    cwd: Path
+    description: list[tuple[str, str]]
+    rollout: Path | None
+
+
+def slashes(around: Around) -> Mapping[str, Slash]:
+    """Return the commands by name."""
+    found = {
+        "/undo": Slash("take back what the last turn changed", _undoing(around)),
+        "/redo": Slash("do again what /undo took back", _redoing(around)),
+        "/compact": Slash("put a summary in the place of what was said", _compact),
+        "/status": Slash("show model, permissions, tokens and file", _status(around)),
+        "/rename": Slash("/rename NAME: give this conversation a name", _name(around)),
+        "/fork": Slash("go on in a copy of this conversation", _leave(FORK)),
+        "/quit": Slash("leave; Ctrl-D does too", _leave(QUIT)),
+        "/exit": Slash("the same", _leave(QUIT)),
+    }
+
+    async def show(talk: Talk, rest: str) -> None:  # noqa: ARG001  takes nothing
+        for name, slash in found.items():
+            talk.say(f"  {name:<9} {slash.about}")
+        talk.say("  A line that ends in \\ goes on in the next; Ctrl-C interrupts.")
+
+    return found | {"/help": Slash("this list", show)}
+
+
+Run = Callable[[Talk, str], Any]
+
+
+def _undoing(around: Around) -> Run:
+    async def run(talk: Talk, rest: str) -> None:
+        await _take_back(talk, rest, around, "undo_last")
+
+    return run
+
+
+def _redoing(around: Around) -> Run:
+    async def run(talk: Talk, rest: str) -> None:
+        await _take_back(talk, rest, around, "redo_last")
+
+    return run
+
+
+async def _take_back(talk: Talk, rest: str, around: Around, name: str) -> None:
+    flags = {word.removeprefix("--").replace("-", "_"): True for word in rest.split()}
+    if not flags.keys() <= {"force", "skip_conflicts"}:
+        talk.say("It takes --force or --skip-conflicts, or nothing.")
+        return
+    thread_id = talk.session.thread_id
+    # Only who takes something back pays for it.
+    change: Callable[..., Any] = getattr(import_module("codex_oss.wiring.undo"), name)
+    try:
+        report = await asyncio.to_thread(
+            change, os.environ, around.cwd, thread_id=thread_id, **flags
+        )
+    except CodexOssError as error:
+        talk.say(error.report())
+        return
+    talk.say(report.words())
+    if not report.done:
+        talk.say("Nothing was changed: say --skip-conflicts or --force behind it.")
+
+
+async def _compact(talk: Talk, rest: str) -> None:  # noqa: ARG001  takes nothing
+    await talk.watch(talk.session.compact())
+
+
+def _status(around: Around) -> Run:
+    async def run(talk: Talk, rest: str) -> None:  # noqa: ARG001  takes nothing
+        thread_id, usage = talk.session.thread_id, talk.usage
+        rows = [*around.description, ("session id", thread_id)]
+        if name := names(around.home).get(thread_id):
+            rows.append(("name", name))
+        rows.append(("file", str(around.rollout or "none is kept")))
+        inp, out = usage.input_tokens, usage.output_tokens
+        cached = usage.cached_input_tokens
+        rows.append(
+            ("tokens", f"{inp:,} read ({cached:,} of a cache), {out:,} written")
+        )
+        for title, value in rows:
+            talk.say(f"  {title}: {value}")
+
+    return run
+
+
+def _name(around: Around) -> Run:
+    async def run(talk: Talk, rest: str) -> None:
+        try:
+            thread_id = talk.session.thread_id
+            name = rename(around.home, thread_id, rest, utc(time.time()))
+        except CodexOssError as error:
+            talk.say(error.report())
+        else:
+            talk.say(f"This session is called {name!r} now.")
+
+    return run
+
+
+def _leave(how: str) -> Run:
+    async def run(talk: Talk, rest: str) -> None:  # noqa: ARG001  takes nothing
+        talk.leave(how)
+
+    return run
