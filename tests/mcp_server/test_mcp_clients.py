@@ -13,7 +13,9 @@ from mcp import Client, StdioServerParameters, types
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
+from codex_oss.policy import NO_ESCALATION
 from fake_server import FakeServer, call, message, turn
+from mcp_http_peer import HttpPeer
 from mcp_server_peer import WAIT_S, command, environment, home
 from serving_mcp import served
 
@@ -95,6 +97,39 @@ def test_a_client_over_http_lists_calls_and_approves(tmp_path: Path, era: str) -
     with FakeServer(SCRIPT) as server, served(home(tmp_path, server.url)) as url:
         asyncio.run(talk(url))
     assert (tmp_path / "made").exists()
+
+
+def test_who_is_asked_is_who_calls_and_the_policy_stays_the_conversations(
+    tmp_path: Path,
+) -> None:
+    elsewhere = TOUCH | {"cmd": "touch ../never"}
+    script = [
+        turn(message("hello")),
+        *SCRIPT,
+        turn(call("exec_command", elsewhere)),
+        turn(message("done")),
+    ]
+
+    async def talk(url: str) -> None:
+        asks = await HttpPeer(url, elicitation={}).begin()
+        cannot = await HttpPeer(url).begin()
+        async with cannot.call("codex", **HOW) as begun:
+            thread = (await begun.result())["structuredContent"]["threadId"]
+        async with asks.call("codex-reply", threadId=thread) as answer:
+            question = await answer.question()
+            await asks.post({"id": question["id"], "result": {"decision": "approved"}})
+            await answer.result()
+        async with cannot.call("codex-reply", threadId=thread) as answer:
+            await answer.result()
+        await asks.close()
+        await cannot.close()
+
+    with FakeServer(script) as server, served(home(tmp_path, server.url)) as url:
+        asyncio.run(asyncio.wait_for(talk(url), WAIT_S))
+        last = server.posts[-1].json
+    assert (tmp_path / "made").exists()
+    assert not (tmp_path / "never").exists()
+    assert NO_ESCALATION in last["input"][-1]["output"]
 
 
 INITIALIZE = {

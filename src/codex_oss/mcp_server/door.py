@@ -56,6 +56,7 @@ class Door:
     async def _post(
         self, scope: Any, connection: "_Connection", client: Streams
     ) -> None:
+        # The whole body: what limits its size has gathered it.
         first = await connection.receive()
         message = lines.read(first.get("body", b""))
         if isinstance(message, lines.Refused):

@@ -10,6 +10,8 @@ from typing import Protocol, cast
 
 from mcp.types import JSONRPCMessage, JSONRPCNotification
 
+from codex_oss.mcp_server.news import DELTAS
+
 GRACE_S = 10.0
 """How long a client whose connection was lost may take to come back."""
 MAX_KEPT = 256
@@ -20,7 +22,6 @@ MAX_EVENT_ID = 40
 """The longest id of an event, in characters."""
 SCOPE_KEY = "codex_oss.stream"
 """Where a request's stream stands in its ASGI scope."""
-_DELTAS = ("agent_message_delta", "agent_reasoning_delta", "exec_command_output_delta")
 
 
 class Connection(Protocol):
@@ -134,4 +135,4 @@ def _is_delta(message: JSONRPCMessage) -> bool:
     """Tell whether it is a piece of a text that follows whole."""
     params = message.params if isinstance(message, JSONRPCNotification) else None
     msg = (params or {}).get("msg")
-    return isinstance(msg, dict) and msg.get("type") in _DELTAS
+    return isinstance(msg, dict) and msg.get("type") in DELTAS

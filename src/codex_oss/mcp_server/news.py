@@ -14,7 +14,8 @@ MAX_DELTAS = 2000
 """With so much unread, pieces of texts are left out: the whole texts follow."""
 MAX_UNREAD = 8000
 """With so much unread the turn is ended: nobody reads."""
-_DELTAS = ("agent_message_delta", "agent_reasoning_delta", "exec_command_output_delta")
+DELTAS = ("agent_message_delta", "agent_reasoning_delta", "exec_command_output_delta")
+"""The messages that tell pieces of a text."""
 
 
 class Pending(msgspec.Struct, frozen=True):
@@ -56,7 +57,7 @@ class Feed:
         """Add to the news, as far as they are read."""
         waiting = self._news.qsize()
         if isinstance(news, Notified) and waiting >= MAX_DELTAS:
-            if news.msg["type"] in _DELTAS:
+            if news.msg["type"] in DELTAS:
                 return
             if waiting >= MAX_UNREAD:
                 self._unread()

@@ -68,10 +68,9 @@ class Agent:
         self, ctx: _Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | types.InputRequiredResult:
         try:
-            turn = self._again(params) or self._begin(ctx, params)
+            turn = self._again(ctx, params) or self._begin(ctx, params)
         except UsageError as error:
             return _result(calls.Told(text=str(error), failed=True))
-        turn.asks = _asks(ctx)
         watching = asyncio.ensure_future(_end_when_lost(ctx, turn))
         parked = False
         try:
@@ -95,7 +94,9 @@ class Agent:
             case unknown:
                 raise UsageError(f"Unknown tool '{calls.shown(unknown)}'")
 
-    def _again(self, params: types.CallToolRequestParams) -> TakenTurn | None:
+    def _again(
+        self, ctx: _Context, params: types.CallToolRequestParams
+    ) -> TakenTurn | None:
         """Return the turn that waits for the answer which this call brings."""
         if params.request_state is None:
             return None
@@ -105,7 +106,7 @@ class Agent:
         given = (params.input_responses or {}).get(QUESTION)
         reply = given if isinstance(given, Mapping) else _plain(given)
         _settle(turn.waiting, reply)
-        turn.waiting = None
+        turn.waiting, turn.asks = None, _asks(ctx)
         return turn
 
     async def _follow(

@@ -76,8 +76,8 @@ class Threads:
             turn.end()
         for turn in turns:
             await turn.over()
-        for closing in list(self._closing):
-            await closing
+        if self._closing:
+            await asyncio.wait(self._closing)
         while self._open:
             await self._open.popitem()[1].opened.close()
 
