@@ -10,10 +10,12 @@ from msgspec.structs import replace
 
 from codex_oss.agent import masking, rounds
 from codex_oss.agent.handoff import Facts, handoff
-from codex_oss.agent.window import weigh, weigh_all
+from codex_oss.agent.window import IMAGE_WEIGHT, weigh, weigh_all
 from codex_oss.items import (
+    CallOutput,
     CustomToolCallOutput,
     FunctionCallOutput,
+    InputImage,
     InputText,
     Item,
     Message,
@@ -146,7 +148,9 @@ def _fitted(last: list[Item], left: int) -> list[Item]:
         return []
     size = (left - rest) // len(outputs)
     for index in outputs:
-        last[index] = cut_output(last[index], size)
+        output = last[index]
+        if isinstance(output, FunctionCallOutput | CustomToolCallOutput):
+            last[index] = cut_output(output, size)
     return last if weigh_all(last) <= left else []
 
 
@@ -154,19 +158,27 @@ def _long(item: Item) -> bool:
     return isinstance(item, FunctionCallOutput | CustomToolCallOutput)
 
 
-def cut_output(item: Item, size: int) -> Item:
-    """Return an output without its middle, so that its weight is ``size`` or less."""
-    if not isinstance(item, FunctionCallOutput | CustomToolCallOutput):
-        return item
+def cut_output(item: CallOutput, size: int) -> CallOutput:
+    """Return an output without its middle, so that its weight is ``size`` or less.
+
+    Its images stay, and weigh what they weigh.
+    """
     if weigh(item) <= size:
         return item
-    text = text_of_output(item.output)
-    return replace(
-        item,
-        output=_within(
-            text, size, lambda t: weigh(replace(item, output=t)), MIN_OUTPUT_LEFT
-        ),
-    )
+    text, parts = text_of_output(item.output), item.output
+    images = [] if isinstance(parts, str) else [*filter(_is_image, parts)]
+
+    def shorter(text: str) -> CallOutput:
+        if not images:
+            return replace(item, output=text)
+        return replace(item, output=[InputText(text=text), *images])
+
+    size += IMAGE_WEIGHT * len(images)
+    return shorter(_within(text, size, lambda t: weigh(shorter(t)), MIN_OUTPUT_LEFT))
+
+
+def _is_image(part: Part) -> bool:
+    return isinstance(part, InputImage)
 
 
 def without_oldest(

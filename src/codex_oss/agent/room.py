@@ -22,13 +22,14 @@ from codex_oss.agent.window import (
     Meter,
     answer_tokens,
     marks,
+    output_weight,
     prompt_tokens,
     thinking_tokens,
     weigh_all,
     weigh_text,
 )
 from codex_oss.facts import Fact, Reading
-from codex_oss.items import Item, Message, text_of, user
+from codex_oss.items import CallOutput, Item, Message, text_of, user
 from codex_oss.ports import Model
 from codex_oss.wire import responses
 
@@ -136,6 +137,15 @@ class Room:
             size = weigh_text(responses.encode(frame.tools).decode())
             self._tools = (ids, size + weigh_text(frame.instructions))
         return self._tools[1] + conversation
+
+    def trimmed(self, output: CallOutput) -> CallOutput:
+        """Return an output that leaves room beside it, its middle left out if need be.
+
+        Tools keep a limit in bytes; a log of numbers has several times the tokens.
+        """
+        if self._window is None:
+            return output
+        return compact.cut_output(output, output_weight(self._window))
 
     # --- making room ------------------------------------------------------------------
 

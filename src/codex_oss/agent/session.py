@@ -138,6 +138,10 @@ class Session:
         said = self._history.items or self._parts.surroundings
         self._warmth.begin(context.request(self._parts.frame, said, "auto"))
 
+    def remark(self, text: str) -> None:
+        """Tell the model something in the next request, as a developer message."""
+        self._remarks.append(text)
+
     def interrupt(self) -> None:
         """End the turn that runs, if any."""
         if self._turn is not None:

@@ -228,7 +228,8 @@ class Turn:
 
     def answered(self, call: Call, output: Output) -> None:
         """Add a call's output to the history."""
-        self._settings.keep(calls.output_item(call, output))
+        output_item = self._settings.room.trimmed(calls.output_item(call, output))
+        self._settings.keep(output_item)
 
 
 def _message(error: errors.CodexOssError) -> str:
