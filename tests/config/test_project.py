@@ -71,6 +71,16 @@ def test_each_folder_is_trusted_by_its_own_entry_else_by_the_tops(
     assert told(run(projects, cwd=repo / "a" / "b")) == wanted
 
 
+def test_skills_that_nobody_trusts_are_told_of_and_an_empty_folder_is_not(
+    run: Run, repo: Path
+) -> None:
+    (repo / ".codex").mkdir()
+    assert not run("", cwd=repo).blocked
+    (repo / "a" / ".agents" / "skills").mkdir(parents=True)
+    assert not run("", cwd=repo).blocked
+    assert run("", cwd=repo / "a").blocked
+
+
 def test_the_command_line_stands_above_the_project_and_a_profile_below(
     run: Run, repo: Path
 ) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 import msgspec
 
 from codex_oss.config.builtin import PROVIDERS
+from codex_oss.config.ignored import IGNORED, IGNORED_IN_PROVIDER
 from codex_oss.config.keys import dotted
 from codex_oss.config.kinds import blame, child, describe, describe_value, struct_of
 from codex_oss.config.masking import is_secret
 from codex_oss.config.provider import Provider
-from codex_oss.config.schema import IGNORED, IGNORED_IN_PROVIDER, Config
+from codex_oss.config.schema import Config
 from codex_oss.config.tree import (
     Key,
     Leaf,

@@ -73,7 +73,8 @@ def describe(kind: Kind) -> str:
         case typing.Literal:
             return choice(arguments)
         case builtins.tuple:
-            return f"an array of {_WORDS[arguments[0]][1]}"
+            _, several = _WORDS.get(arguments[0], ("", "tables"))
+            return f"an array of {several}"
         case _:
             return "a table"
 

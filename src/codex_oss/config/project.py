@@ -115,11 +115,13 @@ def settings(project: Project, home: Path) -> tuple[Tree, list[str], bool]:
     blocked = False
     for folder in project.folders():
         path = folder / FOLDER / FILE_NAME
-        # A pipe of that name would be waited for.
-        if path.parent.resolve() == home or not os.path.isfile(path):  # noqa: PTH113  see above
+        if path.parent.resolve() == home:
             continue
+        is_file = os.path.isfile(path)  # noqa: PTH113  a pipe would be waited for
         if not project.trusts(folder):
-            blocked = True
+            blocked = blocked or is_file or _has_skills(folder)
+            continue
+        if not is_file:
             continue
         layer = toml.read(path, str(path)) or {}
         warnings += modernize(layer)
@@ -129,6 +131,10 @@ def settings(project: Project, home: Path) -> tuple[Tree, list[str], bool]:
         _rooted(layer, path.parent)
         tree = merge(tree, layer)
     return tree, warnings, blocked
+
+
+def _has_skills(folder: Path) -> bool:
+    return any(os.path.isdir(folder / name / "skills") for name in (FOLDER, ".agents"))  # noqa: PTH112  False for what may not be read
 
 
 def _without_personal(layer: Tree, path: Path) -> list[str]:

@@ -109,8 +109,7 @@ class SkillChoice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Skills(msgspec.Struct, frozen=True, kw_only=True):
-    """Instructions for certain tasks, in files: see [AGENTS.md](../guides/agents-md.md).
-    """
+    """Instructions for certain tasks: see [AGENTS.md](../guides/agents-md.md)."""
 
     include_instructions: bool = True
     """Tell the model which skills there are. ``$NAME`` in a prompt brings one along
@@ -245,6 +244,15 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     the Codex CLI gives up a stream without events after 300 s. 0: none."""
 
 
+class Undo(msgspec.Struct, frozen=True, kw_only=True):
+    """What turns change is remembered, so that it can be taken back. codex-oss only."""
+
+    enabled: bool = True
+    """Remember files before they change, for ``codex-oss undo``."""
+    max_bytes: Count = 1024 * 1024 * 1024
+    """Bytes that this may take for each workspace; the oldest turns go first."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The whole configuration."""
 
@@ -370,51 +378,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     bridge: Bridge = Bridge()
     """``codex-oss bridge``: the Responses API in front of a model's server. codex-oss
     only."""
+    undo: Undo = Undo()
+    """What turns change is remembered: see [undo](../guides/undo.md). codex-oss only."""
     tui: dict[str, Any] = {}
     """Settings of the terminal app. Has no effect yet."""
-
-
-IGNORED: frozenset[str] = frozenset(
-    {
-        "agents",
-        "analytics",
-        "approvals_reviewer",
-        "chatgpt_base_url",
-        "check_for_update_on_startup",
-        "cli_auth_credentials_store",
-        "disable_paste_burst",
-        "feedback",
-        "hooks",
-        "include_apps_instructions",
-        "include_collaboration_mode_instructions",
-        "log_dir",
-        "marketplaces",
-        "mcp_oauth_callback_url",
-        "mcp_oauth_credentials_store",
-        "mcp_optional_startup_grace_ms",
-        "memories",
-        "model_auto_compact_token_limit_scope",
-        "model_catalog_json",
-        "model_post_turn_compact_threshold_percent",
-        "notice",
-        "otel",
-        "personality",
-        "plan_mode_reasoning_effort",
-        "plugins",
-        "review_model",
-        "service_tier",
-        "shell_environment_policy.experimental_use_profile",
-        "sqlite_home",
-        "suppress_unstable_features_warning",
-        "tools.client_search_provider",
-        "tools.experimental_request_user_input",
-        "tools.web_search",
-        "web_search",
-    }
-)
-"""Keys of the Codex CLI that are accepted without a word and have no effect."""
-
-IGNORED_IN_PROVIDER: frozenset[str] = frozenset(
-    {"supports_websockets", "websocket_connect_timeout_ms"}
-)
-"""The same for the keys of one entry of ``model_providers``."""

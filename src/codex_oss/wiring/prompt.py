@@ -11,19 +11,20 @@ from codex_oss.errors import ConfigError
 from codex_oss.items import InputText, Item, Message, user
 from codex_oss.policy import Permissions
 from codex_oss.ports import Tool
+from codex_oss.tools.ladder import Form
 from codex_oss.wire import responses
+from codex_oss.wiring.editing import Editing
 from codex_oss.wiring.permissions import Job
 from codex_oss.wiring.world import shell_path
 
 PROMPTS = Path(__file__).parent.parent / "prompts"
-PARTS_OF_LITE = ("lite", "patch")
-"""The lite prompt; tiny models, which cannot write patches, get the first part."""
 
 
 def frame(
     job: Job,
     name: str,
     profile: context.PromptProfile,
+    editing: Editing,
     tools: list[Tool],
     thread_id: str,
 ) -> context.Frame:
@@ -31,8 +32,8 @@ def frame(
     config = job.loaded.config
     return context.Frame(
         model=name,
-        instructions=_instructions(job, name, profile),
-        tools=[tool.spec for tool in tools],
+        instructions=_instructions(job, name, profile, editing.form),
+        tools=[tool.spec for tool in editing.told(tools)],
         cache_key=thread_id,
         reasoning=responses.ReasoningParams(
             effort=config.model_reasoning_effort or UNSET,
@@ -55,10 +56,14 @@ def _answer_form(job: Job) -> responses.TextParams | None:
     return responses.TextParams(format=form, verbosity=verbosity)
 
 
-def _instructions(job: Job, model: str, profile: context.PromptProfile) -> str:
+def _instructions(
+    job: Job, model: str, profile: context.PromptProfile, form: Form
+) -> str:
+    """Return the profile's prompt, and how files are edited; nothing of it if tiny."""
     config = job.loaded.config
     if config.model_instructions_file is None:
-        names = [profile] if profile == "full" or context.tiny(model) else PARTS_OF_LITE
+        names = [profile, f"{profile}_{form}"]
+        names = names[:1] if context.tiny(model) else names
         texts = ((PROMPTS / f"{name}.md").read_text("utf-8") for name in names)
         return config.instructions or "".join(texts)
     path = config.model_instructions_file
@@ -72,14 +77,16 @@ def _instructions(job: Job, model: str, profile: context.PromptProfile) -> str:
 
 
 def surroundings(
-    job: Job, allowed: Permissions, model: str, project: ProjectDocs
+    job: Job, allowed: Permissions, model: str, project: ProjectDocs, skills: str
 ) -> list[Item]:
-    """Return what stands before the first prompt."""
+    """Return what stands before the first prompt; ``skills`` is the list of them."""
     config = job.loaded.config
     items: list[Item] = []
     if config.developer_instructions:
         part = InputText(text=config.developer_instructions)
         items.append(Message(role="developer", content=[part]))
+    if skills:
+        items.append(Message(role="developer", content=[InputText(text=skills)]))
     if project.text:
         items.append(user(project.text))
     if config.include_environment_context and not context.tiny(model):

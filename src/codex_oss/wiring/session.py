@@ -19,6 +19,7 @@ from codex_oss.ports import Model
 from codex_oss.tools.permit import Permit
 from codex_oss.tools.view_image import data_url
 from codex_oss.wiring import journal, prompt
+from codex_oss.wiring.editing import Editing
 from codex_oss.wiring.ending import end_all
 from codex_oss.wiring.limits import limits
 from codex_oss.wiring.model import open_model
@@ -30,7 +31,9 @@ from codex_oss.wiring.permissions import (
     sandbox,
     sandbox_summary,
 )
+from codex_oss.wiring.skills import skills
 from codex_oss.wiring.tools import tools
+from codex_oss.wiring.undo import Remembering
 from codex_oss.wiring.world import Nobody, SystemClock, uuid7
 
 if TYPE_CHECKING:
@@ -113,23 +116,27 @@ async def _session(
         profile = context.choose_profile(name, window)
     confining, rules = sandbox(job), rules_file(job)
     permit = Permit(allowed, job.approver or Nobody(), rules=rules)
-    offered = tools(job, profile, thread_id, permit, confining, window)
+    editing = Editing(job, name, profile, permit)
+    offered = tools(job, profile, thread_id, editing, confining, window)
     named = {tool.spec.name: tool for tool in offered}
-    frame = prompt.frame(job, name, profile, offered, thread_id)
+    frame = prompt.frame(job, name, profile, editing, offered, thread_id)
+    editing.join(frame.tools)
     joined = await remote.join(named, frame.tools, permit, window) if remote else []
     docs = prompt.docs(job, allowed, name, window)
+    found, listed = skills(job, allowed, name, window, profile)
     place = journal.place(
         job,
         thread_id,
         clock,
         window=window,
         instructions=frame.instructions,
-        surroundings=prompt.surroundings(job, allowed, name, docs),
+        surroundings=prompt.surroundings(job, allowed, name, docs, listed),
     )
     path = None
     if place.rollout is not None:
         path = place.rollout.path
         end.append(place.rollout.close)
+    remembering = Remembering(job, allowed, thread_id, clock.now)
     parts = Parts(
         thread_id=thread_id,
         model=model,
@@ -146,11 +153,21 @@ async def _session(
         limits=limits(job),
         turn_context=journal.turn_context(job, allowed, name),
         new_turn_id=lambda: uuid7(clock.now()),
+        undo=remembering,
+        beside=found.beside,
         after_turn=_notify(job, thread_id),
     )
     session = Session(parts)
+    remembering.remark = session.remark
     end.append(session.close)
-    notes = [*docs.warnings, *rules.warnings, *confining.remarks(allowed), *joined]
+    notes = [
+        *docs.warnings,
+        *found.warnings,
+        *editing.warnings,
+        *rules.warnings,
+        *confining.remarks(allowed),
+        *joined,
+    ]
     notes += kept.warnings if kept else []
     return session, notes, path, permit
 
