@@ -3,16 +3,15 @@
 import pytest
 
 from codex_oss.errors import PatchError
-from codex_oss.patch.locate import (
+from codex_oss.patch.locate import find_context, replace
+from codex_oss.patch.parse import Chunk
+from codex_oss.patch.passes import (
     exact,
     find,
-    find_context,
     outer_space_aside,
-    replace,
     trailing_space_aside,
     typography_aside,
 )
-from codex_oss.patch.parse import Chunk
 
 
 def test_each_pass_forgives_more_than_the_one_before() -> None:

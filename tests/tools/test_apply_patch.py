@@ -14,8 +14,9 @@ from codex_oss.events import Event, FileChange, FileUpdate, ItemCompleted, ItemS
 from codex_oss.items import Call, CustomToolCall, FunctionCall
 from codex_oss.policy import Permissions, WriteFiles
 from codex_oss.ports import Output, Scope
-from codex_oss.tools import apply_patch
+from codex_oss.tools import making
 from codex_oss.tools.apply_patch import ApplyPatch, apply_text
+from codex_oss.tools.edits import Edits
 from codex_oss.tools.permit import Permit
 from codex_oss.wire.responses import CustomTool, FunctionTool
 from people import Person
@@ -44,7 +45,8 @@ class Stage:
 
     def tool(self, *, freeform: bool = False) -> ApplyPatch:
         permit = Permit(self.permissions, self.person)
-        return ApplyPatch(permit, freeform=freeform, clock=lambda: next(self.times))
+        edits = Edits(permit, clock=lambda: next(self.times))
+        return ApplyPatch(edits, freeform=freeform)
 
     def run(self, call: Call) -> Output:
         return asyncio.run(self.tool().run(call, self.scope))
@@ -52,7 +54,7 @@ class Stage:
     def apply(self, *lines: str) -> Output:
         text = "\n".join(["*** Begin Patch", *lines, "*** End Patch"])
         permit = Permit(self.permissions, self.person)
-        return asyncio.run(apply_text(text, self.cwd, self.scope, permit))
+        return asyncio.run(apply_text(text, self.cwd, self.scope, Edits(permit)))
 
     def allow(self, **changed: object) -> None:
         self.permissions = msgspec.structs.replace(self.permissions, **changed)
@@ -366,7 +368,7 @@ def holding(
         assert release.wait(timeout=10)
         written(changes)  # pyright: ignore[reportArgumentType]
 
-    written = apply_patch.write
+    written = making.write
     return write
 
 
@@ -374,7 +376,7 @@ def test_a_cancelled_turn_waits_until_the_files_are_whole(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started, release = threading.Event(), threading.Event()
-    monkeypatch.setattr(apply_patch, "write", holding(started, release))
+    monkeypatch.setattr(making, "write", holding(started, release))
 
     async def cancel_while_writing() -> None:
         async with asyncio.timeout(20):

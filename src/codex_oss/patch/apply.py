@@ -13,7 +13,17 @@ import msgspec
 
 from codex_oss.errors import PatchError
 from codex_oss.patch.locate import locate
-from codex_oss.patch.parse import AddFile, Chunk, DeleteFile, Hunk, Patch, UpdateFile
+from codex_oss.patch.parse import (
+    AddFile,
+    Chunk,
+    DeleteFile,
+    Hunk,
+    Patch,
+    ReplaceText,
+    UpdateFile,
+    WriteFile,
+)
+from codex_oss.patch.replace import newline_of, replaced
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 """Larger files are data; editing them by patch would only fill the memory."""
@@ -37,6 +47,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     move_to: Path | None = None
     target: Path | None = None
     removed: Path | None = None
+    whole: bool = False
+    """All that the file held was replaced, whatever it was."""
+    mended: str = ""
+    """What was wrong with the edit and could be put right, in words for the model."""
 
 
 Read = Callable[[Path], bytes]
@@ -80,6 +94,8 @@ class _Entry(msgspec.Struct):
     after: bytes | None
     added: bool = False
     moved_to: "_Entry | None" = None
+    whole: bool = False
+    mended: str = ""
 
 
 class _Tree:
@@ -95,12 +111,18 @@ class _Tree:
             case AddFile():
                 entry = self._entry(hunk.path, "write file")
                 entry.after = hunk.content.encode()
-                entry.added = True
+                entry.added = entry.whole = True
             case DeleteFile():
                 entry = self._entry(hunk.path, "read", missing_ok=False)
                 entry.after, entry.moved_to = None, None
             case UpdateFile():
                 self._update(hunk)
+            case ReplaceText():
+                self._replace(hunk)
+            case WriteFile():
+                entry = self._entry(hunk.path, "write file")
+                entry.after = _whole(entry.after, hunk.content)
+                entry.whole = True
             case _:
                 assert_never(hunk)
 
@@ -112,7 +134,19 @@ class _Tree:
             target = self._entry(hunk.move_to, "write file")
         if target is not entry:
             entry.after, entry.moved_to = None, target
+            target.whole = True
         target.after = after
+
+    def _replace(self, hunk: ReplaceText) -> None:
+        new_file = not hunk.old.strip()
+        entry = self._entry(hunk.path, "read file to update", missing_ok=new_file)
+        if new_file and not entry.after:
+            entry.after = _whole(None, hunk.new)
+            return
+        bom, text = _text(entry.after or b"", self._cwd / hunk.path)
+        done = replaced(text, hunk.old, hunk.new, hunk.path, everywhere=hunk.everywhere)
+        entry.after = bom + done.text.encode()
+        entry.mended = done.mended or entry.mended
 
     def _entry(self, name: str, doing: str, *, missing_ok: bool = True) -> _Entry:
         path = self._cwd / name
@@ -180,6 +214,8 @@ def _change(entry: _Entry, target: _Entry | None) -> Change:
             move_to=target.path,
             target=target.real,
             removed=removed,
+            whole=target.before is not None,
+            mended=target.mended,
         )
     if entry.after is None:
         return Change(
@@ -198,15 +234,31 @@ def _change(entry: _Entry, target: _Entry | None) -> Change:
         after=entry.after,
         name=entry.name,
         target=entry.real,
+        whole=entry.whole and entry.before is not None,
+        mended=entry.mended,
     )
 
 
 def _updated(data: bytes, chunks: Sequence[Chunk], path: Path) -> bytes:
     """Return a file's bytes after ``chunks``; each line keeps its own newline."""
+    bom, _ = _text(data, path)
+    # bytes.splitlines knows LF, CR and CRLF; str.splitlines knows seven more.
+    pieces = data.removeprefix(bom).splitlines(keepends=True)
+    kept = [line.decode() for line in pieces]
+    lines = [line.rstrip("\r\n") for line in kept]
+    newline = kept[0][len(lines[0]) :] or "\n" if kept else "\n"
+    if kept and kept[-1] == lines[-1]:
+        kept[-1] += newline
+    for edit in reversed(locate(lines, chunks, str(path))):
+        kept[edit.start : edit.stop] = [text + newline for text in edit.added]
+    return bom + "".join(kept).encode()
+
+
+def _text(data: bytes, path: Path) -> tuple[bytes, str]:
+    """Return a file's byte order mark and its text."""
     bom = _BOM if data.startswith(_BOM) else b""
-    data = data.removeprefix(_BOM)
     try:
-        data.decode()
+        return bom, data.removeprefix(bom).decode()
     except UnicodeDecodeError as error:
         at = error.start + len(bom)
         problem = f"invalid utf-8 sequence of {error.end - error.start} bytes"
@@ -215,15 +267,20 @@ def _updated(data: bytes, chunks: Sequence[Chunk], path: Path) -> bytes:
         raise PatchError(
             f"Failed to read file to update {path}: {problem} from index {at}"
         ) from error
-    # bytes.splitlines knows LF, CR and CRLF; str.splitlines knows seven more.
-    kept = [line.decode() for line in data.splitlines(keepends=True)]
-    lines = [line.rstrip("\r\n") for line in kept]
-    newline = kept[0][len(lines[0]) :] or "\n" if kept else "\n"
-    if kept and kept[-1] == lines[-1]:
-        kept[-1] += newline
-    for edit in reversed(locate(lines, chunks, str(path))):
-        kept[edit.start : edit.stop] = [text + newline for text in edit.added]
-    return bom + "".join(kept).encode()
+
+
+def _whole(before: bytes | None, content: str) -> bytes:
+    """Return ``content`` with the newlines and the mark that the file had before.
+
+    It ends with a newline, unless the file did not.
+    """
+    old = before or b""
+    bom = _BOM if old.startswith(_BOM) and not content.startswith("\ufeff") else b""
+    if content and not content.endswith("\n") and (not old or old.endswith(b"\n")):
+        content += "\n"
+    if "\r\n" not in content and newline_of(old.decode("latin-1")) == "\r\n":
+        content = content.replace("\n", "\r\n")
+    return bom + content.encode()
 
 
 def _cause(error: OSError) -> str:

@@ -10,57 +10,14 @@ CLI 0.169 does, because open models need it:
 - a chunk that lacks the file's indentation throughout gets it, added lines as well.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from codex_oss.errors import PatchError
 from codex_oss.patch.nearest import nearest
 from codex_oss.patch.parse import Chunk
-
-# --- passes ---------------------------------------------------------------------------
-
-Pass = Callable[[str], str]
-
-_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
-_SINGLE = "\u2018\u2019\u201a\u201b"
-_DOUBLE = "\u201c\u201d\u201e\u201f"
-_SPACES = (
-    "\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
-)
-_ASCII = {
-    ord(char): plain
-    for chars, plain in ((_DASHES, "-"), (_SINGLE, "'"), (_DOUBLE, '"'), (_SPACES, " "))
-    for char in chars
-}
-
-
-def exact(line: str) -> str:
-    """Every character counts."""
-    return line
-
-
-def trailing_space_aside(line: str) -> str:
-    """Space at the end of a line does not count."""
-    return line.rstrip()
-
-
-def outer_space_aside(line: str) -> str:
-    """Nor does indentation."""
-    return line.strip()
-
-
-def typography_aside(line: str) -> str:
-    """Nor do the Unicode forms of dashes, quotes and spaces."""
-    return line.strip().translate(_ASCII).strip()
-
-
-PASSES: tuple[Pass, ...] = (
-    exact,
-    trailing_space_aside,
-    outer_space_aside,
-    typography_aside,
-)
+from codex_oss.patch.passes import find, find_told, typography_aside
 
 # --- search ---------------------------------------------------------------------------
 
@@ -79,32 +36,6 @@ class _Place(msgspec.Struct, frozen=True):
     start: int
     stop: int
     body: list[str]
-
-
-def find(lines: Sequence[str], wanted: Sequence[str], start: int = 0) -> int | None:
-    """Return the index at or after ``start`` where ``wanted`` stands in ``lines``."""
-    if not wanted or len(wanted) > len(lines) - start:
-        return None
-    for key in PASSES:
-        at = _first(
-            [key(line) for line in lines], [key(line) for line in wanted], start
-        )
-        if at is not None:
-            return at
-    return None
-
-
-def _first(lines: list[str], wanted: list[str], start: int) -> int | None:
-    stop = len(lines) - len(wanted) + 1
-    while start < stop:
-        try:
-            at = lines.index(wanted[0], start, stop)
-        except ValueError:
-            return None
-        if lines[at : at + len(wanted)] == wanted:
-            return at
-        start = at + 1
-    return None
 
 
 def find_context(lines: Sequence[str], context: str, start: int) -> int | None:
@@ -183,6 +114,11 @@ def _place(
     """Return where ``chunk`` is, with and then without its last blank lines."""
     for body in _bodies(chunk):
         old = [line[1:] for line in body if line[0] != "+"]
+        if chunk.line is not None:
+            at = find_told(lines, old, chunk.line)
+            if at is not None and not _overlaps(at, len(old), taken):
+                return _Place(at, at + len(old), body)
+            continue
         at = _last(lines, old, starts[1]) if chunk.at_end else None
         for start in starts:
             at = find(lines, old, start) if at is None else at

@@ -18,15 +18,19 @@ def nearest(lines: Sequence[str], wanted: Sequence[str]) -> str:
     """Return words and numbered lines that show a model where it was nearly right."""
     if not lines:
         return "The file is empty."
-    start = _most_shared(lines, wanted)
-    if start is None:
-        start = _most_alike(lines, wanted)
+    start = start_of_nearest(lines, wanted)
     if start is None:
         return "No part of the file is like it. Read the file before the next patch."
     stop = min(len(lines), start + min(len(wanted), _SHOWN_LINES - 2) + 1)
     start = max(0, start - 1)
     shown = (f"{at + 1}: {lines[at][:_SHOWN_COLUMNS]}" for at in range(start, stop))
     return "The file has, with line numbers:\n" + "\n".join(shown)
+
+
+def start_of_nearest(lines: Sequence[str], wanted: Sequence[str]) -> int | None:
+    """Return the index at which ``wanted`` would stand; None if nothing is like it."""
+    start = _most_shared(lines, wanted)
+    return _most_alike(lines, wanted) if start is None else start
 
 
 def _most_shared(lines: Sequence[str], wanted: Sequence[str]) -> int | None:

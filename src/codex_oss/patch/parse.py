@@ -80,11 +80,13 @@ class Chunk(msgspec.Struct, frozen=True):
 
     ``body`` holds the lines with their mark (space, minus or plus) and no newline.
     A chunk without a body only moves the place from where the next one is sought.
+    ``line``: it must be in the file once, or at this line (0: once).
     """
 
     context: str | None
     body: list[str]
     at_end: bool = False
+    line: int | None = None
 
     @property
     def old(self) -> list[str]:
@@ -105,7 +107,23 @@ class UpdateFile(msgspec.Struct, frozen=True):
     chunks: list[Chunk]
 
 
-Hunk = AddFile | DeleteFile | UpdateFile
+class ReplaceText(msgspec.Struct, frozen=True):
+    """A text of a file that becomes another; see ``patch.replace``."""
+
+    path: str
+    old: str
+    new: str
+    everywhere: bool = False
+
+
+class WriteFile(msgspec.Struct, frozen=True):
+    """A file's whole content; newlines and byte order mark stay as the file's."""
+
+    path: str
+    content: str
+
+
+Hunk = AddFile | DeleteFile | UpdateFile | ReplaceText | WriteFile
 
 
 class Patch(msgspec.Struct, frozen=True):

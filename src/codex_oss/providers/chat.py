@@ -194,8 +194,10 @@ class ChatModel:
         """Return the request's tools, mapped once for a list that comes again."""
         if brought(request):
             return ToolMap.of(request)
-        if self._mapped is None or self._mapped[0] is not request.tools:
-            self._mapped = (request.tools, ToolMap(request.tools))
+        # The list may have been changed in place; its tools never are.
+        tools = [*request.tools] if request.tools else []
+        if self._mapped is None or self._mapped[0] != tools:
+            self._mapped = (tools, ToolMap(tools))
         return self._mapped[1]
 
     def _translator(

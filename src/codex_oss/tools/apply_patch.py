@@ -1,27 +1,20 @@
 """The `apply_patch` tool: change files by a patch, whole or not at all."""
 
-import asyncio
-import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, assert_never, cast
+from typing import Any, cast
 
 import msgspec
 
-from codex_oss import events, policy
-from codex_oss.errors import PatchError, ToolError
+from codex_oss.errors import ToolError
 from codex_oss.items import Call, FunctionCall
-from codex_oss.patch import heredoc
-from codex_oss.patch.apply import Change, plan, summary
+from codex_oss.patch import foreign, heredoc
 from codex_oss.patch.parse import parse
-from codex_oss.patch.write import write
 from codex_oss.ports import Output, Scope
-from codex_oss.tools.permit import BY_USER, Permit
+from codex_oss.tools.edits import Edit, Edits
 from codex_oss.wire.responses import CustomTool, FunctionTool
 
 NAME = "apply_patch"
 
-_REJECTED = "patch rejected by user"
 _TEXT_KEYS = ("input", "patch", "content", "diff", "command", "cmd")
 """Where models put the patch: ours, then names that they know from elsewhere."""
 _LAYERS = 3
@@ -33,14 +26,12 @@ class ApplyPatch:
 
     def __init__(
         self,
-        permit: Permit,
+        edits: Edits,
         *,
         freeform: bool,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._permit = permit
+        self._edits = edits
         self._freeform = freeform
-        self._clock = clock
 
     @property
     def spec(self) -> FunctionTool | CustomTool:
@@ -62,9 +53,7 @@ class ApplyPatch:
         text = call.arguments if isinstance(call, FunctionCall) else call.input
         found = _unwrap(text)
         cwd = scope.cwd / found.workdir if found.workdir else scope.cwd
-        return await apply_text(
-            found.patch, cwd, scope, self._permit, clock=self._clock
-        )
+        return await apply_text(found.patch, cwd, scope, self._edits)
 
     def end_turn(self, scope: Scope) -> None:
         """Nothing is left to tell."""
@@ -138,90 +127,13 @@ def _take(value: object) -> tuple[str, str | None]:
 # --- the work -------------------------------------------------------------------------
 
 
-async def apply_text(
-    text: str,
-    cwd: Path,
-    scope: Scope,
-    permit: Permit,
-    *,
-    clock: Callable[[], float] = time.monotonic,
-) -> Output:
-    """Apply a patch text under ``cwd`` and return what the model reads.
-
-    The order is: read and match everything, ask the policy, tell the front end, write.
-    Before the front end is told nothing has been written.
-    """
-    start = clock()
-    try:
-        patch = parse(text)
-        if not patch.hunks:
-            return Output("patch rejected: empty patch", success=False)
-        changes = await asyncio.to_thread(plan, patch, cwd)
-    except PatchError as error:
-        words = f"apply_patch verification failed: {error.report()}"
-        return Output(words, success=False)
-    refusal = await _refusal(changes, permit, scope)
-    if refusal is not None:
-        return Output(refusal, success=False)
-    await scope.changing([p for c in changes for p in (c.target, c.removed) if p])
-    failure = await _write(changes, scope)
-    told = summary(changes) if failure is None else f"{failure}\n"
-    code = 0 if failure is None else 1
-    seconds = round(clock() - start, 1)
-    return Output(
-        f"Exit code: {code}\nWall time: {seconds:g} seconds\nOutput:\n{told}",
-        success=failure is None,
+async def apply_text(text: str, cwd: Path, scope: Scope, edits: Edits) -> Output:
+    """Apply a patch text under ``cwd`` and return what the model reads."""
+    edit = Edit(
+        form="patch",
+        read=lambda: foreign.read(text) or parse(text),
+        cwd=cwd,
+        failing="apply_patch verification failed",
+        source=text,
     )
-
-
-async def _refusal(
-    changes: Sequence[Change], permit: Permit, scope: Scope
-) -> str | None:
-    """Return why ``changes`` may not be made, or None when they may."""
-    paths = [path for c in changes for path in (c.target, c.removed) if path]
-    action = policy.WriteFiles(paths=tuple(str(path) for path in paths))
-    verdict = await permit.decide(action, scope)
-    match verdict:
-        case policy.Allow():
-            return None
-        case policy.Deny(reason):
-            return _REJECTED if reason == BY_USER else reason
-        case _:
-            assert_never(verdict)
-
-
-async def _write(changes: Sequence[Change], scope: Scope) -> PatchError | None:
-    """Write ``changes``, tell the front end, and return what went wrong."""
-    item = events.FileChange(id=scope.new_item_id(), changes=_updates(changes))
-    scope.emit(events.ItemStarted(item=item))
-    writing = asyncio.ensure_future(asyncio.to_thread(write, changes))
-    try:
-        # A cancelled turn waits for the disk: half a patch would be worse.
-        await asyncio.shield(writing)
-    except PatchError as error:
-        failure = error
-    except asyncio.CancelledError:
-        await asyncio.wait([writing])
-        _tell_end(item, scope, failed=writing.exception() is not None)
-        raise
-    else:
-        failure = None
-    _tell_end(item, scope, failed=failure is not None)
-    return failure
-
-
-def _tell_end(item: events.FileChange, scope: Scope, *, failed: bool) -> None:
-    status: events.Status = "failed" if failed else "completed"
-    ended = msgspec.structs.replace(item, status=status)
-    scope.emit(events.ItemCompleted(item=ended))
-
-
-def _updates(changes: Sequence[Change]) -> list[events.FileUpdate]:
-    updates = [
-        events.FileUpdate(
-            path=str(change.path),
-            kind="update" if change.kind == "move" else change.kind,
-        )
-        for change in changes
-    ]
-    return sorted(updates, key=lambda update: update.path)
+    return await edits.make(edit, scope)

@@ -111,6 +111,8 @@ class McpTool:
             refused = await self._refused(item.arguments, scope)
             if refused:
                 return _failed(item, refused)
+            if not self.remote.read_only:
+                await scope.changing(None)
             result = await self._desk.server.call(
                 item.tool,
                 item.arguments,

@@ -27,6 +27,7 @@ from codex_oss.tools.asked import (
     joined,
     program,
 )
+from codex_oss.tools.edits import Edits
 from codex_oss.tools.login import LOGIN, PLAIN
 from codex_oss.tools.output import line, report
 from codex_oss.tools.parameters import (
@@ -109,8 +110,10 @@ class Shell:
         *,
         clock: Clock,
         below: Callable[[int], int] = random_below,
+        edits: Edits | None = None,
     ) -> None:
         self._permit = permit
+        self._edits = edits or Edits(permit)
         self._placement = placement
         self._settings = settings
         self._clock = clock
@@ -146,6 +149,8 @@ class Shell:
         note = "" if hindsight is None else hindsight.note
         if hindsight is not None and hindsight.again:
             place, note = Place(sandboxed=False), _ALLOWED_AGAIN
+            if self._placement.may_write(command.action, place):
+                await scope.changing(None)
             running = await self._run_at(place, command, scope)
         number = None
         if running.exit_code is None:
@@ -207,13 +212,19 @@ class Shell:
         if running is None:
             raise ToolError(self._unknown(wanted.session_id))
         running.attach(scope.emit)
+        # It may be a command of an earlier turn, and this turn's first change.
+        command, place = self._places[wanted.session_id]
+        if running.exit_code is None and self._placement.may_write(
+            command.action, place
+        ):
+            await scope.changing(None)
         wait_ms = await self._type(running, wanted)
         await self._wait(running, wait_ms)
         number, note = wanted.session_id, ""
         if running.exit_code is not None:
             self._sessions.forget(number)
             self._interrupted.discard(number)
-            command, place = self._places.pop(number)
+            del self._places[number]
             hindsight = await self._look_back(running, command, place, scope)
             note = "" if hindsight is None else hindsight.note
         told = self._report(running, number, began, wanted.max_output_tokens)
@@ -233,7 +244,7 @@ class Shell:
         self, patch: heredoc.Invocation, cwd: Path, scope: Scope
     ) -> Output:
         where = joined(cwd, patch.workdir)
-        done = await apply_text(patch.patch, where, scope, self._permit)
+        done = await apply_text(patch.patch, where, scope, self._edits)
         if not done.success or not isinstance(done.content, str):
             return done
         return Output(f"Wall time: 0.0000 seconds\nOutput:\n{done.content}")

@@ -12,12 +12,21 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "bash_command", "command", "unified_exec",
     ),
     "apply_patch": ("applypatch", "apply_patch_tool", "patch", "apply_diff"),
+    "edit_file": (
+        "edit", "str_replace", "string_replace", "search_replace", "replace_in_file",
+        "replace_string_in_file", "file_edit", "multi_edit", "str_replace_editor",
+        "str_replace_based_edit_tool",
+    ),
+    "write_file": (
+        "write", "create_file", "save_file", "write_to_file", "file_write",
+        "create_new_file", "new_file", "overwrite_file", "create",
+    ),
     "update_plan": ("plan", "update_todo", "update_todos", "set_plan", "make_plan"),
     "view_image": ("show_image", "open_image", "read_image"),
     "write_stdin": ("send_stdin", "write_to_stdin"),
 }  # fmt: skip
 """An offered tool, and other agents' names for the same thing. Interpreters such as
-``python`` and editors such as ``edit_file`` are not here: their arguments differ."""
+``python`` are not here: their arguments differ."""
 
 _PREFIXES = (
     "functions", "function", "tools", "tool", "default_api", "api", "to=", "assistant",

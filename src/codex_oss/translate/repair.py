@@ -29,13 +29,17 @@ TEXT_LIMIT = 4 * 1024 * 1024
 ALIASES: dict[str, tuple[str, ...]] = {
     "cmd": ("command", "shell_command", "script", "code", "commands"),
     "workdir": ("cwd", "working_directory", "working_dir", "dir", "directory"),
-    "path": ("file", "filename", "file_path", "filepath", "file_name"),
+    "path": ("file", "filename", "file_path", "filepath", "file_name", "target_file"),
+    "old_text": ("old_string", "old_str", "oldText", "old", "search", "find"),
+    "new_text": ("new_string", "new_str", "newText", "new", "replace", "replacement"),
+    "replace_all": ("replaceAll", "all"),
+    "content": ("contents", "text", "file_text", "file_content", "code", "data"),
     "input": ("patch", "patch_text", "diff"),
     "chars": ("input", "text", "data"),
     "session_id": ("session", "id"),
     "plan": ("steps", "todos", "items", "tasks"),
     "step": ("content", "task", "title", "description", "text"),
-}
+}  # fmt: skip
 """A tool's key, and the names under which models send it."""
 
 WRAPPERS = ("arguments", "parameters", "args", "input", "params")

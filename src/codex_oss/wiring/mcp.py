@@ -49,7 +49,7 @@ class Remote:
             open_desk(server, permit, budget, self._news)
             for server in self._servers.all
         ]
-        own, shown = dict(tools), list(specs)
+        own, told_of = dict(tools), set[str]()
 
         def offer() -> None:
             found = tools_of(desks)
@@ -62,7 +62,13 @@ class Remote:
             # an earlier conversation: only what it is told of depends on the window.
             for tool in (*told, *every):
                 tools.setdefault(tool.spec.name, tool)
-            specs[:] = [*shown, *(tool.spec for tool in told)]
+            # What else is offered may have changed too, such as forms of edits.
+            others = [
+                spec for spec in specs if getattr(spec, "name", "") not in told_of
+            ]
+            specs[:] = [*others, *(tool.spec for tool in told)]
+            told_of.clear()
+            told_of.update(tool.spec.name for tool in told)
 
         self._servers.on_change = offer
         offer()

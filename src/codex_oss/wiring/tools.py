@@ -5,12 +5,12 @@ from codex_oss.agent import context
 from codex_oss.ports import Tool
 from codex_oss.sandbox.run import Sandbox
 from codex_oss.tools import shell
-from codex_oss.tools.apply_patch import ApplyPatch
 from codex_oss.tools.environment import command_env
-from codex_oss.tools.permit import Permit
 from codex_oss.tools.placement import Placement
 from codex_oss.tools.plan import UpdatePlan
+from codex_oss.tools.seen import Watched
 from codex_oss.tools.view_image import ViewImage
+from codex_oss.wiring.editing import Editing
 from codex_oss.wiring.limits import max_output
 from codex_oss.wiring.permissions import Job, key_variables
 from codex_oss.wiring.world import SystemClock, shell_path
@@ -20,12 +20,12 @@ def tools(
     job: Job,
     profile: context.PromptProfile,
     thread_id: str,
-    permit: Permit,
+    editing: Editing,
     confining: Sandbox,
     window: int | None = None,
 ) -> list[Tool]:
     """Return the tools; closing them ends what outlived its call."""
-    config = job.loaded.config
+    config, permit = job.loaded.config, editing.permit
     settings = shell.Settings(
         shell=shell_path(job.env),
         env=command_env(
@@ -43,11 +43,12 @@ def tools(
     given = config.shell_environment_policy.set
     held = frozenset(key_variables(config)) - given.keys()
     placement = Placement(permit, confining, settings.env, held)
-    commands = shell.Shell(permit, placement, settings, clock=SystemClock())
-    # OpenAI's models are trained on the freeform patch tool, all others on functions.
-    freeform = job.loaded.provider_id == "openai"
-    patches = ApplyPatch(permit, freeform=freeform)
-    offered: list[Tool] = [*commands.tools(), patches]
+    commands = shell.Shell(
+        permit, placement, settings, clock=SystemClock(), edits=editing.edits
+    )
+    run, write = commands.tools()
+    watched = Watched(run, editing.seen) if editing.seen else run
+    offered: list[Tool] = [watched, write, *editing.tools]
     if profile == "full":
         if config.tools.update_plan.enabled:
             offered.append(UpdatePlan())

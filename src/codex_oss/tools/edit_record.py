@@ -1,0 +1,87 @@
+"""How edits of each model went, kept from one session to the next: ``edits.json``.
+
+Several processes may write at the same time: each reads, counts and replaces the file
+under a lock. It is for convenience only: what cannot be read begins anew, with a
+warning, and what cannot be written is forgotten.
+"""
+
+import os
+import select
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from codex_oss.tools.ladder import Form, Tallies, Tally, after
+
+MAX_FILE_BYTES = 256 * 1024
+"""A larger file is not ours."""
+MAX_MODELS = 200
+"""Those that were not used for longest are dropped."""
+MAX_LOCK_TRIES = 50
+LOCK_PAUSE_S = 0.02
+
+
+class _File(msgspec.Struct):
+    models: dict[str, dict[Form, Tally]] = {}
+
+
+class EditRecord:
+    """What one model got right so far. ``name`` is the model's."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path = path
+        self._name = name
+        self.warning = ""
+
+    def read(self) -> Tallies:
+        """Return the model's tallies; ``warning`` says what was wrong with the file."""
+        return self._file().models.get(self._name, {})
+
+    def add(self, form: Form, *, landed: bool) -> None:
+        """Count one attempt. Takes the lock for some milliseconds."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(self._path.with_suffix(".lock")):
+                file = self._file()
+                tallies = file.models.pop(self._name, {})
+                file.models[self._name] = after(tallies, form, landed=landed)
+                for name in list(file.models)[:-MAX_MODELS]:
+                    del file.models[name]
+                draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+                draft.write_bytes(msgspec.json.encode(file))
+                draft.replace(self._path)
+        except OSError:
+            return
+
+    def _file(self) -> _File:
+        try:
+            with self._path.open("rb") as file:
+                data = file.read(MAX_FILE_BYTES + 1)
+            return msgspec.json.decode(data[: MAX_FILE_BYTES + 1], type=_File)
+        except FileNotFoundError:
+            return _File()
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            self.warning = (
+                f"{self._path} cannot be read and is begun anew: {error}. It only says "
+                "which form of edits each model gets right."
+            )
+            return _File()
+
+
+@contextmanager
+def _locked(path: Path) -> Generator[None]:
+    """Hold the lock at ``path``; ``OSError`` if another process does not let go."""
+    import fcntl  # noqa: PLC0415  only after an edit
+
+    with path.open("ab") as file:
+        for tries_left in reversed(range(MAX_LOCK_TRIES)):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not tries_left:
+                    raise
+                select.select([], [], [], LOCK_PAUSE_S)
+        yield

@@ -1,0 +1,1 @@
+"""Whether a file still parses, asked after each edit; see ``check``."""
