@@ -1,0 +1,239 @@
+"""Take turns back, make them again, list them.
+
+Only between turns: while one runs in the workspace, nothing is taken back there.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from codex_oss.errors import UndoError
+from codex_oss.undo import plan, told
+from codex_oss.undo.ending import end_abandoned
+from codex_oss.undo.entries import Change, Entry, File, Gap, Record
+from codex_oss.undo.look import look
+from codex_oss.undo.plan import Judged
+from codex_oss.undo.report import Action, Line, Report
+from codex_oss.undo.restore import restore
+from codex_oss.undo.store import Store, opened, place, workspaces
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be taken back, or made again.
+
+    The last ``count`` turns, of one thread or of all, or the turn of an id.
+    """
+
+    action: Action = "undo"
+    count: int = 1
+    turn_id: str = ""
+    """Or its beginning."""
+    thread_id: str = ""
+    force: bool = False
+    """Overwrite what somebody else changed; redo brings that back."""
+    skip_conflicts: bool = False
+    """Leave what somebody else changed, and restore the rest."""
+    dry_run: bool = False
+    """Only say what would be done."""
+
+
+class Workspace(msgspec.Struct, frozen=True):
+    """A workspace by its real path, and where its turns are kept."""
+
+    state: Path
+    path: Path
+    max_bytes: int
+
+    def opened(self):  # noqa: ANN201  a context manager of `store`
+        """Open what is kept. Raises ``UndoError`` if there is nothing."""
+        name = os.fsencode(self.path)
+        folder = place(self.state, name)
+        if not folder.is_dir():
+            raise UndoError(
+                f"nothing to undo: no turn has changed anything in {self.path}",
+                hint=self._elsewhere(name),
+            )
+        return opened(folder, name, self.max_bytes)
+
+    def _elsewhere(self, name: bytes) -> str:
+        """Return where something could be undone, near this folder."""
+        near = [
+            os.fsdecode(other)
+            for other in workspaces(self.state)
+            if name.startswith(other + b"/") or other.startswith(name + b"/")
+        ]
+        return "" if not near else f"There is for {', '.join(sorted(near))}: -C FOLDER."
+
+
+def take(workspace: Workspace, wanted: Wanted) -> Report:
+    """Undo or redo, and return what was done.
+
+    Nothing is changed if there are conflicts, unless ``wanted`` says how to go on.
+    Raises ``UndoError``.
+    """
+    with workspace.opened() as store:
+        if end_abandoned(store):
+            raise UndoError(
+                f"a turn is running in {workspace.path}",
+                hint="Wait for its end, or end it; then try again.",
+            )
+        turns = _chosen(store.records(), wanted)
+        judged = _judged(turns, wanted, store)
+        report = _report(workspace, wanted, turns, judged)
+        if not report.done:
+            return report
+        todo = [each for each in judged.values() if _is_done(each, wanted)]
+        stay = [Gap(path, "is not empty") for path in restore(todo, store.blobs)]
+        kept_there = {gap.path for gap in stay}
+        report = msgspec.structs.replace(
+            report,
+            lines=[line for line in report.lines if line.path not in kept_there],
+            left=[*report.left, *stay],
+        )
+        _note(store, turns, judged, wanted)
+        _tell(workspace.state, report)
+        return report
+
+
+def listed(workspace: Workspace) -> list[Record]:
+    """Return the turns of a workspace, the newest first. Raises ``UndoError``."""
+    with workspace.opened() as store:
+        end_abandoned(store)
+        return store.records()[::-1]
+
+
+def contents(workspace: Workspace, report: Report) -> list[tuple[Line, bytes, bytes]]:
+    """Return what the files of a report hold now, or held, and what they get."""
+    with workspace.opened() as store:
+
+        def content(entry: Entry) -> bytes:
+            return store.blobs.get(entry) if isinstance(entry, File) else b""
+
+        return [(e, content(e.before), content(e.after)) for e in report.lines]
+
+
+# --- which turns ----------------------------------------------------------------------
+
+
+def _chosen(records: Sequence[Record], wanted: Wanted) -> list[Record]:
+    """Return the turns to go through, in order."""
+    undoing = wanted.action == "undo"
+    found = [r for r in records if r.changes and bool(r.undone) != undoing]
+    # What was done last is undone first, and what was undone last redone first.
+    found.sort(key=lambda r: -r.number if undoing else -r.undone)
+    if wanted.thread_id:
+        found = [each for each in found if each.thread_id == wanted.thread_id]
+    if wanted.turn_id:
+        found = [each for each in found if each.turn_id.startswith(wanted.turn_id)]
+        if len(found) > 1:
+            raise UndoError(f"several turns begin with {wanted.turn_id}")
+    if not found:
+        raise UndoError(
+            f"nothing to {wanted.action}",
+            hint="`codex-oss undo --list` shows the turns that are known here.",
+        )
+    return found[: wanted.count]
+
+
+def _judged(
+    turns: Sequence[Record], wanted: Wanted, store: Store
+) -> dict[bytes, Judged]:
+    back = wanted.action == "undo"
+    planned = plan.steps((turn.changes for turn in turns), back=back)
+    judged = {
+        path: plan.judge(step, look(path, store.blobs))
+        for path, step in planned.items()
+    }
+    for path, each in judged.items():
+        if each.kind == "do" and plan.holds_others(each, _names(path), judged):
+            why = "holds what no turn has made"
+            judged[path] = Judged(each.step, each.current, "conflict", why)
+    return judged if wanted.force else plan.spread(judged)
+
+
+def _names(path: bytes) -> list[bytes]:
+    try:
+        return os.listdir(path)  # noqa: PTH208  bytes
+    except OSError:
+        return []
+
+
+# --- what is done ---------------------------------------------------------------------
+
+
+def _is_done(judged: Judged, wanted: Wanted) -> bool:
+    return judged.kind == "do" or (wanted.force and judged.kind == "conflict")
+
+
+def _report(
+    workspace: Workspace,
+    wanted: Wanted,
+    turns: list[Record],
+    judged: dict[bytes, Judged],
+) -> Report:
+    conflicts = _gaps(judged, "conflict")
+    stopped = conflicts and not (wanted.force or wanted.skip_conflicts)
+    lines = [
+        Line(path, each.current, each.step.target)
+        for path, each in sorted(judged.items())
+        if _is_done(each, wanted)
+    ]
+    return Report(
+        action=wanted.action,
+        workspace=os.fsencode(workspace.path),
+        turns=turns,
+        lines=lines,
+        conflicts=conflicts,
+        left=[*_gaps(judged, "gap"), *(gap for turn in turns for gap in turn.gaps)],
+        overwritten=wanted.force,
+        done=not (stopped or wanted.dry_run),
+    )
+
+
+def _gaps(judged: dict[bytes, Judged], kind: plan.Kind) -> list[Gap]:
+    return [
+        Gap(path, each.why)
+        for path, each in sorted(judged.items())
+        if each.kind == kind
+    ]
+
+
+def _note(
+    store: Store, turns: list[Record], judged: dict[bytes, Judged], wanted: Wanted
+) -> None:
+    """Put on record that turns were taken back, or made again.
+
+    What was overwritten is put in the place of what was expected, so that the way back
+    leads there; what was left is no longer part of its turn.
+    """
+    back = wanted.action == "undo"
+    undone = max((record.undone for record in store.records()), default=0)
+    seen: set[bytes] = set()
+    for turn in turns:
+        changes: list[Change] = []
+        for change in turn.changes:
+            each = judged[change.path]
+            if each.kind == "conflict" and not wanted.force:
+                continue
+            if each.kind == "conflict" and change.path not in seen:
+                part = "after" if back else "before"
+                found = msgspec.structs.replace(change, **{part: each.current})
+                changes.append(found)
+            else:
+                changes.append(change)
+            seen.add(change.path)
+        undone += 1
+        store.keep(
+            msgspec.structs.replace(turn, changes=changes, undone=undone if back else 0)
+        )
+
+
+def _tell(state: Path, report: Report) -> None:
+    """Leave word for the conversations whose changes these were."""
+    for thread_id in dict.fromkeys(turn.thread_id for turn in report.turns):
+        turns = [turn for turn in report.turns if turn.thread_id == thread_id]
+        told.leave(
+            state, thread_id, msgspec.structs.replace(report, turns=turns).remark()
+        )

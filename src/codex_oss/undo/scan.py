@@ -1,0 +1,223 @@
+"""A look at all that lies below some roots, no link followed.
+
+A file whose stamp is known from the look before is not read again. As git's index does,
+stamps of files that changed just now are not trusted: another change within the same
+tick of the file system's clock would leave them as they are.
+
+Folders are listed level by level, so that what is near is seen when a limit ends the
+look, and each is opened only if it still is the folder that was listed.
+"""
+
+import os
+import stat
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+
+import msgspec
+
+from codex_oss.undo import skipped
+from codex_oss.undo.blobs import Blobs
+from codex_oss.undo.entries import (
+    ABSENT,
+    Entry,
+    File,
+    Folder,
+    Link,
+    Skip,
+    SkipWhy,
+    Stamp,
+    Tree,
+    Unkept,
+    permissions,
+    stamp_of,
+)
+
+TICK_NS = 2_000_000_000
+"""How coarse a file system's clock may be, in nanoseconds (FAT's is)."""
+ENTRIES = 200_000
+"""Files and folders that one look may find."""
+SECONDS = 20.0
+"""How long one look may take."""
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How far one look goes. ``size`` is of all contents, in bytes."""
+
+    size: int
+    entries: int = ENTRIES
+    seconds: float = SECONDS
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked at, and what is known of it already.
+
+    ``left_out`` are real paths of no concern, and with ``first``, the look before the
+    changes, also what that one did not look into. ``stopped`` ends the look early.
+    """
+
+    roots: Collection[bytes]
+    left_out: Collection[bytes]
+    limits: Limits
+    known: Tree
+    first: Tree | None = None
+    stopped: Callable[[], bool] = lambda: False
+
+
+class Stopped(Exception):
+    """The look was ended early; nothing is known."""
+
+
+def scan(look: Look, blobs: Blobs) -> Tree:
+    """Return what there is, with all contents within the limits kept in ``blobs``.
+
+    Raises ``UndoError`` when contents cannot be kept.
+    """
+    scanning = _Scan(look, blobs)
+    for root in look.roots:
+        scanning.begin(root)
+    while scanning.waiting:
+        scanning.enter(*scanning.waiting.popleft())
+    return scanning.tree()
+
+
+class _Scan:
+    def __init__(self, look: Look, blobs: Blobs) -> None:
+        self._look = look
+        self._blobs = blobs
+        self._entries: dict[bytes, Entry] = {}
+        self._stamps: dict[bytes, Stamp] = {}
+        self._skipped: dict[bytes, Skip] = {}
+        self._room = look.limits.size
+        self._began = time.monotonic()
+        self._trusted_ns = time.time_ns() - TICK_NS
+        self._left_out = frozenset(look.left_out)
+        self.waiting: deque[tuple[bytes, Stamp, int]] = deque()
+
+    def tree(self) -> Tree:
+        """Return what was found."""
+        return Tree(
+            entries=self._entries,
+            stamps=self._stamps,
+            skipped=self._skipped,
+            seconds=time.monotonic() - self._began,
+        )
+
+    def begin(self, root: bytes) -> None:
+        """Look at a root; one inside of another is found there again."""
+        try:
+            told = os.lstat(root)
+        except OSError:
+            self._entries[root] = ABSENT
+            return
+        if stat.S_ISDIR(told.st_mode):
+            self._entries[root] = Folder(permissions(told.st_mode))
+            self.waiting.append((root, stamp_of(told), told.st_dev))
+
+    def enter(self, path: bytes, listed: Stamp, device: int) -> None:
+        """Look at what a folder holds."""
+        if self._look.stopped():
+            raise Stopped
+        if self._over():
+            self._skipped[path] = Skip("limit", listed)
+            return
+        try:
+            fd = os.open(path, _FOLDER)
+        except OSError:
+            self._skipped[path] = Skip("unreadable", listed)
+            return
+        try:
+            told = os.fstat(fd)
+            if (told.st_dev, told.st_ino) != (listed.dev, listed.ino):
+                self._skipped[path] = Skip("unreadable", listed)
+                return
+            with os.scandir(fd) as names:
+                found = list(names)
+            base = path if path.endswith(b"/") else path + b"/"
+            named = [(os.fsencode(each.name), each) for each in found]
+            siblings = frozenset(name for name, _ in named)
+            for name, each in named:
+                try:
+                    told = each.stat(follow_symlinks=False)
+                except OSError:  # gone meanwhile
+                    continue
+                if stat.S_ISDIR(told.st_mode):
+                    why = self._why(base + name, told, device) or skipped.reason(
+                        name, fd, siblings
+                    )
+                    self._folder(base + name, told, why)
+                elif name not in skipped.REPOSITORIES:
+                    self._other(base + name, told, fd)
+        finally:
+            os.close(fd)
+
+    def _over(self) -> bool:
+        limits = self._look.limits
+        return (
+            len(self._entries) > limits.entries
+            or time.monotonic() - self._began > limits.seconds
+        )
+
+    def _why(self, path: bytes, told: os.stat_result, device: int) -> SkipWhy | None:
+        """Return why a folder is not looked into, whatever it is called."""
+        if path in self._left_out:
+            return "home"
+        first = self._look.first
+        if first is not None and path in first.skipped:
+            return first.skipped[path].why
+        return "mount" if told.st_dev != device else None
+
+    def _folder(self, path: bytes, told: os.stat_result, why: SkipWhy | None) -> None:
+        first = self._look.first
+        seen = first is not None and isinstance(first.entries.get(path), Folder)
+        # What was looked into before cannot be hidden by a mark that is new.
+        if why == "made" and seen and first is not None and path not in first.skipped:
+            why = None
+        if why is not None:
+            self._skipped[path] = Skip(why, stamp_of(told))
+        if why not in ("repository", "home"):
+            self._entries[path] = Folder(permissions(told.st_mode))
+        if why is None:
+            self.waiting.append((path, stamp_of(told), told.st_dev))
+
+    def _other(self, path: bytes, told: os.stat_result, folder: int) -> None:
+        if path in self._left_out:
+            return
+        name = path[path.rindex(b"/") + 1 :]
+        if stat.S_ISREG(told.st_mode):
+            self._file(path, name, told, folder)
+        elif stat.S_ISLNK(told.st_mode):
+            try:
+                self._entries[path] = Link(os.readlink(name, dir_fd=folder))
+            except OSError:  # gone meanwhile
+                return
+        else:
+            self._entries[path] = Unkept("special", stamp_of(told))
+
+    def _file(
+        self, path: bytes, name: bytes, told: os.stat_result, folder: int
+    ) -> None:
+        stamp = stamp_of(told)
+        known = self._look.known
+        entry = known.entries.get(path)
+        if not isinstance(entry, File) or known.stamps.get(path) != stamp:
+            if told.st_size > self._room:
+                self._entries[path] = Unkept("full", stamp)
+                return
+            try:
+                kept = self._blobs.keep(name, folder)
+            except FileNotFoundError:  # gone meanwhile
+                return
+            except OSError:
+                self._entries[path] = Unkept("unreadable", stamp)
+                return
+            if kept is None:
+                self._entries[path] = Unkept("large", stamp)
+                return
+            entry, stamp = kept.file, kept.stamp
+        self._entries[path] = entry
+        self._room -= entry.size
+        if stamp is not None and max(stamp.mtime_ns, stamp.ctime_ns) < self._trusted_ns:
+            self._stamps[path] = stamp
