@@ -71,8 +71,8 @@ class _Meta(msgspec.Struct):
 
 class _Said(msgspec.Struct):
     type: str = ""
+    role: str = ""
     message: object = ""
-    item: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Line(msgspec.Struct):
@@ -127,7 +127,7 @@ def turns(file: File) -> int | None:
         data = file.path.read_bytes()
     except OSError:
         return None
-    return data.count(b'"type":"task_started"') or data.count(b'"type":"user_message"')
+    return data.count(b'"task_started"') or data.count(b'"user_message"')
 
 
 def _walk(folder: str, depth: int) -> Iterator["os.DirEntry[str]"]:
@@ -184,12 +184,12 @@ def _entry(file: File, head: bytes, name: str) -> Entry | None:
 
 
 def _prompt(line: _Line) -> str:
-    if line.type == "event_msg":
-        said = _said(line.payload)
-        return str(said.message) if said.type == "user_message" else ""
-    if line.type != "response_item":
+    if line.type not in ("event_msg", "response_item"):
         return ""
-    if b'"role":"user"' not in bytes(line.payload):
+    said = _said(line.payload)
+    if said.type == "user_message":
+        return str(said.message)
+    if said.role != "user":
         return ""
     item = decode_item(bytes(line.payload))
     if not isinstance(item, Message) or not is_prompt(item):

@@ -48,10 +48,12 @@ def last(home: Path, wanted: Wanted) -> Entry:
         if matches(each, wanted):
             return each
     where = f" in {wanted.cwd}" if wanted.cwd else ""
-    hint = "`codex-oss sessions --all` lists those of all folders"
-    if wanted.cwd:
-        hint += "; --all takes the last of them"
-    raise SessionError(f"there is no session{where} to go on with", hint=f"{hint}.")
+    ways = ["--all: of all folders"] if wanted.cwd else []
+    ways += ["--include-non-interactive: also exec's"] if wanted.interactive else []
+    raise SessionError(
+        f"there is no session{where} to go on with",
+        hint="; ".join([*ways, "`codex-oss sessions --all` lists all"]) + ".",
+    )
 
 
 def matches(each: Entry, wanted: Wanted) -> bool:

@@ -32,7 +32,7 @@ def said(path: Path, text: str | None) -> str | None:
         with path.open("rb") as file:
             for line in file:
                 # Most lines hold outputs of tools; they are no longer looked at.
-                if b'"type":"message"' in line and (found := _found(line, text)):
+                if b'"message"' in line and (found := _found(line, text)):
                     return found
     except OSError:
         return None

@@ -12,6 +12,8 @@ from codex_oss.sessions.catalog import File
 from codex_oss.sessions.lock import Lock
 from codex_oss.sessions.reading import Kept, read
 
+_META_BYTES = 200
+"""Of a line, where its type stands."""
 _DAY = 10
 """Characters of a date in a file's name: 2026-01-31."""
 
@@ -70,7 +72,7 @@ def fork(home: Path, file: File, meta: Mapping[str, object], stamp: str) -> Kept
 
 
 def _is_meta(line: bytes) -> bool:
-    return b'"type":"session_meta"' in line[:200]
+    return b'"session_meta"' in line[:_META_BYTES]
 
 
 def _move(home: Path, file: File, target: Path) -> Path:
