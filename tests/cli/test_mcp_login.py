@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from codex_oss.config.schema import McpServer
+from codex_oss.errors import McpError
 from codex_oss.mcp.credentials import Credentials, Login, store_key
 from mcp_oauth import Accounts, OAuthServer
 from mcp_sessions import Session, nobody
@@ -240,6 +241,35 @@ def test_a_login_that_counts_no_more_is_said_and_nobody_is_asked(
     )
     assert used(server) == (None, [said])
     assert len(server.accounts.asked) == 1
+
+
+def test_a_login_that_ends_in_a_session_is_said_and_counts_again_when_renewed(
+    home: Path, server: OAuthServer
+) -> None:
+    configure(home, server)
+    assert log_in(home).returncode == 0
+    session = Session(a=McpServer(url=server.url))
+    kept = (home / ".credentials.json").read_bytes()
+    results: list[Any] = []
+
+    async def work() -> None:
+        await session["a"].call("echo", {"text": "1"}, nobody)
+        access, refresh = dict(server.accounts.access), dict(server.accounts.refresh)
+        server.accounts.expire()
+        server.accounts.refresh.clear()
+        with pytest.raises(McpError, match="Run `codex-oss mcp login a`"):
+            await session["a"].call("echo", {"text": "2"}, nobody)
+        server.accounts.access, server.accounts.refresh = access, refresh
+        (home / ".credentials.json").write_bytes(kept)
+        while session["a"].why or not session["a"].settled:
+            await session.changes.get()
+        results.append(await session["a"].call("echo", {"text": "3"}, nobody))
+
+    assert session.run(work) == []
+    assert results[0]["content"][0]["text"] == "echo: 3"
+    assert session.told[0].startswith("MCP server a broke down (it wants a login, ")
+    gone = [told for told in session.told if "is gone" in told]
+    assert all(told.endswith(". Run `codex-oss mcp login a`.") for told in gone)
 
 
 def test_the_list_says_who_is_logged_in_and_a_logout_ends_it(

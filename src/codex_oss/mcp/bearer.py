@@ -7,7 +7,7 @@ forgets between two processes when a token expires and where it is renewed.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import httpx2
 import msgspec
@@ -32,28 +32,38 @@ GONE = (400, 401, 403)
 """What an authorization server says when a login counts no more (RFC 6749, 5.2)."""
 UNAUTHORIZED = 401
 OK = 200
+BASIC = "client_secret_basic"
 
 
 class Bearer(httpx2.Auth):
     """Puts the token of one server's login into requests."""
 
-    def __init__(self, name: str, url: str, logins: Credentials) -> None:
+    def __init__(
+        self, name: str, url: str, logins: Credentials, secret: str | None = None
+    ) -> None:
+        self.lost: Callable[[str], None] = _nothing
+        """Is told why there is no token any more."""
         self._name = name
         self._url = url
         self._logins = logins
+        self._secret = secret
         self._turn = asyncio.Lock()
 
     async def async_auth_flow(
         self, request: httpx2.Request
     ) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """Send a request with the token; once more with a new one if it is refused."""
-        token = await self.token()
-        request.headers["Authorization"] = f"Bearer {token}"
-        response = yield request
-        if response.status_code == UNAUTHORIZED:
-            token = await self.token(refused=token)
+        try:
+            token = await self.token()
             request.headers["Authorization"] = f"Bearer {token}"
-            yield request
+            response = yield request
+            if response.status_code == UNAUTHORIZED:
+                token = await self.token(refused=token)
+                request.headers["Authorization"] = f"Bearer {token}"
+                yield request
+        except McpError as error:
+            self.lost(f"{error}. {error.hint}")
+            raise
 
     async def token(self, refused: str = "") -> str:
         """Return a token that counts and is not ``refused``; raises ``McpError``."""
@@ -79,7 +89,7 @@ class Bearer(httpx2.Auth):
             raise ended(self._name)
         try:
             async with httpx2.AsyncClient(timeout=RENEW_S) as client:
-                context = await _context(client, login)
+                context = await _context(client, login, self._secret)
                 told = await client.send(_asked(context, login))
         except httpx2.HTTPError as error:
             raise self._failed(str(error) or type(error).__name__) from error
@@ -127,7 +137,9 @@ def expiry(token: OAuthToken) -> int | None:
     return None if lasts is None else int((time.time() + lasts) * 1000)
 
 
-async def _context(client: httpx2.AsyncClient, login: Login) -> OAuthContext:
+async def _context(
+    client: httpx2.AsyncClient, login: Login, secret: str | None
+) -> OAuthContext:
     """Return what the SDK wants to know about a client and its server."""
     context = OAuthContext(
         server_url=login.server_url,
@@ -135,12 +147,6 @@ async def _context(client: httpx2.AsyncClient, login: Login) -> OAuthContext:
         storage=_Nothing(),
         redirect_handler=None,
         callback_handler=None,
-    )
-    context.client_info = OAuthClientInformationFull(
-        client_id=login.client_id,
-        client_secret=login.client_secret,
-        token_endpoint_auth_method=login.token_endpoint_auth_method
-        or ("client_secret_post" if login.client_secret else None),
     )
     places = build_oauth_authorization_server_metadata_discovery_urls(
         login.issuer, login.server_url
@@ -156,7 +162,26 @@ async def _context(client: httpx2.AsyncClient, login: Login) -> OAuthContext:
             break
         if not goes_on:
             break
+    secret = login.client_secret or secret
+    context.client_info = OAuthClientInformationFull(
+        client_id=login.client_id,
+        client_secret=secret,
+        token_endpoint_auth_method=login.token_endpoint_auth_method
+        or secret_method(context, secret),
+    )
     return context
+
+
+def secret_method(context: OAuthContext, secret: str | None) -> str:
+    """Return how a secret that is configured is sent.
+
+    As all servers must take it (RFC 6749, 2.3.1), unless this one says otherwise.
+    """
+    metadata = context.oauth_metadata
+    taken = metadata.token_endpoint_auth_methods_supported if metadata else None
+    if not secret:
+        return "none"
+    return BASIC if taken is None or BASIC in taken else "client_secret_post"
 
 
 def _asked(context: OAuthContext, login: Login) -> httpx2.Request:
@@ -188,3 +213,7 @@ class _Nothing:
 
     async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
         del client_info
+
+
+def _nothing(why: str) -> None:
+    """Nobody hears."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import httpx2
 from mcp.client.streamable_http import streamable_http_client
 
+from codex_oss.mcp.bearer import Bearer
 from codex_oss.mcp.wire import Wire
 
 MAX_BODY = 16 * 1024 * 1024
@@ -20,7 +21,7 @@ async def endpoint(
     headers: Mapping[str, str],
     *,
     silence_s: float,
-    auth: httpx2.Auth | None = None,
+    auth: Bearer | None = None,
 ) -> AsyncGenerator[Wire, None]:
     """Yield the streams to a server; ``silence_s`` is how long it may say nothing."""
     timeout = httpx2.Timeout(CONNECT_S, read=silence_s)
@@ -41,8 +42,11 @@ async def endpoint(
             url, http_client=client, max_sse_event_size=MAX_BODY
         ) as (incoming, outgoing),
     ):
-        wires.append(Wire(incoming, outgoing))
-        yield wires[0]
+        wire = Wire(incoming, outgoing)
+        wires.append(wire)
+        if auth is not None:
+            auth.lost = wire.end
+        yield wire
 
 
 class _Limited(httpx2.AsyncByteStream):

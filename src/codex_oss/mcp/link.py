@@ -23,7 +23,7 @@ from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
 from codex_oss.mcp.bearer import Bearer
 from codex_oss.mcp.credentials import Credentials
-from codex_oss.mcp.failure import reworded
+from codex_oss.mcp.failure import FORBIDDEN, reworded
 from codex_oss.mcp.form import Form, fill, read_form
 from codex_oss.mcp.server import Agree, Place
 from codex_oss.mcp.wire import Wire
@@ -34,6 +34,8 @@ MAX_ERROR = 2000
 """Letters of a server's error message."""
 _CLOSED = "Connection closed"
 """What the SDK says of a request whose connection has ended."""
+_REFUSED = "Server returned an error response"
+"""What the SDK says where an HTTP server refuses a request."""
 _FORGOTTEN = "Session terminated"
 """What the SDK says where an HTTP server does not know our session any more."""
 INHERITED = (
@@ -117,7 +119,13 @@ class Link:
     def _said(self, error: MCPError) -> str:
         # Servers use the SDK's number for this, too: -32000.
         if error.code == types.CONNECTION_CLOSED and error.message == _CLOSED:
-            return self.why or "the connection was closed"
+            self._wire.end("the connection was closed")
+            return self.why
+        if error.message == _REFUSED and self._wire.status == FORBIDDEN:
+            return (
+                "it does not allow this to the token that it got (HTTP 403); more may "
+                f"be allowed by `codex-oss mcp login {self._name} --scopes …`"
+            )
         if error.message == _FORGOTTEN:
             self._wire.end("it has forgotten the session")
             return self.why
@@ -203,7 +211,7 @@ def _wire(
 
         silence = max(settings.tool_timeout_sec, settings.startup_timeout_sec)
         headers = request_headers(settings, place.env)
-        auth = _auth(name, settings.url, headers, place.env)
+        auth = _auth(name, settings, headers, place.env)
         return endpoint(settings.url, headers, silence_s=silence, auth=auth)
     if settings.command is None:
         raise McpError("it has neither `command` nor `url`")
@@ -222,13 +230,19 @@ def _wire(
 
 
 def _auth(
-    name: str, url: str, headers: Mapping[str, str], env: Mapping[str, str]
+    name: str,
+    settings: McpServer,
+    headers: Mapping[str, str],
+    env: Mapping[str, str],
 ) -> Bearer | None:
     """Return the login to a server, if there is one and no token is configured."""
+    url = settings.url or ""
     if "authorization" in {header.lower() for header in headers}:
         return None
     logins = Credentials(codex_home(env))
-    return None if logins.find(name, url) is None else Bearer(name, url, logins)
+    if logins.find(name, url) is None:
+        return None
+    return Bearer(name, url, logins, settings.oauth.get("client_secret"))
 
 
 def request_headers(settings: McpServer, env: Mapping[str, str]) -> dict[str, str]:

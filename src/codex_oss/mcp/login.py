@@ -6,7 +6,7 @@ page on this machine (``callback``).
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 
 import httpx2
 import msgspec
@@ -24,9 +24,10 @@ from pydantic import AnyUrl, ValidationError
 from codex_oss import __version__
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
-from codex_oss.mcp.bearer import UNAUTHORIZED, expiry
+from codex_oss.mcp.bearer import UNAUTHORIZED, expiry, secret_method
 from codex_oss.mcp.callback import Callback, listening
 from codex_oss.mcp.credentials import Credentials, Login
+from codex_oss.mcp.failure import BAD, shown_url
 
 STEP_S = 30.0
 """For each request; how long a person may take is ``callback.LOGIN_S``."""
@@ -63,13 +64,9 @@ async def log_in(name: str, server: McpServer, logins: Credentials, wish: Wish) 
         provider = _provider(server, kept, callback, wish)
         status = await _asked(server.url, wish.headers, provider)
     token, client = kept.token, kept.client
-    if token is None or client is None:
-        raise McpError(
-            f"{server.url} answers without a login (HTTP {status})",
-            hint="It needs none, or none by OAuth: see `codex-oss mcp test`.",
-        )
-    if status == UNAUTHORIZED:
-        raise McpError(f"{server.url} refuses the token that the login gave")
+    if token is None or client is None or status == UNAUTHORIZED:
+        url = shown_url(server.url)
+        raise McpError(f"{url} refuses the token that the login gave")
     context = provider.context
     issuer = str(context.oauth_metadata.issuer) if context.oauth_metadata else None
     included = context.should_include_resource_param(context.protocol_version)
@@ -96,6 +93,9 @@ def _provider(
     server: McpServer, kept: "_Kept", callback: Callback, wish: Wish
 ) -> OAuthClientProvider:
     async def redirect(url: str) -> None:
+        if kept.secret and kept.client is not None:
+            method = secret_method(provider.context, kept.secret)
+            kept.client.token_endpoint_auth_method = method
         wish.show(callback, url)
 
     async def answer() -> AuthorizationCodeResult:
@@ -123,10 +123,38 @@ def _provider(
     return provider
 
 
+class _Anyway(httpx2.Auth):
+    """Logs in also where a server answers this one question without a login."""
+
+    def __init__(self, provider: OAuthClientProvider) -> None:
+        self.status = 0
+        self._provider = provider
+
+    async def async_auth_flow(
+        self, request: httpx2.Request
+    ) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """Go through the SDK's flow."""
+        flow = self._provider.async_auth_flow(request)
+        try:
+            response = yield await anext(flow)
+            self.status = response.status_code
+            if self.status != UNAUTHORIZED:
+                response = httpx2.Response(
+                    UNAUTHORIZED, headers=response.headers, request=request
+                )
+            while True:
+                response = yield await flow.asend(response)
+        except StopAsyncIteration:
+            return
+        finally:
+            await flow.aclose()
+
+
 async def _asked(
     url: str, headers: Mapping[str, str], provider: OAuthClientProvider
 ) -> int:
     """Ask the server for something, which makes the SDK log in; return the status."""
+    auth = _Anyway(provider)
     shown = {
         "Accept": "application/json, text/event-stream",
         "MCP-Protocol-Version": LATEST_HANDSHAKE_VERSION,
@@ -134,18 +162,24 @@ async def _asked(
     try:
         async with (
             httpx2.AsyncClient(
-                auth=provider, timeout=STEP_S, headers=dict(headers) | shown
+                auth=auth, timeout=STEP_S, headers=dict(headers) | shown
             ) as client,
             client.stream("POST", url, json=HELLO) as response,
         ):
             return response.status_code
     except httpx2.HTTPError as error:
         raise McpError(
-            f"cannot log in at {url}: {error or type(error).__name__}",
+            f"cannot log in at {shown_url(url)}: {error or type(error).__name__}",
             hint="Is the address right, and the server running?",
         ) from error
     except (OAuthFlowError, ValidationError) as error:
-        raise McpError(f"cannot log in at {url}: {str(error)[:MAX_ERROR]}") from error
+        free = auth.status and auth.status < BAD and auth.status != UNAUTHORIZED
+        raise McpError(
+            f"cannot log in at {shown_url(url)}: {str(error)[:MAX_ERROR]}",
+            hint="It answers without a login, so that it may need none."
+            if free
+            else "",
+        ) from error
 
 
 class _Wanted(OAuthClientMetadata):
@@ -165,13 +199,12 @@ class _Kept:
     def __init__(self, server: McpServer, callback: str) -> None:
         self.token: OAuthToken | None = None
         self.client: OAuthClientInformationFull | None = None
-        secret = server.oauth.get("client_secret")
+        self.secret = server.oauth.get("client_secret")
         if client_id := server.oauth.get("client_id"):
             self.client = OAuthClientInformationFull(
                 client_id=client_id,
-                client_secret=secret,
+                client_secret=self.secret,
                 redirect_uris=[AnyUrl(callback)],
-                token_endpoint_auth_method="client_secret_post" if secret else "none",
             )
 
     async def get_tokens(self) -> OAuthToken | None:

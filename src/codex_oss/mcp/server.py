@@ -155,7 +155,8 @@ class Server:
         """Do without it, for now or for good."""
         self.why = why
         if then or self.late:
-            self._place.tell(f"MCP server {self.name} is gone: {why}{then}")
+            next_step = f". {self.hint}" if self.hint else ""
+            self._place.tell(f"MCP server {self.name} is gone: {why}{then}{next_step}")
         self._place.changed()
         self._settled.set()
 
