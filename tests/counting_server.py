@@ -8,7 +8,6 @@ six letters, every digit and sign by itself.
 """
 
 import json
-import os
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -99,7 +98,7 @@ class CountingServer(FakeServer):
     def _counted(self, body: Body) -> Reply:
         text = prompt_of(body)
         tokens = count(text) + _ITEM_TOKENS * len(body["messages"])
-        reused = len(os.path.commonprefix([self._before, text]))
+        reused = common(self._before, text)
         last = body["messages"][-1]
         asked = last["role"] == "user" and _SUMMARY.search(_text(last))
         kind = "summary" if asked else "step"
@@ -140,6 +139,12 @@ def llamacpp_refusal(tokens: int, window: int) -> Body:
 def count(text: str) -> int:
     """Return the tokens of a text."""
     return len(_PIECES.findall(text))
+
+
+def common(one: str, other: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def prompt_of(body: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from codex_oss.translate.failure import classify
+from codex_oss.translate.failure import classify, overflow
 
 OVERFLOWS: dict[str, tuple[int | None, str]] = {
     "llama.cpp": (
@@ -62,6 +62,28 @@ OVERFLOWS: dict[str, tuple[int | None, str]] = {
     ),
     "OpenAI": (400, '{"error":{"message":"x","code":"context_length_exceeded"}}'),
     "inside a stream": (None, "exceed_context_size_error too long"),
+    "LM Studio with MLX": (None, "Context size has been exceeded."),
+    "llama-cpp-python": (400, "Requested tokens (757) exceed context window of 512"),
+    "TGI": (422, "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 9000"),
+    "Mistral": (
+        400,
+        (
+            "Prompt contains 40000 tokens and 0 draft tokens, too large for model with"
+            " 32768 maximum context length"
+        ),
+    ),
+    "xAI": (
+        400,
+        "This model's maximum prompt length is 131072 but the request contains 537812",
+    ),
+    "Gemini": (
+        400,
+        (
+            "The input token count (1200000) exceeds the maximum number of tokens"
+            " allowed (1048576)."
+        ),
+    ),
+    "Anthropic": (400, "prompt is too long: 210000 tokens > 200000 maximum"),
     "as a server error": (500, "maximum context length is 8192"),
 }
 
@@ -99,3 +121,80 @@ def test_other_failures_follow_words_then_status(
     status: int | None, body: str, code: str
 ) -> None:
     assert classify(status, body) == code
+
+
+@pytest.mark.parametrize(
+    ("said", "window", "tokens"),
+    [
+        (OVERFLOWS["llama.cpp"][1], 4096, 9000),
+        (
+            (
+                '{"error":{"type":"exceed_context_size_error","n_prompt_tokens":9000,'
+                '"n_ctx":4096}}'
+            ),
+            4096,
+            9000,
+        ),
+        (OVERFLOWS["llama.cpp behind Ollama"][1], 256, 351),
+        (OVERFLOWS["Ollama"][1], None, None),
+        (OVERFLOWS["vLLM"][1], 16_384, 19_591),
+        (
+            (
+                "This model's maximum context length is 8192 tokens. However, you"
+                " requested 9000 tokens (8000 in the messages, 1000 in the completion)."
+            ),
+            8192,
+            8000,
+        ),
+        (
+            (
+                "'max_tokens' or 'max_completion_tokens' is too large: 2000. This"
+                " model's maximum context length is 4096 tokens and your request has"
+                " 2104 input tokens (2000 > 4096 - 2104)."
+            ),
+            4096,
+            2104,
+        ),
+        (OVERFLOWS["SGLang"][1], 40_960, 61_709),
+        (
+            (
+                "Requested token count exceeds the model's maximum context length of"
+                " 8192 tokens. You requested a total of 9000 tokens: 8500 tokens from"
+                " the input messages and 500 tokens for the completion."
+            ),
+            8192,
+            8500,
+        ),
+        (
+            (
+                "Trying to keep the first 10136 tokens when context the overflows. How"
+                "ever, the model is loaded with context length of only 4096 tokens, which"
+            ),
+            4096,
+            10_136,
+        ),
+        (OVERFLOWS["LM Studio, newer"][1], 4096, 10_247),
+        (OVERFLOWS["LM Studio, while it writes"][1], 4096, None),
+        (OVERFLOWS["llama-cpp-python"][1], 512, 757),
+        (OVERFLOWS["TGI"][1], 4096, None),
+        (OVERFLOWS["Mistral"][1], 32_768, 40_000),
+        (OVERFLOWS["xAI"][1], 131_072, 537_812),
+        (OVERFLOWS["Gemini"][1], 1_048_576, 1_200_000),
+        (OVERFLOWS["Anthropic"][1], 200_000, 210_000),
+        (
+            (
+                "This model's maximum context length is 8,192 tokens. However, your"
+                " messages resulted in 8,545 tokens."
+            ),
+            8192,
+            8545,
+        ),
+        (OVERFLOWS["OpenAI"][1], None, None),
+        ("maximum context length is 8", None, None),
+    ],
+)
+def test_the_numbers_in_an_overflow_are_read(
+    said: str, window: int | None, tokens: int | None
+) -> None:
+    error = overflow(said)
+    assert (error.window, error.tokens) == (window, tokens)

@@ -36,6 +36,18 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     cache_key: str
     reasoning: responses.ReasoningParams | None = None
     text: responses.TextParams | None = None
+    form: responses.TextParams | None = None
+    """What the final answer is held to, where that needs a request of its own."""
+
+
+def formed(frame: Frame) -> Frame:
+    """Return the frame of the request for the final answer in its form.
+
+    It offers no tools: local servers do not hold an answer to a schema beside them.
+    """
+    if frame.form is None:
+        return frame
+    return msgspec.structs.replace(frame, tools=[], text=frame.form)
 
 
 def hurried(frame: Frame, effort: str) -> Frame:

@@ -51,7 +51,7 @@ def sweep(
     mended = list(items)
     asked = rounds.prompts(items)
     old = rounds.begin_of_last(items, kept_rounds)
-    before_turn = min(asked[-1], old) if asked else old
+    before_turn = asked[-1] if asked else old
     calls = {
         item.call_id: item
         for item in items
@@ -59,7 +59,7 @@ def sweep(
     }
     stages: tuple[tuple[int, _Change], ...] = (
         (before_turn, _without_thought),
-        (asked[-1] if asked else old, without_images),
+        (before_turn, without_images),
         (old, lambda item: stub(item, calls)),
         (old, shorter_call),
         (old, _without_thought),

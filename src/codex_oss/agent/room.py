@@ -271,7 +271,7 @@ class Room:
         """
         wanted = user(self._limits.compact_prompt or PROMPT.read_text("utf-8"))
         window = at.window or self.tokens + 2 * MAX_SUMMARY_TOKENS
-        most = min(MAX_SUMMARY_TOKENS, answer_tokens(window))
+        most = min(MAX_SUMMARY_TOKENS, answer_tokens(window) // 2)
         most = max(most, MIN_SUMMARY_TOKENS)
 
         def fits(some: Sequence[Item]) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 
 from codex_oss import events
 from codex_oss.agent import context
+from codex_oss.agent.form import AnswerForm
 from codex_oss.agent.history import History
 from codex_oss.agent.record import Record, Turned
 from codex_oss.agent.room import Room
@@ -51,6 +52,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     undo: Undo | None = None
     beside: Callable[[Item], list[Item]] = lambda _: []
     """What is said along with a prompt, after it: the skills that it names."""
+    form: AnswerForm | None = None
+    """What final answers must follow."""
     after_turn: Callable[[Turned], Awaitable[None]] | None = None
     """Called when a turn has ended, however it did."""
 
@@ -220,6 +223,8 @@ class Session:
         self._remarks.clear()
         self._room.asks()
         frame = self._parts.frame
+        if asking.formed:
+            frame = context.formed(frame)
         if asking.hurried:
             frame = context.hurried(frame, self._parts.limits.least_effort)
         return context.request(frame, self._history.items, asking.choice)
@@ -254,6 +259,7 @@ class Session:
             stream_retries=parts.stream_retries,
             room=self._room,
             asks_again=parts.limits.asks_again,
+            form=parts.form,
         )
 
 

@@ -7,6 +7,7 @@ import msgspec
 from codex_oss import errors, events
 from codex_oss.agent import calls
 from codex_oss.agent.answer import CUT, Answer, ask
+from codex_oss.agent.form import FAILED, HINT, AnswerForm
 from codex_oss.agent.room import CUT as CUT_ANSWER
 from codex_oss.agent.room import Room
 from codex_oss.agent.stagnation import Stagnation
@@ -39,6 +40,8 @@ class Asking(msgspec.Struct, frozen=True):
 
     choice: str = "auto"
     hurried: bool = False
+    formed: bool = False
+    """Whether the answer is held to the form of final ones."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -59,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True):
     room: Room
     asks_again: bool = False
     """Whether a first answer without words and calls is asked for once more."""
+    form: AnswerForm | None = None
+    """What the final answer must follow."""
 
 
 class Turn:
@@ -69,6 +74,7 @@ class Turn:
         self._calls = calls.Calls(settings.tools, settings.scope)
         self._cuts = 0
         self._spoke = False
+        self._last: str | None = None
         self.usage = usage
 
     async def take(self) -> None:
@@ -76,7 +82,7 @@ class Turn:
 
         Raises nothing for what the world does wrong; only bugs and cancellation.
         """
-        await self._run(self._until_answered)
+        await self._run(self._until_formed)
 
     async def compact(self) -> None:
         """Put a summary in the place of the conversation; ends as ``take`` does."""
@@ -104,11 +110,25 @@ class Turn:
         else:
             self.emit(events.TurnCompleted(usage=self.usage))
 
+    async def _until_formed(self) -> None:
+        """Work until there is an answer, and until it has its form if it needs one."""
+        await self._until_answered()
+        form, fault = self._settings.form, ""
+        if form is None:
+            return
+        for asks in (form.apart, True):
+            if asks:
+                self._settings.scope.remark(form.asked(fault))
+                await self._ask(Asking("none", formed=True))
+            if not (fault := form.fault(self._last)):
+                return
+        raise errors.BadRequest(FAILED.format(fault=fault), hint=HINT)
+
     async def _until_answered(self) -> None:
         stagnation, choice, empty, ran = Stagnation(), "auto", False, False
         self._settings.room.begin()
         for _ in range(ROUNDS_LIMIT):
-            answer = await self._ask(choice)
+            answer = await self._ask(Asking(choice))
             if not answer.outcomes:
                 if answer.said or not (ran or self._settings.asks_again):
                     return
@@ -144,9 +164,9 @@ class Turn:
             await settings.room.overflowed(errors.ContextOverflow(), self)
         settings.scope.remark(EMPTY)
 
-    async def _ask(self, choice: str) -> Answer:
+    async def _ask(self, asking: Asking) -> Answer:
         """Ask, in other ways while that helps, and return a whole answer."""
-        settings, asking = self._settings, Asking(choice)
+        settings = self._settings
         while True:
             self.emit(events.Asked())
             await settings.ready()
@@ -173,7 +193,7 @@ class Turn:
             if not answer.thoughts:
                 return answer
             settings.scope.remark(THOUGHT.format(thoughts=answer.thoughts))
-            asking = Asking(choice, hurried=True)
+            asking = msgspec.structs.replace(asking, hurried=True)
 
     async def _once(self, asking: Asking) -> Answer:
         """Ask once."""
@@ -208,6 +228,11 @@ class Turn:
 
     def emit(self, event: events.Event) -> None:
         """Tell the front end."""
+        match event:
+            case events.ItemCompleted(item=events.AgentMessage(text=text)):
+                self._last = text
+            case _:
+                pass
         self._settings.scope.emit(event)
 
     def new_item_id(self) -> str:
