@@ -50,7 +50,10 @@ class Door:
         if scope["method"] == "POST":
             await self._post(scope, connection, client)
             return
-        stream, _ = client.at(headers.get(b"last-event-id", b"").decode("latin-1"))
+        stream = None
+        if scope["method"] == "GET":
+            last = headers.get(b"last-event-id", b"").decode("latin-1")
+            stream, _ = client.at(last)
         await self._serve(scope, connection, client, stream)
 
     async def _post(
