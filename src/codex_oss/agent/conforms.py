@@ -1,7 +1,8 @@
 """Whether a JSON value follows a JSON schema, by the keywords that people use.
 
-Checked are types, ``enum``, ``const``, objects, arrays, texts, numbers, combinations and
-references inside of the schema; other keywords demand nothing. (JSON Schema 2020-12.)
+Checked are types, ``enum``, ``const``, objects, arrays, texts, numbers, combinations
+and references inside of the schema; other keywords demand nothing. (JSON Schema
+2020-12.)
 """
 
 import re
@@ -16,13 +17,21 @@ MOST = 5
 MAX_DEPTH = 100
 """Schemas within schemas that are followed; a reference may lead to itself."""
 
+SHOWN = 60
+"""Characters of a value that are told."""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 _TYPES: dict[str, Callable[[object], bool]] = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
     "null": lambda value: value is None,
-    "number": lambda value: _is_number(value),
+    "number": _is_number,
     "integer": lambda value: _is_number(value) and float(cast("float", value)) % 1 == 0,
 }
 _BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
@@ -46,13 +55,9 @@ def faults(value: object, schema: object) -> list[str]:
     return list(islice(_Check(schema).faults(value, schema, "$", 0), MOST))
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _text(value: object) -> str:
     text = msgspec.json.encode(value).decode()
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 class _Check:
@@ -82,7 +87,7 @@ class _Check:
                 yield from self._of_an_array(items, rules, at, depth)
             case _:
                 yield from _of_a_scalar(value, rules, at)
-        yield from self._of_combinations(value, rules, at, depth)
+        yield from self._of_combinations(cast("object", value), rules, at, depth)
 
     def _found(self, reference: str) -> object:
         """Return what ``#/$defs/x`` names; anything goes where that is nothing."""

@@ -14,13 +14,13 @@ SHOWN_BYTES = 4096
 ASKED = "Now give your final answer again, as JSON and nothing else."
 FOLLOWS = "It must follow this JSON schema:\n{schema}"
 AGAIN = (
-    "Your final answer does not follow the JSON schema: {fault}. Give it again, as JSON "
-    "and nothing else."
+    "Your final answer does not follow the JSON schema: {fault}. Give it again, as "
+    "JSON and nothing else."
 )
 FAILED = "The model's final answer does not follow the schema: {fault}"
 HINT = (
-    "It was asked twice. Take a larger model, or a schema with fewer demands; the answer "
-    "as it is stands above."
+    "It was asked twice. Take a larger model, or a schema with fewer demands; the "
+    "answer as it is stands above."
 )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from msgspec import UNSET
 
 from codex_oss.agent import context
+from codex_oss.agent.form import AnswerForm
 from codex_oss.agent.project_docs import REMEDY, ProjectDocs, read_project_docs
 from codex_oss.config import load
 from codex_oss.errors import ConfigError
@@ -30,6 +31,7 @@ def frame(
 ) -> context.Frame:
     """Return what all requests of the session have in common."""
     config = job.loaded.config
+    text, final = _answer_forms(job, tools)
     return context.Frame(
         model=name,
         instructions=_instructions(job, name, profile, editing.form),
@@ -39,21 +41,39 @@ def frame(
             effort=config.model_reasoning_effort or UNSET,
             summary=config.model_reasoning_summary or "auto",
         ),
-        text=_answer_form(job),
+        text=text,
+        form=final,
     )
 
 
-def _answer_form(job: Job) -> responses.TextParams | None:
-    verbosity = job.loaded.config.model_verbosity or UNSET
+def form(job: Job, frame: context.Frame) -> AnswerForm | None:
+    """Return what the final answer must follow."""
     if job.output_schema is None:
-        return responses.TextParams(verbosity=verbosity) if verbosity else None
+        return None
+    return AnswerForm(job.output_schema, apart=frame.form is not None)
+
+
+def _answer_forms(
+    job: Job, tools: list[Tool]
+) -> tuple[responses.TextParams | None, responses.TextParams | None]:
+    """Return the form of all answers, and that of the final one if it is another.
+
+    Over the Responses API the schema goes with the tools, as Codex sends it: OpenAI's
+    models can do both in one answer.
+    """
+    verbosity = job.loaded.config.model_verbosity or UNSET
+    plain = responses.TextParams(verbosity=verbosity) if verbosity else None
+    if job.output_schema is None:
+        return plain, None
     form = {
         "type": "json_schema",
         "strict": True,
         "name": "codex_output_schema",
         "schema": job.output_schema,
     }
-    return responses.TextParams(format=form, verbosity=verbosity)
+    held = responses.TextParams(format=form, verbosity=verbosity)
+    together = not tools or job.loaded.provider.wire_api == "responses"
+    return (held, None) if together else (plain, held)
 
 
 def _instructions(

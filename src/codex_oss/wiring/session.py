@@ -155,6 +155,7 @@ async def _session(
         new_turn_id=lambda: uuid7(clock.now()),
         undo=remembering,
         beside=found.beside,
+        form=prompt.form(job, frame),
         after_turn=_notify(job, thread_id),
     )
     session = Session(parts)
