@@ -231,3 +231,17 @@ def test_a_server_is_tried(home: Path, capsys: pytest.CaptureFixture[str]) -> No
     why = "it ended with exit code 1: no such database"
     told = f"Error: MCP server e does not start: {why}\n"
     assert run(capsys, "test", "e") == (1, "", told)
+
+
+def test_what_is_wrong_with_a_server_is_said_with_its_address_and_the_next_step(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, "add", "h", "--url", "http://me:key@127.0.0.1:9/mcp?key=secret")
+    code, out, err = run(capsys, "test", "h")
+    assert (code, out) == (1, "")
+    first, second = err.splitlines()
+    assert first == (
+        "Error: MCP server h does not start: cannot connect to "
+        "http://127.0.0.1:9/mcp: All connection attempts failed"
+    )
+    assert "Is the server running, and `mcp_servers.h.url` right?" in second

@@ -1,11 +1,13 @@
 """Logins to MCP servers, at the SDK's own OAuth server."""
 
+import asyncio
 import json
 import os
 import stat
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
+from codex_oss.mcp.bearer import Bearer
 from codex_oss.mcp.credentials import Credentials, Login, store_key
 from mcp_oauth import Accounts, OAuthServer
 from mcp_sessions import Session, nobody
@@ -218,6 +221,23 @@ def test_an_expired_token_is_renewed_and_the_new_one_is_kept(
     assert login(home, server).access_token == "access-2"
 
 
+def test_of_two_who_renew_a_login_at_the_same_time_one_does(
+    home: Path, server: OAuthServer
+) -> None:
+    configure(home, server)
+    server.accounts.lifetime_s = 1
+    assert log_in(home).returncode == 0
+    server.accounts.lifetime_s = 3600
+
+    async def both() -> list[str]:
+        # Two processes have nothing in common but the file and its locks.
+        each = [Bearer("a", server.url, Credentials(home)) for _ in range(2)]
+        async with asyncio.timeout(LIMIT_S):
+            return await asyncio.gather(*(one.token() for one in each))
+
+    assert asyncio.run(both()) == ["access-2", "access-2"]
+
+
 def test_a_token_that_the_server_refuses_is_renewed_once(
     home: Path, server: OAuthServer
 ) -> None:
@@ -349,3 +369,25 @@ def test_codex_takes_our_login_for_its_own(home: Path, server: OAuthServer) -> N
     )
     (listed,) = json.loads(theirs.stdout)
     assert listed["auth_status"] == "o_auth"
+
+
+@pytest.mark.skipif(not CODEX, reason="CODEX_BIN does not name the Codex CLI")
+def test_we_take_and_renew_a_login_of_codex(home: Path, server: OAuthServer) -> None:
+    configure(home, server)
+    server.accounts.lifetime_s = 1
+    theirs: subprocess.Popen[str] = subprocess.Popen(
+        [CODEX, "mcp", "login", "a", "--no-browser"],
+        env=os.environ | {"CODEX_HOME": str(home)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with theirs:
+        assert theirs.stdout is not None
+        page = next(line for line in theirs.stdout if line.startswith("http"))
+        urllib.request.urlopen(page.strip(), timeout=LIMIT_S).read()
+        assert theirs.wait(LIMIT_S) == 0
+    server.accounts.lifetime_s = 3600
+    assert used(server) == ("echo: hi", [])
+    assert login(home, server).access_token == "access-2"
