@@ -104,10 +104,13 @@ def _as_it_was(options: argparse.Namespace, kept: Kept) -> None:
     """
     if options.cd is None:
         options.cd = str(_folder(kept))
-    if _names_model(options):
+    if any((options.model, options.oss, options.local_provider, options.profile)):
         return
     loaded = load_config(options, os.environ, cwd=told_folder(options.cd))
+    named = {each.partition("=")[0].strip() for each in options.config}
     if kept.provider and kept.provider != loaded.provider_id:
+        if named & {"model_provider", "profile"}:
+            return
         if kept.provider not in loaded.config.model_providers:
             sys.stderr.write(
                 f"warning: provider `{kept.provider}` of this session is not "
@@ -115,14 +118,8 @@ def _as_it_was(options: argparse.Namespace, kept: Kept) -> None:
             )
             return
         options.config.append(f'model_provider="{kept.provider}"')
-    if kept.model and kept.model != loaded.config.model:
+    if kept.model and "model" not in named and kept.model != loaded.config.model:
         options.model = kept.model
-
-
-def _names_model(options: argparse.Namespace) -> bool:
-    named = (options.model, options.oss, options.local_provider, options.profile)
-    keys = {each.partition("=")[0].strip() for each in options.config}
-    return any(named) or bool(keys & {"model", "model_provider", "profile"})
 
 
 def _folder(kept: Kept) -> Path:
