@@ -97,6 +97,7 @@ class Opener:
         self.opened: list[str] = []
         self.closed: list[str] = []
         self.asking: list[bool] = []
+        self.dead: set[str] = set()
         self.slow: dict[str, asyncio.Event] = {}
         self.wait = Wait()
         self.ask: Ask | None = None
@@ -114,6 +115,9 @@ class Opener:
     def _made(self, thread_id: str, client: Client) -> Opened:
         async def close() -> None:
             self.closed.append(thread_id)
+
+        async def usable() -> bool:
+            return thread_id not in self.dead
 
         self.opened.append(thread_id)
         self.ask = Ask(client)
@@ -139,4 +143,5 @@ class Opener:
             prompt=user,
             asking=self.asking.append,
             close=close,
+            usable=usable,
         )

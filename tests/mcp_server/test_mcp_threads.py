@@ -55,6 +55,21 @@ def test_calls_to_one_conversation_wait_for_each_other() -> None:
     asyncio.run(talk())
 
 
+def test_a_conversation_whose_engine_has_died_is_opened_again() -> None:
+    async def talk() -> None:
+        opener = Opener()
+        threads = Threads(opener)
+        told = await ended(threads.begin(CodexCall(prompt="x"), asks=False))
+        opener.dead.add(told.thread_id)
+        again = ReplyCall(prompt="x", thread_id=told.thread_id)
+        assert await ended(threads.reply(again, asks=False)) == told
+        assert opener.opened == [told.thread_id] * 2
+        assert opener.closed == [told.thread_id]
+        await threads.close()
+
+    asyncio.run(talk())
+
+
 def test_a_turn_that_is_ended_early_says_so_and_lets_the_next_run() -> None:
     async def talk() -> None:
         threads = Threads(Opener())

@@ -53,6 +53,8 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     asking: Callable[[bool], None]
     """Is told, before each turn, whether a person can be asked in it."""
     close: Callable[[], Awaitable[None]]
+    usable: Callable[[], Awaitable[bool]]
+    """Tells whether another turn can be taken: what it needs may have died."""
 
 
 class Client:

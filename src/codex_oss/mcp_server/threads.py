@@ -58,8 +58,9 @@ class Threads:
         async def found() -> Conversation:
             # Only who wants the same conversation waits while it is opened.
             async with self._lock(thread_id):
-                known = self._open.pop(thread_id, None)
+                known = await self._known(thread_id)
                 if known is not None:
+                    del self._open[thread_id]
                     self._open[thread_id] = known  # the last that was used
                     known.users += 1
                     return known
@@ -95,6 +96,15 @@ class Threads:
         self._turns.add(turn)
         turn.when_over(self._turns.discard)
         return turn
+
+    async def _known(self, thread_id: str) -> Conversation | None:
+        """Return an open conversation; one that cannot go on is closed, for another."""
+        known = self._open.get(thread_id)
+        if known is None or known.users or await known.opened.usable():
+            return known
+        del self._open[thread_id]
+        await known.opened.close()
+        return None
 
     async def _keep(self, made: Conversation) -> Conversation:
         """Keep a conversation that is used from now on; close others for it."""

@@ -80,6 +80,7 @@ class Conversations:
             words = "Failed to load Codex configuration from overrides"
             raise CodexOssError(f"{words}: {error.report()}") from error
         told = {"prompt": "", "cwd": str(cwd)}
+        engines = self._engines.share()
         job = Job(
             loaded=loaded,
             cwd=cwd,
@@ -87,7 +88,7 @@ class Conversations:
             approver=client,
             alone=_approval(loaded, asks=asks) == "never",
             consent=self._consent,
-            engines=self._engines,
+            engines=engines,
             front=replace(FRONT, arguments=msgspec.to_builtins(call) | told),
             kept=kept,
         )
@@ -110,6 +111,7 @@ class Conversations:
             prompt=lambda text: opened.prompt(text, []),
             asking=_asking(opened.permit, loaded),
             close=opened.close,
+            usable=engines.lives,
         )
 
     def _loaded(self, call: CodexCall, cwd: Path) -> load.Loaded:

@@ -28,7 +28,7 @@ from codex_oss.exec_mode.progress import Progress
 from codex_oss.exec_mode.visible import visible
 from codex_oss.net import Client
 from codex_oss.wiring.ending import Endings
-from codex_oss.wiring.pool import Pool, key_of
+from codex_oss.wiring.pool import Share, key_of
 from codex_oss.wiring.world import state_home
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Engines:
         client: Client,
         *,
         unloads: bool = True,
-        pool: Pool | None = None,
+        pool: Share | None = None,
         host: Callable[[Mapping[str, str]], Awaitable[hardware.Host]] = hardware.look,
     ) -> None:
         """Take what the configuration says; ``host`` looks at the machine.

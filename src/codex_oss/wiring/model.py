@@ -20,7 +20,12 @@ from codex_oss.wiring.world import state_home
 if TYPE_CHECKING:
     from codex_oss.engines.base import Consent
     from codex_oss.wiring.engines import Answering
-    from codex_oss.wiring.pool import Pool
+    from codex_oss.wiring.pool import Share
+
+
+QUEUE_MS = 3_600_000
+"""Silence of an engine that several share: it answers one after the other, and who
+waits hears nothing. One that ends cuts the connection, however long that may be."""
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -33,7 +38,7 @@ class Served(msgspec.Struct, frozen=True):
     """Who is asked before something is started or pulled."""
     unloads: bool = True
     """Whether the engine's end unloads the model; else whoever asks it does."""
-    pool: "Pool | None" = None
+    pool: "Share | None" = None
     """The engines that several share; None: it gets one of its own."""
 
 
@@ -125,6 +130,11 @@ async def start_engine(
     provider = replace(provider, base_url=ready.base_url)
     if ready.api_key is not None:
         provider = replace(provider, experimental_bearer_token=ready.api_key)
+    shared = served.pool is not None and answering.survey.choice.url is None
+    by_hand = f"model_providers.{provider_id}.stream_idle_timeout_ms" in loaded.origins
+    if shared and not by_hand:
+        patience = max(provider.stream_idle_timeout_ms, QUEUE_MS)
+        provider = replace(provider, stream_idle_timeout_ms=patience)
     if f"model_providers.{provider_id}.wire_api" not in loaded.origins:
         native = ready.server == "ollama"
         provider = replace(provider, wire_api="ollama" if native else "chat")

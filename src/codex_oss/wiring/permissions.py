@@ -18,7 +18,7 @@ from codex_oss.wiring.world import state_home
 if TYPE_CHECKING:
     from codex_oss.engines.base import Consent
     from codex_oss.sessions.reading import Kept
-    from codex_oss.wiring.pool import Pool
+    from codex_oss.wiring.pool import Share
 
 Backend = Literal["auto", "landlock"]
 """What isolates: what the machine has, or only this."""
@@ -53,7 +53,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     ignore_rules: bool = False
     consent: "Consent | None" = None
     """Who is asked before an engine is started or a model pulled; None: nobody."""
-    engines: "Pool | None" = None
+    engines: "Share | None" = None
     """The engines that sessions share; None: this one gets its own."""
     front: Front = Front()
     kept: "Kept | None" = None

@@ -5,12 +5,12 @@ weights in it is started once, and ended when nobody uses it any more.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from codex_oss.errors import Busy, ModelError, ServerFault, StreamCut
+from codex_oss.errors import Busy, ModelError, ServerFault
 from codex_oss.net import Client
 from codex_oss.wiring.ending import Endings, end_all
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from codex_oss.engines.choose import Choice
     from codex_oss.wiring.engines import Answering
 
+Begin = Callable[[Endings], Coroutine[Any, Any, "Answering"]]
+"""Starts an engine; its end is added to what is given."""
 ALIVE_S = 5.0
 """How long an engine may take to say that it lives; one that is at work may take
 longer, and counts as alive."""
@@ -56,17 +58,14 @@ class Pool:
         self._running: dict[Key, _Engine] = {}
         self._all: set[_Engine] = set()
 
-    async def take(
-        self,
-        key: Key,
-        begin: "Callable[[Endings], Awaitable[Answering]]",
-        end: Endings,
-    ) -> "Answering":
-        """Return an engine that answers; its letting go is added to ``end``.
+    def share(self) -> "Share":
+        """Return one user's share."""
+        return Share(self)
 
-        ``begin`` starts one and adds its end to what it is given. Raises what it
-        raises, for all who wait for it.
-        """
+    async def take(
+        self, key: Key, begin: "Begin", end: Endings
+    ) -> "tuple[_Engine, Answering]":
+        """Return an engine and that it answers; see ``Share.take``."""
         engine = await self._living(key)
         if engine is None:
             engine = self._running[key] = _Engine(begin)
@@ -80,7 +79,7 @@ class Pool:
                 await self._end(engine)
 
         end.append(let_go)
-        return await engine.ready()
+        return engine, await engine.ready()
 
     async def close(self) -> None:
         """End all engines, whoever uses them."""
@@ -108,10 +107,36 @@ class Pool:
         self._all.discard(engine)
 
 
+class Share:
+    """What one conversation has of the pool: an engine, if it needs one."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._engine: _Engine | None = None
+
+    @property
+    def client(self) -> Client:
+        """The client that engines are started with."""
+        return self._pool.client
+
+    async def take(self, key: Key, begin: "Begin", end: Endings) -> "Answering":
+        """Return an engine that answers; its letting go is added to ``end``.
+
+        ``begin`` starts one and adds its end to what it is given. Raises what it
+        raises, for all who wait for it.
+        """
+        self._engine, answering = await self._pool.take(key, begin, end)
+        return answering
+
+    async def lives(self) -> bool:
+        """Tell whether its engine lives; without one there is nothing to die."""
+        return self._engine is None or await self._engine.lives(self.client)
+
+
 class _Engine:
     """One engine, from its start, which no user's leaving breaks off but the last."""
 
-    def __init__(self, begin: "Callable[[Endings], Awaitable[Answering]]") -> None:
+    def __init__(self, begin: "Begin") -> None:
         self.users = 0
         self._end: Endings = []
         self._starting = asyncio.ensure_future(begin(self._end))
@@ -129,12 +154,13 @@ class _Engine:
         ready = self._starting.result().ready
         headers = [("authorization", f"Bearer {ready.api_key}")]
         try:
-            await client.get_json(
-                f"{ready.base_url}/models",
-                headers=headers if ready.api_key else (),
-                timeout_s=ALIVE_S,
-            )
-        except (Busy, ServerFault, StreamCut):
+            async with asyncio.timeout(ALIVE_S):
+                await client.get_json(
+                    f"{ready.base_url}/models",
+                    headers=headers if ready.api_key else (),
+                    timeout_s=2 * ALIVE_S,
+                )
+        except (TimeoutError, Busy, ServerFault):
             return True
         except ModelError:
             return False
