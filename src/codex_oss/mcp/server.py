@@ -253,7 +253,11 @@ class Server:
             self._place.changed()
 
     async def _agree(self, message: str, url: str) -> bool:
-        """Ask the person on behalf of the call that runs; without one, nobody."""
+        """Ask the person on behalf of the call that runs; without one, nobody.
+
+        Servers do not say for which of several calls they ask. All are of one session,
+        and so of one turn and one person.
+        """
         return await self._asked[-1](message, url) if self._asked else False
 
 
