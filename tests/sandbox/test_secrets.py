@@ -20,7 +20,10 @@ def denied(home: Path, *names: str) -> list[str]:
         names, home, codex_home=home / ".codex", state=home / ".codex-oss"
     )
     ours = (*(home / ".codex" / n for n in ("auth.json", ".credentials.json", ".env")),)
-    state = ("auth.json", "bridge", "responses.sqlite", "responses.sqlite-wal")
+    state = (
+        *("auth.json", "bridge", "responses.sqlite", "responses.sqlite-wal"),
+        "undo",
+    )
     own = [*map(str, ours), *(str(home / ".codex-oss" / name) for name in state)]
     assert list(found[: len(own)]) == own
     return list(found[len(own) :])

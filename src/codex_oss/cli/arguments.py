@@ -233,6 +233,17 @@ def _of_sessions(command: str) -> Callable[[], Parser]:
     return made
 
 
+def _of_undo(command: str) -> Callable[[], Parser]:
+    """Return what makes the parser of ``codex-oss undo`` or ``redo``."""
+
+    def made() -> Parser:
+        from codex_oss.cli import undo_arguments  # noqa: PLC0415  see above
+
+        return undo_arguments.parser(command)
+
+    return made
+
+
 SESSION_COMMANDS = ("sessions", "archive", "unarchive", "rename", "delete")
 PARSERS: dict[str, Callable[[], Parser]] = {
     "exec": exec_parser,
@@ -241,6 +252,8 @@ PARSERS: dict[str, Callable[[], Parser]] = {
     "resume": _of_sessions("resume"),
     "fork": _of_sessions("fork"),
     **{name: _of_sessions(name) for name in SESSION_COMMANDS},
+    "undo": _of_undo("undo"),
+    "redo": _of_undo("redo"),
     "config": config_parser,
     "bridge": bridge_parser,
     "sandbox": sandbox_parser,
@@ -281,6 +294,8 @@ Commands:
   resume, fork
             go on with a conversation, or with a copy of it, line by line
   sessions  list conversations; archive, unarchive, rename and delete change one
+  undo, redo
+            take back what the last turns changed on disk, or make it again
   bridge    serve the Responses API in front of a local model's server
   engines   show the servers of models on this machine, and which one is taken
   models    show which models fit this machine, fetch them, choose one

@@ -123,8 +123,12 @@ SECRETS = (
 
 _OF_CODEX = ("auth.json", ".credentials.json", ".env")
 """In ``$CODEX_HOME``: the login, those to MCP servers, and variables with keys."""
-_OF_STATE = ("auth.json", "bridge", "responses.sqlite", "responses.sqlite-wal")
-"""In our state: the same; environments of bridges; what other clients have said."""
+_OF_STATE = (
+    *("auth.json", "bridge", "responses.sqlite", "responses.sqlite-wal"),
+    "undo",
+)
+"""In our state: the same; environments of bridges; what other clients have said; files
+of all workspaces."""
 
 DOORS = (
     # systemd and D-Bus start programs for their user; so does a terminal multiplexer.
