@@ -74,7 +74,7 @@ class ShellEnvironmentPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """The file of prompts typed in the terminal app."""
+    """The file of prompts typed at a terminal, for the arrow keys."""
 
     persistence: Literal["save-all", "none"] = "save-all"
     """Whether prompts are kept in ``history.jsonl``."""
@@ -354,7 +354,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """A program and its arguments, run after each turn with one more argument: a JSON
     object that describes the turn: see [hooks](../guides/hooks.md)."""
     history: History = History()
-    """The file of prompts typed in the terminal app. Has no effect yet."""
+    """The file of prompts typed at a terminal."""
     file_opener: Literal["vscode", "vscode-insiders", "windsurf", "cursor", "none"] = (
         "vscode"
     )
