@@ -9,7 +9,7 @@ import pytest
 
 from children import needs_linux, runs
 from fake_ollama import FakeOllama, OllamaModel, Pull
-from mcp_server_peer import Json, Peer, asks, home
+from mcp_server_peer import Json, Peer, asks, home, kinds
 
 WEIGHTS = os.environ.get("CODEX_OSS_TEST_MODEL", "")
 MODEL = OllamaModel("a:1b", layers=(300_000_000,))
@@ -74,6 +74,24 @@ def test_conversations_share_the_embedded_engine_and_a_dead_one_is_replaced(
         assert engines(peer) == [second]
         assert "Traceback" not in peer.close()
     assert not runs(second)
+
+
+@needs_linux
+@with_weights
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, None])
+def test_an_engine_at_work_ends_with_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: signal.Signals | None
+) -> None:
+    place = embedded(tmp_path, monkeypatch)
+    with Peer(place, "--oss", "-m", WEIGHTS) as peer:
+        peer.initialize()
+        peer.call("codex", prompt="Count to one thousand in words.")
+        peer.until(lambda told: kinds([told]) == ["task_started"])
+        (engine,) = engines(peer)
+        if end is not None:
+            os.kill(peer.pid, end)
+        assert "Traceback" not in peer.close()
+    assert not runs(engine)
 
 
 @with_weights
