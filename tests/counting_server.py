@@ -273,3 +273,21 @@ def legacy(lines: int = 300) -> str:
         for n in range(lines // 3)
     )
     return "\n".join(functions)
+
+EXPLORATION: tuple[Step, ...] = (
+    *(Step(command=f"cat -n part{n}.py") for n in range(24)),
+    Step(command="echo the end of it > done.txt"),
+    Step(text="All parts were read."),
+)
+"""Two dozen files that are read one after the other."""
+
+
+def part(number: int, lines: int = 90) -> str:
+    """Return one of the files that the third task reads."""
+    names = ("load", "parse", "check", "store", "merge", "print")
+    functions = (
+        f"def {names[n % 6]}_{number}(item, limit):\n"
+        f"    return [value for value in item.{names[(n + 1) % 6]} if value < limit]\n"
+        for n in range(lines // 3)
+    )
+    return "\n".join(functions)

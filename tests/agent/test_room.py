@@ -1,7 +1,10 @@
 """A conversation kept within its window, and progress that is proven."""
 
 import json
+import sys
+from collections.abc import Callable
 from itertools import pairwise
+from types import FrameType
 
 import pytest
 
@@ -263,3 +266,31 @@ def test_new_items_are_handed_out_once() -> None:
         "Message"
     ] * 2
     assert talk.session.newly_kept() == []
+
+
+def test_a_turn_costs_the_same_however_many_were_before() -> None:
+    def steps(number: int) -> list[Script]:
+        return [looking(number), [said(f"answer {number}"), uncounted()]]
+
+    model = ScriptedModel(*(s for n in range(200) for s in steps(n)), window=1 << 20)
+    talk = Talk(model, look=long)
+    costs = [calls_of(lambda: talk.submit("go on")) for _ in range(200)]
+    assert len(talk.session.history) == 801
+    assert max(costs[150:]) <= 1.02 * max(costs[5:20])
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """Return how many of the agent's functions are called."""
+    calls = 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal calls
+        calls += event == "call" and "/agent/" in frame.f_code.co_filename
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return calls

@@ -48,11 +48,11 @@ def test_a_conversation_is_compacted_before_its_answer_has_no_room(
     assert marks(window, compact_at, 1000) == found
 
 
-def test_a_compaction_aims_at_half_the_room_and_must_free_a_quarter() -> None:
-    at = Marks(8192, 1000, 5000)
-    assert (at.room, at.aim, at.proof) == (4000, 3000, 4000)
+def test_a_compaction_aims_low_and_must_free_a_quarter_of_the_room() -> None:
+    at = Marks(8192, 1000, 4600)
+    assert (at.room, at.aim, at.rebuilt, at.proof) == (3600, 2200, 2800, 3700)
     full = Marks(1000, 2000, 800)
-    assert (full.room, full.aim, full.proof) == (0, 2000, 2000)
+    assert (full.room, full.aim, full.rebuilt, full.proof) == (0, 2000, 2000, 2000)
 
 
 def test_outputs_and_thoughts_get_a_share_of_the_window() -> None:

@@ -28,6 +28,7 @@ def test_json_mode_prints_every_event_but_those_for_live_screens() -> None:
     printer.feed(events.TextDelta(text="h"))
     printer.feed(events.OutputDelta(item_id="item_0", text="x"))
     printer.feed(events.ReasoningDelta(text="x"))
+    printer.feed(events.Compacted(before=9, after=1, how="masked"))
     printer.feed(events.ItemStarted(item=COMMAND))
     printer.feed(events.TurnFailed(error=events.Failure("no")))
     printer.finish("ignored")
@@ -96,6 +97,16 @@ def test_reasoning_is_shown_unless_it_is_hidden() -> None:
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+def test_people_are_told_when_a_conversation_was_made_short() -> None:
+    masked = events.Compacted(before=7000, after=2500, how="masked")
+    summarised = events.Compacted(before=7000, after=900, how="summarised")
+    _, err = printed(masked, summarised)
+    assert (
+        "context: old outputs were left out: about 7,000 tokens, now 2,500\n"
+        "context: a summary stands for what was said: about 7,000 tokens, now 900\n"
+    ) in err
 
 
 def test_on_one_terminal_the_last_message_is_not_said_twice() -> None:

@@ -131,6 +131,10 @@ def test_the_plan_is_told_at_every_change() -> None:
             {"type": "warning", "message": "The network is closed. Open it."},
         ),
         (
+            events.Compacted(before=9, after=1, how="summarised"),
+            {"type": "context_compacted"},
+        ),
+        (
             events.ItemCompleted(item=events.ErrorItem(id="i1", message="old")),
             {"type": "warning", "message": "old"},
         ),

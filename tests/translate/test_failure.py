@@ -168,7 +168,7 @@ def test_other_failures_follow_words_then_status(
         (
             (
                 "Trying to keep the first 10136 tokens when context the overflows. How"
-                "ever, the model is loaded with context length of only 4096 tokens, which"
+                "ever, the model is loaded with context length of only 4096 tokens,"
             ),
             4096,
             10_136,

@@ -241,7 +241,7 @@ class Room:
                 items=items,
                 known=known,
                 summary=summary,
-                room=self._meter.weight(max(0, at.aim - at.base)),
+                room=self._meter.weight(max(0, at.rebuilt - at.base)),
             )
         )
         if self._size(short) >= max(at.proof, 1):

@@ -44,8 +44,11 @@ MAX_ANSWER_TOKENS = 32_768
 """No answer needs more, however large the window."""
 MOST_OF_WINDOW = (9, 10)
 """The largest request, of the window: what the Codex CLI 0.169 allows."""
-AIM = (1, 2)
-"""How full the room beside instructions and tools is after a compaction."""
+AIM = (1, 3)
+"""How full the room beside instructions and tools is when old outputs are left out, if
+there are enough of them: the less is left, the longer what servers have read stays."""
+REBUILT = (1, 2)
+"""How much of the room a conversation may take of which there is a summary."""
 PROOF = (3, 4)
 """A compaction that leaves more of the room taken has failed."""
 OUTPUT_SHARE = 8
@@ -89,8 +92,13 @@ class Marks(msgspec.Struct, frozen=True):
 
     @property
     def aim(self) -> int:
-        """The size that a compaction aims at."""
+        """The size that leaving out aims at."""
         return self.base + self.room * AIM[0] // AIM[1]
+
+    @property
+    def rebuilt(self) -> int:
+        """The size that a summary and what stands beside it may have."""
+        return self.base + self.room * REBUILT[0] // REBUILT[1]
 
     @property
     def proof(self) -> int:

@@ -10,17 +10,22 @@ from codex_oss.tools.shell import MAX_OUTPUT_BYTES
 from codex_oss.wiring.permissions import Job
 
 
-def limits(job: Job) -> Limits:
+ALWAYS_THINK = ("gpt-oss",)
+"""Models whose thoughts cannot be turned off, by a word of their names."""
+
+
+def limits(job: Job, model: str) -> Limits:
     """Return what people set for the session. Raises ``ConfigError``."""
     config = job.loaded.config
-    # The servers of the other APIs know a word for no thoughts at all.
     responses = job.loaded.provider.wire_api == "responses"
+    # The servers of the other APIs know a word for no thoughts at all.
+    thinks = responses or any(word in model.lower() for word in ALWAYS_THINK)
     return Limits(
         window=config.model_context_window,
         compact_at=config.model_auto_compact_token_limit,
         compact_prompt=config.compact_prompt or _from_file(config),
         thinking=config.model_thinking_budget,
-        least_effort="low" if responses else "none",
+        least_effort="low" if thinks else "none",
         asks_again=not responses,
     )
 

@@ -150,7 +150,7 @@ async def _session(
         meta=place.meta,
         history=place.history,
         usage=place.usage,
-        limits=limits(job),
+        limits=limits(job, name),
         turn_context=journal.turn_context(job, allowed, name),
         new_turn_id=lambda: uuid7(clock.now()),
         undo=remembering,

@@ -1,0 +1,184 @@
+"""Long tasks in small windows: ours, and the real Codex CLI through our bridge.
+
+    CODEX_BIN=codex .venv/bin/python bench/context.py [--windows 4096,8192]
+
+A scripted chat server counts each prompt and refuses what does not fit, as llama.cpp
+does; it plays the same steps to whoever asks. Codex is told the window
+(`model_context_window`) and reaches the server through `codex-oss bridge`, which makes
+its requests small. Printed for each: the tokens of the first request; how many requests
+were answered and refused; compactions (old outputs left out, and summaries); how much
+of the prompt before stood at the head of the next one, in bytes, on average and at
+worst; and whether the task was finished.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+from bridge_peers import running
+from peers import environment, peers
+
+from counting_server import (
+    EXPLORATION,
+    FUNCTION_AND_TESTS,
+    LONG_OUTPUTS,
+    Counted,
+    CountingServer,
+    Step,
+    legacy,
+    part,
+)
+
+WINDOWS = "4096,8192,16384,32768"
+TIMEOUT_S = 120
+PROMPT = "Do the task that is described in the notes of this folder, to its end."
+
+
+class Task(msgspec.Struct, frozen=True):
+    """A task: its steps, and the files that are there before."""
+
+    name: str
+    steps: Sequence[Step]
+    prepare: Callable[[Path], object]
+
+
+class Row(msgspec.Struct, frozen=True):
+    """What became of one run."""
+
+    counted: list[Counted]
+    masked: int
+    summaries: int
+    finished: bool
+
+
+def nothing(folder: Path) -> None:
+    """Prepare nothing."""
+
+
+def parts(folder: Path) -> None:
+    """Write the files that are to be read."""
+    for number in range(24):
+        (folder / f"part{number}.py").write_text(part(number))
+
+
+TASKS = (
+    Task(
+        "a function, its tests and a run, a file read before",
+        FUNCTION_AND_TESTS,
+        lambda folder: (folder / "legacy.py").write_text(legacy()),
+    ),
+    Task("eight outputs of 10,000 lines of digits", LONG_OUTPUTS, nothing),
+    Task("two dozen files read", EXPLORATION, parts),
+)
+
+
+def main() -> None:
+    """Run every task in every window, and print a table for each task."""
+    parser = argparse.ArgumentParser(description="Long tasks in small windows.")
+    parser.add_argument("--windows", default=WINDOWS)
+    options = parser.parse_args()
+    windows = [int(window) for window in options.windows.split(",")]
+    programs = peers()
+    for task in TASKS:
+        print(f"\n{task.name} ({len(task.steps)} answers)")
+        print(
+            f"  {'window':>7} {'':24} {'first':>6} {'answers':>8} {'refused':>8} "
+            f"{'masked':>7} {'summaries':>10} {'prefix':>7} {'worst':>6}  finished"
+        )
+        for window in windows:
+            for name, argv in programs.items():
+                report(window, name, run(name, argv, task, window))
+
+
+def report(window: int, name: str, row: Row) -> None:
+    """Print one row."""
+    kinds = [each.kind for each in row.counted]
+    first = row.counted[0].tokens if row.counted else 0
+    kept = shares(row.counted)
+    through = name if name == "codex-oss" else f"{name}, by our bridge"
+    mean = f"{statistics.mean(kept):.0%}" if kept else "-"
+    worst = f"{min(kept):.0%}" if kept else "-"
+    print(
+        f"  {window:7} {through:24} {first:6} {kinds.count('step'):8} "
+        f"{kinds.count('refused'):8} {row.masked:7} {row.summaries:10} "
+        f"{mean:>7} {worst:>6}  {'yes' if row.finished else 'no'}",
+        flush=True,
+    )
+
+
+def shares(counted: Sequence[Counted]) -> list[float]:
+    """Return how much of each prompt the next one began with."""
+    read = [each for each in counted if each.kind != "refused"]
+    return [after.reused / before.size for before, after in itertools.pairwise(read)]
+
+
+def run(name: str, argv: Sequence[str], task: Task, window: int) -> Row:
+    """Run one task."""
+    with (
+        tempfile.TemporaryDirectory() as place,
+        CountingServer(task.steps, window) as server,
+    ):
+        repo, home = Path(place, "repo"), Path(place, "home")
+        home.mkdir()
+        subprocess.run(["git", "init", "-q", repo], check=True)
+        task.prepare(repo)
+        if name == "codex-oss":
+            code = execute(argv, server.url, "chat", repo, home, window)
+        else:
+            with running("codex-oss", server.url) as bridge:
+                url = f"http://127.0.0.1:{bridge.port}"
+                code = execute(argv, url, "responses", repo, home, window)
+        summaries = server.summaries()
+        return Row(
+            server.counted,
+            max(0, compactions(home) - summaries) if name == "codex-oss" else 0,
+            summaries,
+            server.finished and code == 0,
+        )
+
+
+def execute(
+    argv: Sequence[str], url: str, wire: str, repo: Path, home: Path, window: int
+) -> int:
+    """Run `exec`; -1 when it did not end in time."""
+    provider = f'{{name="x",base_url="{url}/v1",wire_api="{wire}"}}'
+    settings = ["-c", "model_provider=x", "-c", f"model_providers.x={provider}"]
+    if wire == "responses":
+        settings += ["-c", f"model_context_window={window}"]
+    arguments = [*settings, "-m", "some-model", "-s", "danger-full-access", PROMPT]
+    try:
+        done = subprocess.run(
+            [*argv, "exec", *arguments],
+            cwd=repo,
+            env=environment(home) | {"CODEX_OSS_HOME": str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=None if os.environ.get("SHOW") else subprocess.DEVNULL,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return -1
+    return done.returncode
+
+
+def compactions(home: Path) -> int:
+    """Return how often our session's file says that the conversation was cut short."""
+    lines = [
+        json.loads(line)
+        for file in (home / "sessions").rglob("*.jsonl")
+        for line in file.read_text().splitlines()
+    ]
+    return sum(line["type"] == "compacted" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
