@@ -18,7 +18,7 @@ PAGES = [
     ROOT / "news" / "README.md",
 ]
 
-WITH_OWN_OPTIONS = (["engines", "start"],)
+WITH_OWN_OPTIONS = (["engines", "start"], ["exec", "resume"], ["exec", "fork"])
 """Commands below a command whose help does not name their options."""
 
 
