@@ -24,7 +24,7 @@ from codex_oss.errors import PatchError
 from codex_oss.patch.indentation import moved
 from codex_oss.patch.meant import has_gap, readings
 from codex_oss.patch.nearest import nearest
-from codex_oss.patch.passes import MAX_NAMED, PASSES, places
+from codex_oss.patch.passes import MAX_NAMED, PASSES, find, places
 
 
 class Replaced(NamedTuple):
@@ -208,10 +208,10 @@ def _not_found(text: str, old: str, new: str, path: str) -> PatchError:
             hint="Copy the lines one after the other, without `...` between them; "
             "a few are enough.",
         )
-    if new.strip() and new in _plain(text):
-        line = _plain(text).find(new)
-        number = _plain(text).count("\n", 0, line) + 1
+    lines = _plain(text).split("\n")
+    at = find(lines, _trimmed(new.split("\n")))
+    if at is not None:
         return PatchError(
-            message, hint=f"The file has the new text already, at line {number}."
+            message, hint=f"The file has the new text already, at line {at + 1}."
         )
-    return PatchError(message, hint=nearest(_plain(text).split("\n"), old.split("\n")))
+    return PatchError(message, hint=nearest(lines, old.split("\n")))

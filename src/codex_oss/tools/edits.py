@@ -21,6 +21,7 @@ from codex_oss.tools import making
 from codex_oss.tools.changed_lines import MAX_BYTES, changed_lines
 from codex_oss.tools.ladder import Form, Ladder
 from codex_oss.tools.permit import Permit
+from codex_oss.tools.readable import Read, reader
 from codex_oss.tools.seen import Seen
 
 MAX_SHOWN_FILES = 8
@@ -69,7 +70,7 @@ class Edits:
             patch = edit.read()
             if not patch.hunks:
                 return Output("patch rejected: empty patch", success=False)
-            changes = await asyncio.to_thread(plan, patch, edit.cwd)
+            changes = await asyncio.to_thread(plan, patch, edit.cwd, self._read())
             self._refuse_loss(changes)
         except PatchError as error:
             return await self._failed(edit, error)
@@ -87,6 +88,9 @@ class Edits:
         shown = [*stale, *(await self._shown(changes) if self._seen else [])]
         text = self._framed(edit, summary(changes), start, 0)
         return Output(text + "".join(f"\n{each}\n" for each in shown if each))
+
+    def _read(self) -> Read:
+        return reader(self._permit.permissions.deny_read)
 
     def _framed(self, edit: Edit, told: str, start: float, code: int) -> str:
         """Return an answer to a patch as Codex words it; of other forms, the answer."""
@@ -158,7 +162,9 @@ class Edits:
         if form is not None:
             from codex_oss.tools.instead import instead  # noqa: PLC0415  seldom
 
-            advice = await asyncio.to_thread(instead, form, edit.source, edit.cwd)
+            advice = await asyncio.to_thread(
+                instead, form, edit.source, edit.cwd, self._read()
+            )
             text = f"{text}\n\n{advice}"
         return Output(text, success=False)
 

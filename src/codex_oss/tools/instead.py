@@ -25,6 +25,7 @@ from codex_oss.patch.parse import (
 )
 from codex_oss.patch.passes import find
 from codex_oss.tools.ladder import Form
+from codex_oss.tools.readable import Read
 
 SHORT_LINES = 150
 """Longer files are not written anew for one change."""
@@ -34,22 +35,37 @@ MAX_EXAMPLE = 40
 _PATH = r"\*\*\* (?:Update|Add) File: (.+)|^\+\+\+ (?:b/)?(\S+)"
 
 
-def instead(form: Form, failed: str | Patch, cwd: Path) -> str:
+def instead(form: Form, failed: str | Patch, cwd: Path, read: Read = read_file) -> str:
     """Return what to send in ``form`` in place of an edit that failed."""
-    hunk = _first_wrong(failed, cwd)
+    files = _Files(cwd, read)
+    hunk = _first_wrong(failed, files)
     path = hunk.path if hunk is not None else _path_in(failed)
     if form == "whole":
-        return _whole(path, cwd)
+        return _whole(path, files)
     if isinstance(hunk, AddFile):
         example = _call("write_file", path=hunk.path, content=_cut(hunk.content))
         return f"Write new files with write_file instead:\n{example}"
-    return _replacing(hunk, path, cwd)
+    return _replacing(hunk, path, files)
 
 
-def _replacing(hunk: Hunk | None, path: str, cwd: Path) -> str:
+class _Files:
+    """The files of a folder, as far as they may be read."""
+
+    def __init__(self, cwd: Path, read: Read) -> None:
+        self._cwd = cwd
+        self._read = read
+
+    def lines(self, name: str) -> list[str]:
+        try:
+            return self._read(self._cwd / name).decode("utf-8-sig").splitlines()
+        except (OSError, ValueError, PatchError):
+            return []
+
+
+def _replacing(hunk: Hunk | None, path: str, files: _Files) -> str:
     head = "Patches did not match twice. Use edit_file instead"
     if isinstance(hunk, UpdateFile):
-        pair = _pair(_lines(cwd / hunk.path), hunk.chunks)
+        pair = _pair(files.lines(hunk.path), hunk.chunks)
         if pair is not None:
             example = _call("edit_file", path=path, old_text=pair[0], new_text=pair[1])
             return (
@@ -63,8 +79,8 @@ def _replacing(hunk: Hunk | None, path: str, cwd: Path) -> str:
     return f"{head}:\n{sample}"
 
 
-def _whole(path: str, cwd: Path) -> str:
-    lines = _lines(cwd / path) if path else []
+def _whole(path: str, files: _Files) -> str:
+    lines = files.lines(path) if path else []
     text = "\n".join(lines)
     example = _call("write_file", path=path or "PATH", content="the whole new file")
     if not lines:
@@ -80,7 +96,7 @@ def _whole(path: str, cwd: Path) -> str:
     )
 
 
-def _first_wrong(failed: str | Patch, cwd: Path) -> Hunk | None:
+def _first_wrong(failed: str | Patch, files: _Files) -> Hunk | None:
     """Return the first hunk that is not there, or that can be shown at all."""
     if isinstance(failed, str):
         try:
@@ -91,7 +107,7 @@ def _first_wrong(failed: str | Patch, cwd: Path) -> Hunk | None:
     for hunk in shown:
         match hunk:
             case UpdateFile(path):
-                if _wrong(_lines(cwd / path), hunk.chunks) is not None:
+                if _wrong(files.lines(path), hunk.chunks) is not None:
                     return hunk
             case ReplaceText() | WriteFile():
                 return hunk
@@ -114,13 +130,6 @@ def _pair(lines: list[str], chunks: list[Chunk]) -> tuple[str, str] | None:
     at = start_of_nearest(lines, chunk.old)
     old = chunk.old if at is None else lines[at : at + len(chunk.old)]
     return _cut("\n".join(old)), _cut("\n".join(chunk.new))
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return read_file(path).decode("utf-8-sig").splitlines()
-    except (OSError, ValueError, PatchError):
-        return []
 
 
 def _path_in(failed: str | Patch) -> str:

@@ -32,8 +32,8 @@ WEIGHT = 0.9
 FORGET = 0.98
 """What is left of a richer form's record when a simpler one lands: after some forty
 edits it is tried again."""
-ENOUGH = 4.0
-"""Attempts, so weighted, that say something."""
+ENOUGH = 3.0
+"""Attempts, so weighted, that say something: four."""
 MANY = 6.0
 POOR, GOOD = 0.5, 0.9
 """Shares of attempts that land."""

@@ -18,6 +18,7 @@ from codex_oss.items import Call, CustomToolCall, FunctionCall, Item
 from codex_oss.patch import foreign, heredoc
 from codex_oss.patch.apply import MAX_FILE_BYTES
 from codex_oss.patch.parse import AddFile, ReplaceText, UpdateFile, WriteFile, parse
+from codex_oss.policy.runners import everything
 from codex_oss.policy.script import Command, read
 from codex_oss.ports import Output, Scope, Tool
 from codex_oss.wire.responses import CustomTool, FunctionTool
@@ -113,7 +114,7 @@ class Watched:
 def named(text: str, cwd: Path) -> Iterator[Path]:
     """Yield the real paths of the files that a command prints, or writes by ``>``."""
     at = cwd
-    for command in read(text).commands:
+    for command in everything(read(text)):
         words = command.words
         if words and words[0].text == "cd" and not command.scope:
             at = at / words[1].text if len(words) > 1 and words[1].literal else at

@@ -1,0 +1,32 @@
+"""A question to a small program of our own: bytes in, bytes out, and then it ends.
+
+For work that must not be able to end or hold up this process, such as parsers in C that
+are given anything.
+"""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+
+
+def asked(
+    argv: Sequence[str], given: bytes, *, env: Mapping[str, str], limit_s: float
+) -> bytes | None:
+    """Return what a program prints that reads ``given``; blocks for some seconds.
+
+    None when it cannot be started, fails, crashes or takes longer; it is ended then.
+    """
+    try:
+        done = subprocess.run(
+            argv,
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env=dict(env),
+            timeout=limit_s,
+            start_new_session=True,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout if done.returncode == 0 else None
