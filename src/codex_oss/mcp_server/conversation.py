@@ -54,7 +54,10 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """Is told, before each turn, whether a person can be asked in it."""
     close: Callable[[], Awaitable[None]]
     usable: Callable[[], Awaitable[bool]]
-    """Tells whether another turn can be taken: what it needs may have died."""
+    """Tells whether another turn can be taken: what it needs may have died, or
+    another process may have gone on with the conversation."""
+    rest: Callable[[], object] = lambda: None
+    """Lets other processes go on with it until the next turn."""
 
 
 class Client:
@@ -162,6 +165,8 @@ class TakenTurn:
                     return await self._take(found)
             finally:
                 found.users -= 1
+                if not found.users:
+                    found.opened.rest()
         except CodexOssError as error:
             return error.report(), True
 

@@ -1,7 +1,7 @@
 """Sessions for the MCP server: from the arguments of a tool call, or from a file."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from codex_oss.policy import (
 from codex_oss.sessions import reading
 from codex_oss.tools.permit import Permit
 from codex_oss.wiring.permissions import Front, Job, approval_summary
-from codex_oss.wiring.pool import Pool
+from codex_oss.wiring.pool import Pool, Share
+from codex_oss.wiring.session import Opened as SessionOpened
 from codex_oss.wiring.session import open_session
 from codex_oss.wiring.world import shell_path
 
@@ -57,9 +58,13 @@ class Conversations:
         path = reading.find(home, thread_id)
         if path is None:
             raise not_found(thread_id)
-        kept = reading.read(path, thread_id)
-        call = _arguments(kept)
-        return await self._open(call, client, kept, asks=asks)
+        kept = reading.take(home, path, thread_id)
+        try:
+            return await self._open(_arguments(kept), client, kept, asks=asks)
+        except BaseException:
+            if kept.lock is not None:
+                kept.lock.release()
+            raise
 
     async def close(self) -> None:
         """End the engines, those of conversations that are still open as well."""
@@ -111,7 +116,8 @@ class Conversations:
             prompt=lambda text: opened.prompt(text, []),
             asking=_asking(opened.permit, loaded),
             close=opened.close,
-            usable=engines.lives,
+            usable=_usable(engines, opened),
+            rest=opened.file.rest if opened.file is not None else bool,
         )
 
     def _loaded(self, call: CodexCall, cwd: Path) -> load.Loaded:
@@ -138,6 +144,16 @@ class Conversations:
             return loaded
         config = replace(loaded.config, model_instructions_file=None)
         return replace(loaded, config=config)
+
+
+def _usable(engines: Share, opened: SessionOpened) -> Callable[[], Awaitable[bool]]:
+    """Return what tells whether a conversation can go on as it is open here."""
+
+    async def usable() -> bool:
+        moved = opened.file is not None and opened.file.moved()
+        return not moved and await engines.lives()
+
+    return usable
 
 
 def profile(allowed: Permissions) -> dict[str, Any]:

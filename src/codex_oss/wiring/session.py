@@ -16,6 +16,7 @@ from codex_oss.items import Message
 from codex_oss.net import Client
 from codex_oss.policy import Permissions
 from codex_oss.ports import Model
+from codex_oss.sessions.rollout import Rollout
 from codex_oss.tools.permit import Permit
 from codex_oss.tools.view_image import data_url
 from codex_oss.wiring import journal, prompt
@@ -32,7 +33,7 @@ from codex_oss.wiring.permissions import (
     sandbox_summary,
 )
 from codex_oss.wiring.skills import skills
-from codex_oss.wiring.tools import tools
+from codex_oss.wiring.tools import reviewing, tools
 from codex_oss.wiring.undo import Remembering
 from codex_oss.wiring.world import Nobody, SystemClock, uuid7
 
@@ -54,6 +55,10 @@ class Opened(msgspec.Struct, frozen=True):
     rollout: Path | None = None
     """The session's file; None where none is kept."""
     permissions: Permissions = Permissions()
+    window: int | None = None
+    """Tokens of the model's context, if they are known."""
+    file: Rollout | None = None
+    """What writes ``rollout``."""
 
     def prompt(self, text: str, images: list[str]) -> Message:
         """Return the user's message with the images at the given paths."""
@@ -83,7 +88,7 @@ async def open_session(job: Job, err: TextIO) -> Opened:
     remote = _remote(job, end)
     try:
         opened = await open_model(job, client, err, end)
-        session, notes, path, permit = await _session(
+        session, notes, file, permit, window = await _session(
             job, allowed, opened.model, opened.name, end, remote
         )
     except BaseException:
@@ -97,7 +102,10 @@ async def open_session(job: Job, err: TextIO) -> Opened:
         ("sandbox", sandbox_summary(allowed, job.cwd)),
     ]
     warnings = [*job.loaded.warnings, *opened.notes, *notes]
-    return Opened(session, description, warnings, end, permit, path, allowed)
+    path = file.path if file is not None else None
+    return Opened(
+        session, description, warnings, end, permit, path, allowed, window, file
+    )
 
 
 async def _session(
@@ -107,7 +115,7 @@ async def _session(
     name: str,
     end: list[Callable[[], Any]],
     remote: "Remote | None",
-) -> tuple[Session, list[str], Path | None, Permit]:
+) -> tuple[Session, list[str], Rollout | None, Permit, int | None]:
     config, clock, kept = job.loaded.config, SystemClock(), job.kept
     thread_id = kept.thread_id if kept else uuid7(clock.now())
     window = config.model_context_window or await model.window()
@@ -118,6 +126,8 @@ async def _session(
     permit = Permit(allowed, job.approver or Nobody(), rules=rules)
     editing = Editing(job, name, profile, permit)
     offered = tools(job, profile, thread_id, editing, confining, window)
+    if job.reviews:
+        offered = reviewing(offered, profile)
     named = {tool.spec.name: tool for tool in offered}
     frame = prompt.frame(job, name, profile, editing, offered, thread_id)
     editing.join(frame.tools)
@@ -132,9 +142,7 @@ async def _session(
         instructions=frame.instructions,
         surroundings=prompt.surroundings(job, allowed, name, docs, listed),
     )
-    path = None
     if place.rollout is not None:
-        path = place.rollout.path
         end.append(place.rollout.close)
     remembering = Remembering(job, allowed, thread_id, clock.now)
     parts = Parts(
@@ -170,7 +178,7 @@ async def _session(
         *joined,
     ]
     notes += kept.warnings if kept else []
-    return session, notes, path, permit
+    return session, notes, place.rollout, permit, window
 
 
 def _notify(job: Job, thread_id: str) -> Callable[[Turned], Awaitable[None]] | None:
