@@ -207,6 +207,23 @@ def test_a_link_put_in_the_place_of_a_folder_leads_nowhere(
     assert (outside / "x").read_text() == "after"
 
 
+@pytest.mark.parametrize("link", [False, True])
+def test_a_folder_that_is_gone_is_a_conflict(ground: Ground, link: bool) -> None:  # noqa: FBT001
+    folder = ground.work / "folder"
+    folder.mkdir()
+    (folder / "x").write_text("x")
+    ground.turn((folder / "x").unlink)
+    folder.rename(ground.work / "elsewhere")
+    if link:
+        folder.symlink_to("elsewhere")
+    report = ground.undo()
+    why = [gap.why for gap in report.conflicts]
+    assert why == ["its folder is gone, or is a link now"]
+    if not link:
+        assert ground.undo(force=True).done
+        assert (folder / "x").read_text() == "x"
+
+
 def test_git_is_neither_read_nor_written(ground: Ground) -> None:
     git = ground.work / "sub/.git"
     git.mkdir(parents=True)

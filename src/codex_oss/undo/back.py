@@ -12,8 +12,16 @@ import msgspec
 from codex_oss.errors import UndoError
 from codex_oss.undo import plan, told
 from codex_oss.undo.ending import end_abandoned
-from codex_oss.undo.entries import Change, Entry, File, Gap, Record
-from codex_oss.undo.look import look
+from codex_oss.undo.entries import (
+    Absent,
+    Change,
+    Entry,
+    File,
+    Folder,
+    Gap,
+    Record,
+)
+from codex_oss.undo.look import is_folder, look
 from codex_oss.undo.plan import Judged
 from codex_oss.undo.report import Action, Line, Report
 from codex_oss.undo.restore import restore
@@ -150,7 +158,20 @@ def _judged(
         if each.kind == "do" and plan.holds_others(each, _names(path), judged):
             why = "holds what no turn has made"
             judged[path] = Judged(each.step, each.current, "conflict", why)
+        elif each.kind == "do" and not _has_folder(each, judged):
+            why = "its folder is gone, or is a link now"
+            judged[path] = Judged(each.step, each.current, "conflict", why)
     return judged if wanted.force else plan.spread(judged)
+
+
+def _has_folder(judged: Judged, known: dict[bytes, Judged]) -> bool:
+    """Return whether what is to be put somewhere finds a folder there."""
+    if isinstance(judged.step.target, Absent):
+        return True
+    above = judged.step.path.rpartition(b"/")[0]
+    if above in known:
+        return isinstance(known[above].step.target, Folder)
+    return is_folder(above)
 
 
 def _names(path: bytes) -> list[bytes]:

@@ -37,6 +37,18 @@ def look(path: bytes, blobs: Blobs) -> Entry:
         folders.close()
 
 
+def is_folder(path: bytes) -> bool:
+    """Return whether a path is a folder, and none above it is a link."""
+    folders = Folders()
+    try:
+        folders.open(Path(os.fsdecode(path)))
+    except OSError:
+        return False
+    finally:
+        folders.close()
+    return True
+
+
 def at(place: Place, blobs: Blobs) -> Entry:
     """Return what is at a place in an open folder."""
     try:

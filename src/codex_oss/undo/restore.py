@@ -15,7 +15,15 @@ from codex_oss.errors import UndoError
 from codex_oss.patch.folders import NEW, Folders
 from codex_oss.patch.folders import Entry as Place
 from codex_oss.undo.blobs import Blobs
-from codex_oss.undo.entries import Absent, Entry, File, Folder, Link, permissions
+from codex_oss.undo.entries import (
+    ABSENT,
+    Absent,
+    Entry,
+    File,
+    Folder,
+    Link,
+    permissions,
+)
 from codex_oss.undo.plan import Judged
 
 _OPEN_MODE = 0o700
@@ -143,7 +151,7 @@ class _Restoring:
                     )
                 self._modes[place] = mode
             case Link(text):
-                self._open_up(place.parent)
+                self._ready(place.parent)
                 temp = place.with_name(f".codex-oss-{self._token}.tmp")
                 _at(
                     temp,
@@ -157,7 +165,7 @@ class _Restoring:
             case File():
                 if path not in self._staged:
                     self._stage(path, target)
-                self._open_up(place.parent)
+                self._ready(place.parent)
                 _rename(self._staged[path], place)
                 del self._staged[path]
             case _:
@@ -180,6 +188,16 @@ class _Restoring:
         for folder in sorted(self._modes, reverse=True):
             mode = self._modes[folder]
             _at(folder, lambda place, mode=mode: _set_mode(place, mode))
+
+    def _ready(self, folder: Path) -> None:
+        """Make a folder writable, and make it if it is gone."""
+        folders = Folders()
+        try:
+            made = folders.make(folder)
+        finally:
+            folders.close()
+        self._done += [(os.fsencode(entry.path), ABSENT) for entry in made]
+        self._open_up(folder)
 
     def _open_up(self, folder: Path) -> None:
         """Make a folder writable for as long as this takes."""
