@@ -25,10 +25,14 @@ HINT = (
 
 
 class AnswerForm(msgspec.Struct, frozen=True):
-    """A schema, as JSON; ``apart``: it is asked for once the work is done."""
+    """A schema, as JSON; ``apart``: it is asked for once the work is done.
+
+    Unless it is ``strict``, an answer counts as it is when asking again did not help.
+    """
 
     schema: object
     apart: bool
+    strict: bool = True
 
     def asked(self, fault: str) -> str:
         """Return how the model is asked for it; ``fault`` is what was wrong before."""

@@ -132,6 +132,10 @@ class Session:
                 self._turn = None
                 self._usage = turn.usage
 
+    def anew(self) -> "Session":
+        """Return a session like this one in which nothing was said; close only one."""
+        return Session(msgspec.structs.replace(self._parts, history=[]))
+
     def warm(self) -> None:
         """Make the model ready in the background, while a person types.
 

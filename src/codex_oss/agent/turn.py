@@ -122,6 +122,8 @@ class Turn:
                 await self._ask(Asking("none", formed=True))
             if not (fault := form.fault(self._last)):
                 return
+        if not form.strict:
+            return
         raise errors.BadRequest(FAILED.format(fault=fault), hint=HINT)
 
     async def _until_answered(self) -> None:

@@ -245,10 +245,23 @@ def _of_undo(command: str) -> Callable[[], Parser]:
 
 
 SESSION_COMMANDS = ("sessions", "archive", "unarchive", "rename", "delete")
+
+
+def _of_review(command: str) -> Callable[[], Parser]:
+    def made() -> Parser:
+        from codex_oss.cli import review_arguments  # noqa: PLC0415  see above
+
+        return review_arguments.review_parser(command)
+
+    return made
+
+
 PARSERS: dict[str, Callable[[], Parser]] = {
     "exec": exec_parser,
     "exec resume": _of_sessions("exec resume"),
     "exec fork": _of_sessions("exec fork"),
+    "exec review": _of_review("exec review"),
+    "review": _of_review("review"),
     "resume": _of_sessions("resume"),
     "fork": _of_sessions("fork"),
     **{name: _of_sessions(name) for name in SESSION_COMMANDS},
@@ -278,7 +291,7 @@ WITH_VALUE = frozenset(
         ),
         *("--local-provider", "-s", "--sandbox", "-C", "--cd", "--add-dir", "-i"),
         *("--image", "-a", "--ask-for-approval", "-o", "--output-last-message"),
-        *("--output-schema", "--color"),
+        *("--output-schema", "--color", "--base", "--commit", "--title"),
     )
 )
 """Options that may stand before a command, and whose value is not its name."""
@@ -296,6 +309,8 @@ Commands:
   sessions  list conversations; archive, unarchive, rename and delete change one
   undo, redo
             take back what the last turns changed on disk, or make it again
+  review, exec review
+            let the model look for what is wrong with a change
   bridge    serve the Responses API in front of a local model's server
   engines   show the servers of models on this machine, and which one is taken
   models    show which models fit this machine, fetch them, choose one

@@ -66,6 +66,10 @@ def _dispatch(argv: list[str]) -> int:
             from codex_oss.cli import resume_command  # noqa: PLC0415  paid when used
 
             return resume_command.run(command, options)
+        case "exec review" | "review":
+            from codex_oss.cli import review_command  # noqa: PLC0415  paid when used
+
+            return review_command.run(options)
         case _ if command in arguments.SESSION_COMMANDS:
             from codex_oss.cli import sessions_command  # noqa: PLC0415  paid when used
 

@@ -1,7 +1,7 @@
 """A diff in pieces that a model can take, its lines with their numbers.
 
-Models that count lines themselves count wrong. A piece holds whole hunks where they fit;
-one that does not is cut between lines.
+Models that count lines themselves count wrong. A piece holds whole hunks where they
+fit; one that does not is cut between lines.
 """
 
 import re
@@ -24,7 +24,7 @@ def pieces(diff: str, limit: int) -> list[str]:
     """Return the diff in pieces of up to ``limit`` bytes each."""
     whole: list[str] = []
     text, header, size = "", "", 0
-    for part in _cut(_parts(diff.splitlines()), limit):
+    for part in _cut(_parts(_lines(diff)), limit):
         title = "" if part.header == header else part.header
         more = title + part.text
         length = len(more.encode())
@@ -70,13 +70,18 @@ def _cut(parts: Iterable[_Part], limit: int) -> Iterator[_Part]:
     for part in parts:
         room = max(limit - len(part.header.encode()), 1)
         text = ""
-        for line in part.text.splitlines(keepends=True):
-            short = line.encode()[:room].decode("utf-8", "ignore")
+        for line in _lines(part.text):
+            short = f"{line}\n".encode()[:room].decode("utf-8", "ignore")
             if text and len((text + short).encode()) > room:
                 yield _Part(part.header, text)
                 text = ""
             text += short
         yield _Part(part.header, text)
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines as git counts them: a form feed ends none."""
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _named(line: str) -> str:

@@ -56,6 +56,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     engines: "Share | None" = None
     """The engines that sessions share; None: this one gets its own."""
     front: Front = Front()
+    reviews: bool = False
+    """The model is to find what is wrong, not to change anything."""
     kept: "Kept | None" = None
     """The conversation that goes on; None: a new one."""
 

@@ -50,7 +50,8 @@ def form(job: Job, frame: context.Frame) -> AnswerForm | None:
     """Return what the final answer must follow."""
     if job.output_schema is None:
         return None
-    return AnswerForm(job.output_schema, apart=frame.form is not None)
+    apart = frame.form is not None
+    return AnswerForm(job.output_schema, apart=apart, strict=not job.reviews)
 
 
 def _answer_forms(
@@ -81,6 +82,8 @@ def _instructions(
 ) -> str:
     """Return the profile's prompt, and how files are edited; nothing of it if tiny."""
     config = job.loaded.config
+    if job.reviews:
+        return (PROMPTS / "review.md").read_text("utf-8")
     if config.model_instructions_file is None:
         names = [profile, f"{profile}_{form}"]
         names = names[:1] if context.tiny(model) else names

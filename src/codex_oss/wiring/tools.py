@@ -15,6 +15,16 @@ from codex_oss.wiring.limits import max_output
 from codex_oss.wiring.permissions import Job, key_variables
 from codex_oss.wiring.world import SystemClock, shell_path
 
+_READING = ("exec_command", "write_stdin", "view_image")
+"""Tools that help to understand a program without changing it."""
+
+
+def reviewing(offered: list[Tool], profile: context.PromptProfile) -> list[Tool]:
+    """Return the tools for a review; small models get along with the diff."""
+    if profile == "lite":
+        return []
+    return [tool for tool in offered if tool.spec.name in _READING]
+
 
 def tools(
     job: Job,

@@ -1,0 +1,150 @@
+"""``codex-oss review``: a change, in parts, put to the model, and what it found."""
+
+import argparse
+import asyncio
+import gc
+import os
+import sys
+from pathlib import Path
+
+from codex_oss.cli.consent import consent
+from codex_oss.cli.exec_command import printer
+from codex_oss.cli.place import told_folder
+from codex_oss.cli.prompt_input import Prompt
+from codex_oss.cli.trust import placed_config
+from codex_oss.errors import CodexOssError, UsageError
+from codex_oss.events import TokenUsage
+from codex_oss.exec_mode.findings import SCHEMA
+from codex_oss.exec_mode.jsonl import JsonLines
+from codex_oss.exec_mode.review import NOTHING, Telling, review
+from codex_oss.exec_mode.run import signals, write_last_message
+from codex_oss.items import Item, user
+from codex_oss.patch.pieces import pieces
+from codex_oss.wiring import session as wiring
+from codex_oss.wiring.changes import Target, changes
+from codex_oss.wiring.permissions import Job
+from codex_oss.wiring.world import SystemClock, uuid7
+
+MAX_PIECES = 100
+"""Requests of one review."""
+UNKNOWN_WINDOW = 16_384
+"""Tokens, where nobody says what the window is."""
+SHARE = 3
+"""A part of a change may fill this part of the window; the rest is for the answer."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Review and return the exit code."""
+    target, asked = _target(options)
+    cwd = told_folder(options.cd)
+    options.sandbox = "read-only"
+    loaded = placed_config(options, cwd)
+    job = Job(
+        loaded=loaded,
+        cwd=cwd,
+        env=dict(os.environ),
+        ephemeral=True,
+        output_schema=SCHEMA,
+        reviews=True,
+        ignore_rules=options.ignore_rules,
+        consent=consent(yes=options.yes, asks=not options.json, err=sys.stderr),
+    )
+    return asyncio.run(_run(job, options, target, asked))
+
+
+def _target(options: argparse.Namespace) -> tuple[Target, str]:
+    """Return what is reviewed, and what the person wants to be looked for."""
+    given = {
+        "--uncommitted": options.uncommitted,
+        "--base": options.base is not None,
+        "--commit": options.commit is not None,
+        "[PROMPT]": options.prompt is not None,
+    }
+    named = [name for name, there in given.items() if there]
+    if len(named) > 1:
+        raise UsageError(
+            f"the argument '{named[0]}' cannot be used with '{named[1]}'",
+            hint="For more, try `codex-oss review --help`.",
+        )
+    if not named:
+        raise CodexOssError(
+            "Specify --uncommitted, --base, --commit, or provide custom review "
+            "instructions"
+        )
+    if options.base is not None:
+        return Target("base", options.base), ""
+    if options.commit is not None:
+        return Target("commit", options.commit, options.title or ""), ""
+    if options.prompt is None:
+        return Target(), ""
+    if options.prompt == "-":
+        return Target(), Prompt("-", sys.stdin, sys.stderr).begun() or ""
+    return Target(), options.prompt
+
+
+async def _run(
+    job: Job, options: argparse.Namespace, target: Target, asked: str
+) -> int:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in signals():
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await _review(job, options, target, asked)
+    except asyncio.CancelledError as error:
+        raise CodexOssError("interrupted") from error
+
+
+async def _review(
+    job: Job, options: argparse.Namespace, target: Target, asked: str
+) -> int:
+    diff, folder = await changes(job, target)
+    last = options.output_last_message
+    if not diff.strip():
+        _tell_nothing(options)
+        if last:
+            write_last_message(Path(last), NOTHING)
+        return 0
+    opened = await wiring.open_session(job, sys.stderr)
+    gc.freeze()
+    gc.enable()
+    try:
+        limit = (opened.window or UNKNOWN_WINDOW) * 4 // SHARE
+        parts = pieces(diff, limit)
+        prompts = [
+            _prompt(part, asked, str(folder), f"{number} of {len(parts)}")
+            for number, part in enumerate(parts[:MAX_PIECES], 1)
+        ]
+        warnings = list(opened.warnings)
+        if len(parts) > MAX_PIECES:
+            warnings.append(
+                f"Only {MAX_PIECES} of {len(parts)} parts of the change are reviewed: "
+                "review it in smaller steps, or with a larger window."
+            )
+        return await review(
+            opened.session,
+            prompts,
+            printer(job, options, opened, asked or target.words()),
+            warnings=warnings,
+            folder=folder,
+            last_message_file=Path(last) if last else None,
+        )
+    finally:
+        await opened.close()
+
+
+def _tell_nothing(options: argparse.Namespace) -> None:
+    if not options.json:
+        sys.stdout.write(f"{NOTHING}\n")
+        return
+    telling = Telling(JsonLines(sys.stdout.buffer), uuid7(SystemClock().now()))
+    telling.answer(NOTHING, TokenUsage())
+
+
+def _prompt(part: str, asked: str, folder: str, which: str) -> Item:
+    """Return one part of the change, and what is to be done with it."""
+    task = f"{asked}\n\n" if asked else ""
+    return user(
+        f"{task}Review this change. Its files are below {folder}. "
+        f"Part {which}:\n\n```diff\n{part}```"
+    )

@@ -1,0 +1,155 @@
+"""What changed in a repository, as git tells it; git runs in the sandbox, read-only.
+
+A repository's own configuration can name programs for git to run: those that are known
+are switched off, and the sandbox holds the rest.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from codex_oss.config import load
+from codex_oss.errors import CodexOssError
+from codex_oss.policy import Permissions
+from codex_oss.process import start
+from codex_oss.wiring.permissions import Job, permissions, sandbox
+from codex_oss.wiring.sandbox import environment
+
+MAX_BYTES = 16 * 1024 * 1024
+"""More of a diff is not read."""
+MAX_UNTRACKED = 200
+"""Files that git does not know yet, and that are shown."""
+GIT_S = 60.0
+"""For one run of git, in seconds."""
+CONTEXT_LINES = 10
+_GIT = (
+    *("git", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath="),
+    *("-c", "core.quotePath=false"),
+)
+_SHOWN = ("--no-ext-diff", "--no-textconv", "--no-color", f"-U{CONTEXT_LINES}")
+_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+"""What a repository without commits is compared with."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What is reviewed: a commit, all since a branch, or what is not committed."""
+
+    kind: Literal["uncommitted", "base", "commit"] = "uncommitted"
+    name: str = ""
+    title: str = ""
+
+    def words(self) -> str:
+        """Return it in a few words, as the Codex CLI shows them."""
+        match self.kind:
+            case "uncommitted":
+                return "current changes"
+            case "base":
+                return f"changes against '{self.name}'"
+            case "commit":
+                title = f": {self.title}" if self.title else ""
+                return f"commit {self.name[:7]}{title}"
+
+
+async def changes(job: Job, target: Target) -> tuple[str, Path]:
+    """Return the diff, and where its paths begin. Raises ``CodexOssError``."""
+    git = _Git(job)
+    return await _diff(git, target), git.top
+
+
+async def _diff(git: "_Git", target: Target) -> str:
+    match target.kind:
+        case "uncommitted":
+            head = await git.commit("HEAD") or _EMPTY_TREE
+            return await git.told("diff", *_SHOWN, head) + await git.untracked()
+        case "base":
+            branch = await git.named(target.name, "branch")
+            base = await git.told("merge-base", "HEAD", branch)
+            return await git.told("diff", *_SHOWN, base.strip())
+        case "commit":
+            commit = await git.named(target.name, "commit")
+            return await git.told("show", "--format=", *_SHOWN, commit)
+
+
+class _Git:
+    """Runs git in the sandbox of a job."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._confining = sandbox(job)
+        hidden = permissions(job).deny_read
+        self.top = load.project_at(job.loaded.config, str(job.cwd)).root or job.cwd
+        self._allowed = Permissions(mode="read-only", deny_read=hidden)
+
+    async def told(self, *words: str) -> str:
+        """Return what git says; an error of its own is raised."""
+        code, text = await self._run(words)
+        if code:
+            raise CodexOssError(
+                f"`git {words[0]}` failed: {text.strip()[-500:]}",
+                hint="A review needs a git repository, and git itself.",
+            )
+        return text
+
+    async def commit(self, name: str) -> str:
+        """Return the commit that a name stands for; nothing if there is none."""
+        asked = ("rev-parse", "--verify", "--quiet", "--end-of-options")
+        code, text = await self._run((*asked, f"{name}^{{commit}}"))
+        return "" if code else text.strip()
+
+    async def named(self, name: str, kind: str) -> str:
+        """Return the commit that a person named; raises if there is none."""
+        if found := await self.commit(name):
+            return found
+        raise CodexOssError(
+            f"git knows no {kind} `{name}`", hint="`git branch -a` and `git log` do."
+        )
+
+    async def untracked(self) -> str:
+        """Return the files that git does not know yet as a diff."""
+        others = ("ls-files", "--others", "--exclude-standard", "-z")
+        names = [name for name in (await self.told(*others)).split("\0") if name]
+        texts: list[str] = []
+        for name in names[:MAX_UNTRACKED]:
+            words = ("diff", "--no-index", *_SHOWN, "--", "/dev/null", name)
+            texts.append((await self._run(words))[1])
+        return "".join(texts)
+
+    async def _run(self, words: Sequence[str]) -> tuple[int, str]:
+        job = self._job
+        env = environment(job) | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
+        prepared = await self._confining.prepare(
+            [*_GIT, "-C", str(self.top), *words],
+            job.cwd,
+            self._allowed,
+            env,
+            sandboxed=True,
+            tty=False,
+        )
+        data = bytearray()
+
+        def take(more: bytes) -> None:
+            if len(data) < MAX_BYTES:
+                data.extend(more)
+
+        child = None
+        try:
+            child = await start(
+                prepared.argv,
+                cwd=job.cwd,
+                env=prepared.env,
+                on_output=take,
+                confined=prepared.confined,
+            )
+            async with asyncio.timeout(GIT_S):
+                code = await child.wait()
+        except OSError as error:
+            why = error.strerror or f"it takes more than {GIT_S:.0f} s"
+            raise CodexOssError(f"cannot run git: {why}") from error
+        finally:
+            if child is not None:
+                await child.kill()
+            prepared.end()
+        return code, data.decode("utf-8", "replace")

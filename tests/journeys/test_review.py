@@ -1,0 +1,246 @@
+"""``codex-oss review``: the parts of a change in, what is wrong with it out."""
+
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codex_cli import CODEX, NO_CODEX
+from fake_events import call, chat_text, chat_turn, message, turn
+from fake_server import FakeServer, Reply
+from running import OURS, prepared, provider, run_exec
+
+NAMES = ("user.name=n", "user.email=n@x")
+NEEDS_CODEX = pytest.mark.skipif(not CODEX, reason=NO_CODEX)
+PROGRAMS = [
+    pytest.param(OURS, id="ours"),
+    pytest.param((CODEX,), id="codex", marks=NEEDS_CODEX),
+]
+
+
+def git(repo: Path, *words: str) -> None:
+    named = [word for name in NAMES for word in ("-c", name)]
+    subprocess.run(["git", *named, *words], cwd=repo, check=True, capture_output=True)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A repository: `one` committed, `two` on a branch, `three` not committed."""
+    repo = prepared(tmp_path)
+    git(repo, "checkout", "-q", "-b", "main")
+    for number, text in enumerate(("one\n", "one\ntwo\n")):
+        (repo / "f.py").write_text(text)
+        git(repo, "add", ".")
+        git(repo, "commit", "-q", "-m", text)
+        if not number:
+            git(repo, "checkout", "-q", "-b", "work")
+    (repo / "f.py").write_text("one\ntwo\nthree\n")
+    (repo / "new.py").write_text("new\n")
+    return repo
+
+
+def finding(path: object, title: str = "[P1] Bad") -> dict[str, Any]:
+    place = {
+        "absolute_file_path": str(path),
+        "line_range": {"start": 3, "end": 3},
+    }
+    said = {"title": title, "body": "Because\nof that.", "confidence_score": 0.9}
+    return {**said, "priority": 1, "code_location": place}
+
+
+def answer(*found: dict[str, Any], words: str = "It breaks.") -> str:
+    told = {"findings": found, "overall_correctness": "patch is incorrect"}
+    rest = {"overall_explanation": words, "overall_confidence_score": 0.8}
+    return json.dumps({**told, **rest})
+
+
+def review(
+    folder: Path,
+    script: Sequence[Reply],
+    *arguments: str,
+    program: Sequence[str] = OURS,
+    wire: str = "responses",
+    more: str = "",
+) -> tuple[subprocess.CompletedProcess[str], list[Any]]:
+    """Run a review; return how it went, and what the model's server was asked."""
+    with FakeServer(script=script) as server:
+        words = ["review", *provider(server.url, wire, more), *arguments]
+        ran = run_exec(folder, words, program=program)
+    return ran, [seen.json for seen in server.posts]
+
+
+def asked(request: Any) -> str:
+    last = request["input"][-1]
+    return str(last["content"][0]["text"])
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_findings_are_written_as_codex_writes_them(
+    tmp_path: Path, repo: Path, number: int, program: Sequence[str]
+) -> None:
+    found = [finding(repo / "f.py"), finding(repo / "g.py", "[P2] Odd")][:number]
+    script = [Reply(events=turn(message(answer(*found))))]
+    ran, _ = review(tmp_path, script, "--uncommitted", program=program)
+    heading = ["", "\n\nReview comment:", "\n\nFull review comments:"][number]
+    lines = [
+        f"\n\n- [P1] Bad — {repo}/f.py:3-3\n  Because\n  of that.",
+        f"\n\n- [P2] Odd — {repo}/g.py:3-3\n  Because\n  of that.",
+    ]
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == f"It breaks.{heading}{''.join(lines[:number])}\n"
+
+
+@NEEDS_CODEX
+def test_the_events_are_those_of_codex_but_for_tokens_and_order_of_warnings(
+    tmp_path: Path, repo: Path
+) -> None:
+    script = [
+        Reply(
+            events=turn(
+                message("Let me look."), call("exec_command", {"cmd": "echo hi"})
+            )
+        ),
+        Reply(events=turn(message(answer(finding(repo / "f.py"))))),
+    ]
+    (tmp_path / "home" / "config.toml").write_text('prompt_profile = "full"\n')
+    told: list[list[Any]] = []
+    for program in (OURS, (CODEX,)):
+        words = (
+            "--uncommitted",
+            "--json",
+            "--dangerously-bypass-approvals-and-sandbox",
+        )
+        ran, _ = review(tmp_path, script, *words, program=program)
+        assert ran.returncode == 0, ran.stderr
+        told.append([json.loads(line) for line in ran.stdout.splitlines()])
+    ours, theirs = (seen(events) for events in told)
+    assert ours == theirs
+
+
+def seen(told: list[Any]) -> list[Any]:
+    """Return events without ids, warnings and tokens."""
+    kept: list[Any] = []
+    for event in told:
+        item = event.get("item", {})
+        if item.get("type") == "error":
+            continue
+        item.pop("id", None)
+        event.pop("usage", None)
+        event.pop("thread_id", None)
+        kept.append(event)
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("choice", "lines", "others"),
+    [
+        (["--uncommitted"], ["3 +three", "File new.py", "1 +new"], ["+two"]),
+        (["--base", "main"], ["2 +two", "3 +three"], ["+one", "new.py"]),
+        (["--commit", "HEAD"], ["2 +two"], ["three"]),
+        (["Look for typos."], ["Look for typos.", "3 +three"], []),
+    ],
+    ids=str,
+)
+def test_the_model_is_shown_the_change_with_numbered_lines(
+    tmp_path: Path, repo: Path, choice: list[str], lines: list[str], others: list[str]
+) -> None:
+    script = [Reply(events=turn(message(answer())))]
+    ran, (request,) = review(tmp_path, script, *choice)
+    assert ran.returncode == 0, ran.stderr
+    text = asked(request)
+    assert [line for line in lines if line not in text] == []
+    assert [line for line in others if line in text] == []
+    assert request["text"]["format"]["schema"]["required"][0] == "findings"
+
+
+def test_a_change_that_does_not_fit_the_window_comes_in_parts(
+    tmp_path: Path, repo: Path
+) -> None:
+    for name in "abcd":
+        (repo / f"{name}.py").write_text(f"{name * 60}\n" * 300)
+    texts = [answer(finding(f"{name}.py", name), words="") for name in "12345678"]
+    script = [
+        Reply(events=chat_turn(chat_text(text), prompt_tokens=6000)) for text in texts
+    ]
+    more = ',tool_mode="native"'
+    window = ("-c", "model_context_window=8192", "--uncommitted")
+    ran, requests = review(tmp_path, script, *window, wire="chat", more=more)
+    assert ran.returncode == 0, ran.stderr
+    assert len(requests) > 4
+    parts = [request["messages"][-1]["content"] for request in requests]
+    assert all(len(part.encode()) < 8192 * 4 // 2 for part in parts)
+    assert [len(request["messages"]) for request in requests] == [3] * len(parts)
+    assert not any("tools" in request for request in requests)
+    assert ran.stdout.count("\n- ") == len(requests)
+    assert f"- 1 — {repo}/1.py:3-3" in ran.stdout
+
+
+def test_an_answer_in_words_is_the_review(tmp_path: Path, repo: Path) -> None:
+    script = [Reply(events=turn(message("All fine.")))] * 2
+    ran, _ = review(tmp_path, script, "--uncommitted")
+    assert (ran.returncode, ran.stdout) == (0, "All fine.\n")
+
+
+def test_a_failed_request_fails_the_review(tmp_path: Path, repo: Path) -> None:
+    script = [Reply(status=400, body={"error": {"message": "no"}})]
+    ran, _ = review(tmp_path, script, "--uncommitted", "--json")
+    last = json.loads(ran.stdout.splitlines()[-1])
+    assert (ran.returncode, last) == (
+        1,
+        {"type": "turn.failed", "error": {"message": '{"error": {"message": "no"}}'}},
+    )
+
+
+def test_without_changes_no_model_is_asked(tmp_path: Path, repo: Path) -> None:
+    git(repo, "add", ".")
+    git(repo, "commit", "-q", "-m", "all")
+    ran, requests = review(tmp_path, [], "--uncommitted")
+    assert (ran.stdout, ran.returncode, requests) == (
+        "There are no changes to review.\n",
+        0,
+        [],
+    )
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (
+            [],
+            1,
+            (
+                "Error: Specify --uncommitted, --base, --commit, or provide custom review "
+                "instructions\n"
+            ),
+        ),
+        (["--uncommitted", "--base", "x"], 2, "'--uncommitted' cannot be used with "),
+    ],
+)
+def test_what_is_to_be_reviewed_must_be_said_once(
+    tmp_path: Path,
+    repo: Path,
+    program: Sequence[str],
+    arguments: list[str],
+    code: int,
+    words: str,
+) -> None:
+    ran, _ = review(tmp_path, [], *arguments, program=program)
+    assert (ran.returncode, words in ran.stderr) == (code, True)
+
+
+def test_git_knows_what_is_named_or_the_review_says_so(
+    tmp_path: Path, repo: Path
+) -> None:
+    for option, kind in (("--base", "branch"), ("--commit", "commit")):
+        ran, _ = review(tmp_path, [], option, "--output=/x")
+        assert ran.returncode == 2
+        ran, _ = review(tmp_path, [], f"{option}=--output=x")
+        assert (ran.returncode, ran.stderr.splitlines()[0]) == (
+            1,
+            f"Error: git knows no {kind} `--output=x`",
+        )
