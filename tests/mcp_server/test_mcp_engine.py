@@ -9,7 +9,7 @@ import pytest
 
 from children import needs_linux, runs
 from fake_ollama import FakeOllama, OllamaModel, Pull
-from mcp_server_peer import Json, Peer, asks, home, kinds
+from mcp_server_peer import Json, Peer, answers, asks, home, kinds
 
 WEIGHTS = os.environ.get("CODEX_OSS_TEST_MODEL", "")
 MODEL = OllamaModel("a:1b", layers=(300_000_000,))
@@ -74,6 +74,27 @@ def test_conversations_share_the_embedded_engine_and_a_dead_one_is_replaced(
         assert engines(peer) == [second]
         assert "Traceback" not in peer.close()
     assert not runs(second)
+
+
+@with_weights
+def test_a_conversation_does_not_cost_another_what_the_engine_has_read_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = embedded(tmp_path, monkeypatch)
+
+    with Peer(place, "--oss", "-m", WEIGHTS) as peer:
+        peer.initialize()
+        # More than the instructions, which all have in common: less is not kept.
+        threads = [
+            peer.answer_of(peer.call("codex", prompt=words * 200))["result"]
+            for words in ("alpha beta ", "one two ")
+        ]
+        thread = threads[0]["structuredContent"]["threadId"]
+        again = peer.call("codex-reply", prompt="And again.", threadId=thread)
+        seen = peer.until(answers(again))
+    told = [m["params"]["msg"] for m in seen if kinds([m]) == ["token_count"]]
+    used = told[-1]["info"]["last_token_usage"]
+    assert used["cached_input_tokens"] > used["input_tokens"] * 0.9
 
 
 @needs_linux

@@ -34,6 +34,8 @@ class Begun:
         self.may = asyncio.Event()
         self.may.set()
         self.fails = False
+        self.ending = asyncio.Event()
+        self.slowly: asyncio.Event | None = None
         self.first = asyncio.Event()
         self.begun = 0
         self.ended = 0
@@ -54,7 +56,10 @@ class Begun:
         )
         return Answering(survey=Survey(choice=CHOICE), ready=ready)
 
-    def _end(self) -> None:
+    async def _end(self) -> None:
+        self.ending.set()
+        if self.slowly is not None:
+            await self.slowly.wait()
         self.ended += 1
 
 
@@ -151,6 +156,20 @@ def test_the_last_who_leaves_breaks_the_start_off() -> None:
         await asyncio.wait([take])
         await end_all(end)
         assert begun.ended == 1
+
+    talk(test, "http://127.0.0.1:9")
+
+
+def test_who_is_broken_off_while_leaving_does_not_keep_it_from_ending() -> None:
+    async def test(pool: Pool, begun: Begun) -> None:
+        begun.slowly = asyncio.Event()
+        end: Endings = []
+        await pool.share().take(KEY, begun, end)
+        leaving = asyncio.ensure_future(end_all(end))
+        await begun.ending.wait()
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        begun.slowly.set()
 
     talk(test, "http://127.0.0.1:9")
 

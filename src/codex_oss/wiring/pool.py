@@ -103,7 +103,9 @@ class Pool:
             del self._running[key]
 
     async def _end(self, engine: "_Engine") -> None:
-        await engine.end()
+        # Whoever leaves it last may be in a hurry; it is ended whole all the same.
+        engine.ending = engine.ending or asyncio.ensure_future(engine.end())
+        await asyncio.shield(engine.ending)
         self._all.discard(engine)
 
 
@@ -138,6 +140,7 @@ class _Engine:
 
     def __init__(self, begin: "Begin") -> None:
         self.users = 0
+        self.ending: asyncio.Task[None] | None = None
         self._end: Endings = []
         self._starting = asyncio.ensure_future(begin(self._end))
 
