@@ -93,7 +93,8 @@ def take(workspace: Workspace, wanted: Wanted) -> Report:
         if not report.done:
             return report
         todo = [each for each in judged.values() if _is_done(each, wanted)]
-        stay = [Gap(path, "is not empty") for path in restore(todo, store.blobs)]
+        stuck = restore(todo, store.blobs, store.stage)
+        stay = [Gap(path, "is not empty") for path in stuck]
         kept_there = {gap.path for gap in stay}
         report = msgspec.structs.replace(
             report,

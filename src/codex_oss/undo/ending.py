@@ -9,6 +9,7 @@ from collections.abc import Callable
 from codex_oss.undo.compare import compare, gap_of
 from codex_oss.undo.entries import Begun, Change, Gap, Record, Tree
 from codex_oss.undo.look import look
+from codex_oss.undo.restore import clean
 from codex_oss.undo.scan import Limits, Look, scan
 from codex_oss.undo.store import Store
 
@@ -71,7 +72,13 @@ def end(
 
 
 def end_abandoned(store: Store) -> bool:
-    """Put turns on record whose processes are gone; return whether another runs."""
+    """Finish what killed processes have left; return whether a turn still runs.
+
+    Their turns are put on record, and what they were restoring is cleaned up.
+    """
+    if temps := store.staged():
+        clean(temps)
+        store.stage([])
     runs = False
     for begun, live in store.begun():
         if live:

@@ -9,6 +9,7 @@ in the same way: all that is there now is kept.
 import errno
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from codex_oss.errors import UndoError
@@ -31,13 +32,19 @@ _OPEN_MODE = 0o700
 _ROOT = 0
 
 
-def restore(todo: Sequence[Judged], blobs: Blobs) -> list[bytes]:
+def restore(
+    todo: Sequence[Judged],
+    blobs: Blobs,
+    note: Callable[[list[bytes]], None] = lambda _: None,
+) -> list[bytes]:
     """Bring paths to their targets; return folders that stay, as they are not empty.
 
+    ``note`` is told the names of files that are there only meanwhile, before they are,
+    and none when they are gone: for ``clean``, should the process be killed.
     Raises ``UndoError`` when that is not possible; all is as before then, or the error
     says what is not.
     """
-    restoring = _Restoring(blobs)
+    restoring = _Restoring(blobs, note)
     try:
         restoring.stage(todo)
         restoring.go(todo)
@@ -56,18 +63,29 @@ def restore(todo: Sequence[Judged], blobs: Blobs) -> list[bytes]:
     return restoring.stay
 
 
+def clean(temps: Sequence[bytes]) -> None:
+    """Remove what a killed process has left of ``restore``."""
+    for temp in temps:
+        with suppress(OSError):
+            _at(_path(temp), Place.remove)
+
+
 class _Restoring:
-    def __init__(self, blobs: Blobs) -> None:
+    def __init__(self, blobs: Blobs, note: Callable[[list[bytes]], None]) -> None:
+        self._note = note
         self.stay: list[bytes] = []
         self._blobs = blobs
         self._token = os.urandom(4).hex()
         self._staged: dict[bytes, Path] = {}
+        self._numbers: dict[bytes, int] = {}
         self._done: list[tuple[bytes, Entry]] = []
         self._modes: dict[Path, int] = {}
         self._opened: dict[Path, int] = {}
 
     def stage(self, todo: Sequence[Judged]) -> None:
         """Write all new contents beside their places."""
+        temps = (self._temp(judged) for judged in todo)
+        self._note([os.fsencode(temp) for temp in temps if temp is not None])
         for judged in todo:
             target = judged.step.target
             if isinstance(target, File):
@@ -101,6 +119,7 @@ class _Restoring:
         """Remove what was staged in vain, and lock what was opened."""
         for temp in self._staged.values():
             _at(temp, Place.remove, missing_ok=True)
+        self._note([])
         for folder, mode in reversed(self._opened.items()):
             if folder not in self._modes:
                 _at(
@@ -111,11 +130,29 @@ class _Restoring:
 
     # --- steps ------------------------------------------------------------------------
 
-    def _stage(self, path: bytes, target: File) -> None:
+    def _temp(self, judged: Judged) -> Path | None:
+        """Return where what is to be at a path is made."""
+        match judged.step.target:
+            case File():
+                return self._beside(judged.step.path)
+            case Link():
+                return self._beside_link(judged.step.path)
+            case _:
+                return None
+
+    def _beside(self, path: bytes) -> Path:
         above = _path(path).parent
-        while not os.path.isdir(above) or above.is_symlink():  # noqa: PTH112  as below
+        while not _is_folder(above):
             above = above.parent
-        temp = above / f".codex-oss-{self._token}-{len(self._staged)}.tmp"
+        number = self._numbers.setdefault(path, len(self._numbers))
+        return above / f".codex-oss-{self._token}-{number}.tmp"
+
+    def _beside_link(self, path: bytes) -> Path:
+        return _path(path).with_name(f".codex-oss-{self._token}.tmp")
+
+    def _stage(self, path: bytes, target: File) -> None:
+        temp = self._beside(path)
+        above = temp.parent
         data = self._blobs.get(target)
         like = _path(path)
         self._open_up(above)
@@ -152,7 +189,7 @@ class _Restoring:
                 self._modes[place] = mode
             case Link(text):
                 self._ready(place.parent)
-                temp = place.with_name(f".codex-oss-{self._token}.tmp")
+                temp = self._beside_link(path)
                 _at(
                     temp,
                     lambda found: os.symlink(

@@ -11,6 +11,7 @@
         turns/N.tree          all files as they were before it
         turns/N.live          locked as long as the process of that turn is there
         turns/N.done          what a turn has changed, after its end
+        staged                files that an undo has made beside their places
         told                  gaps that people have been told of
 
 Every file appears whole or not at all, and what a turn changes is kept before it
@@ -139,6 +140,18 @@ class Store:
         """Return the turns that have ended, the oldest first."""
         paths = (self._turns / f"{n}.done" for n in sorted(self._numbers(".done")))
         return [record for path in paths if (record := _read(path, Record)) is not None]
+
+    def stage(self, temps: list[bytes]) -> None:
+        """Keep the names of files that are there only while something is restored."""
+        path = self._folder / "staged"
+        if temps:
+            _write(path, msgspec.msgpack.encode(temps))
+        else:
+            path.unlink(missing_ok=True)
+
+    def staged(self) -> list[bytes]:
+        """Return the names that a killed process has left."""
+        return _read(self._folder / "staged", list[bytes]) or []
 
     def tell_once(self, gaps: list[str]) -> list[str]:
         """Return those gaps that people have not been told of, and take note."""

@@ -1,0 +1,297 @@
+"""What is kept for undo: before anything changes, bounded, and for its owner alone."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from codex_oss.errors import UndoError
+from codex_oss.undo import blobs as blobs_module
+from codex_oss.undo import restore, scan, store, told
+from codex_oss.undo.blobs import Blobs
+from codex_oss.undo.entries import Tree, Unkept
+from codex_oss.undo.scan import Limits, Look
+from undoing import MAX_BYTES, Ground
+
+LIMIT_S = 60
+SRC = Path(store.__file__).parents[2]
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Ground:
+    return Ground(tmp_path)
+
+
+def look(ground: Ground, known: Tree | None = None, **limits: float) -> Tree:
+    bounds = Limits(**{"size": MAX_BYTES, **limits})  # pyright: ignore[reportArgumentType]
+    kept = Blobs(str(ground.state / "blobs"))
+    wanted = Look(
+        roots=[os.fsencode(ground.work)],
+        left_out=[],
+        limits=bounds,
+        known=known or Tree(),
+    )
+    try:
+        return scan.scan(wanted, kept)
+    finally:
+        kept.close()
+
+
+def blobs(ground: Ground) -> set[str]:
+    return {path.name for path in ground.state.rglob("blobs/*/*")}
+
+
+def test_a_file_that_is_known_is_not_read_again(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "TICK_NS", -(10**18))  # all stamps are trusted
+    for name in "abc":
+        (ground.work / name).write_text(name)
+    first = look(ground)
+    read: list[bytes] = []
+    keep = Blobs.keep
+
+    def noted(self: Blobs, name: bytes, folder: int) -> blobs_module.Kept | None:
+        read.append(name)
+        return keep(self, name, folder)
+
+    monkeypatch.setattr(Blobs, "keep", noted)
+    assert look(ground, first).entries == first.entries
+    assert read == []
+    (ground.work / "b").write_text("other")
+    (ground.work / "c").chmod(0o600)
+    look(ground, first)
+    assert sorted(read) == [b"b", b"c"]
+
+
+def test_stamps_of_files_that_changed_just_now_are_not_trusted(ground: Ground) -> None:
+    (ground.work / "x").write_text("x")
+    assert look(ground).stamps == {}
+
+
+def test_a_look_ends_at_its_limits_with_what_is_near(ground: Ground) -> None:
+    for n in range(5):
+        (ground.work / f"folder{n}").mkdir()
+        (ground.work / f"folder{n}" / "file").write_text("x")
+    tree = look(ground, entries=6)
+    assert len(tree.entries) > 5
+    assert {skip.why for skip in tree.skipped.values()} == {"limit"}
+
+
+def test_contents_beyond_the_room_are_not_kept(ground: Ground) -> None:
+    (ground.work / "x").write_bytes(b"x" * 100)
+    entry = look(ground, size=50).entries[os.fsencode(ground.work / "x")]
+    assert isinstance(entry, Unkept)
+    assert entry.why == "full"
+
+
+def test_only_the_last_turns_are_kept(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "TURNS", 2)
+    path = ground.work / "x"
+    for n in range(5):
+        ground.turn(lambda n=n: path.write_text(f"text {n}"))
+    assert len(blobs(ground)) == 3
+    assert ground.undo(count=9).done
+    assert path.read_text() == "text 2"
+    with pytest.raises(UndoError, match="nothing to undo"):
+        ground.undo()
+
+
+def test_the_oldest_turns_make_room(ground: Ground) -> None:
+    path = ground.work / "x"
+    recorder = ground.recorder(max_bytes=100_000)
+    for n in range(12):
+        text = bytes([n]) * 20_000
+        ground.turn(lambda text=text: path.write_bytes(text), recorder=recorder)
+    size = sum(p.stat().st_size for p in ground.state.rglob("blobs/*/*"))
+    assert size <= 120_000
+    ground.undo()
+    assert path.read_bytes() == bytes([10]) * 20_000
+
+
+def test_a_damaged_content_is_not_restored(ground: Ground) -> None:
+    path = ground.work / "x"
+    path.write_text("before")
+    ground.turn(lambda: path.write_text("after"))
+    for blob in ground.state.rglob("blobs/*/*"):
+        blob.write_text("broken")
+    with pytest.raises(UndoError, match=r"nothing was restored: .* damaged"):
+        ground.undo()
+    assert path.read_text() == "after"
+
+
+def test_a_failure_midway_takes_back_what_was_done(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abcd":
+        (ground.work / name).write_text("before")
+
+    def command() -> None:
+        (ground.work / "a").unlink()
+        (ground.work / "b").write_text("after")
+        (ground.work / "c").unlink()
+        (ground.work / "c").mkdir()
+        (ground.work / "c/new").write_text("new")
+        (ground.work / "d").unlink()
+        (ground.work / "d").symlink_to("a")
+
+    ground.turn(command)
+    after = ground.shape()
+    rename = restore._rename
+
+    def failing(old: Path, new: Path) -> None:
+        if new.name == "d" and old.name.endswith("-3.tmp"):
+            raise OSError(28, "No space left on device", str(new))
+        rename(old, new)
+
+    monkeypatch.setattr(restore, "_rename", failing)
+    with pytest.raises(UndoError, match=r"nothing was restored: .*d: No space left"):
+        ground.undo()
+    assert ground.shape() == after
+    monkeypatch.undo()
+    assert ground.undo().done
+
+
+def test_a_state_that_cannot_be_written_is_told_and_hinders_nothing(
+    tmp_path: Path,
+) -> None:
+    ground = Ground(tmp_path)
+    ground.state.write_text("a file, no folder")
+    said = ground.turn(lambda: (ground.work / "x").write_text("x"))
+    assert said is not None
+    assert said.startswith("this turn cannot be undone: cannot use ")
+
+
+def test_our_own_folders_are_left_out_of_a_workspace_that_holds_them(
+    tmp_path: Path,
+) -> None:
+    ground = Ground(tmp_path)
+    ground.state = ground.work / "state"
+    codex = ground.work / "codex"
+    codex.mkdir()
+    ground._left_out = [str(codex)]
+
+    def command() -> None:
+        (codex / "session").write_text("x")
+        (ground.work / "x").write_text("x")
+
+    ground.turn(command)
+    report = ground.undo()
+    assert [report.shown(line.path) for line in report.lines] == ["x"]
+
+
+def test_all_is_for_its_owner_alone(ground: Ground) -> None:
+    ground.turn(lambda: (ground.work / "x").write_text("x"))
+    kept = [path for path in ground.state.rglob("*") if path != ground.state]
+    assert kept
+    assert {path.stat().st_mode & 0o077 for path in kept} == {0}
+
+
+def test_a_turn_that_runs_hinders_undo_also_in_one_process(ground: Ground) -> None:
+    async def while_running() -> None:
+        recorder = ground.recorder()
+        recorder.begin("turn", "prompt")
+        await recorder.before(None)
+        (ground.work / "x").write_text("x")
+        with pytest.raises(UndoError, match="a turn is running"):
+            await asyncio.to_thread(ground.undo)
+        assert await recorder.end() is None
+
+    asyncio.run(while_running())
+    ground.undo()
+    assert not (ground.work / "x").exists()
+
+
+def test_a_cancelled_look_is_as_if_there_was_none(ground: Ground) -> None:
+    async def cancelled() -> None:
+        recorder = ground.recorder()
+        recorder.begin("turn", "prompt")
+        looking = asyncio.ensure_future(recorder.before(None))
+        await asyncio.sleep(0)
+        looking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await looking
+        assert await recorder.end() is None
+
+    asyncio.run(cancelled())
+    assert not list(ground.state.rglob("*.live"))
+    assert ground.turn(lambda: (ground.work / "x").write_text("x")) is None
+    assert ground.undo().done
+
+
+def test_patches_before_and_after_commands_belong_to_one_turn(ground: Ground) -> None:
+    one, two, outside = ground.work / "1", ground.work / "2", ground.work.parent / "3"
+    for path in (one, two, outside):
+        path.write_text("before")
+
+    async def turn() -> None:
+        recorder = ground.recorder()
+        recorder.begin("turn", "prompt")
+        await recorder.before([one])
+        one.write_text("patched")
+        await recorder.before(None)
+        one.write_text("by command")
+        two.write_text("by command")
+        await recorder.before([two, outside])
+        two.write_text("patched")
+        outside.write_text("patched")
+        await recorder.before(None)
+        await recorder.end()
+
+    asyncio.run(turn())
+    ground.undo()
+    assert {p.read_text() for p in (one, two, outside)} == {"before"}
+    ground.redo()
+    assert [p.read_text() for p in (one, two, outside)] == [
+        "by command",
+        "patched",
+        "patched",
+    ]
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from codex_oss.undo import restore
+from undoing import Ground
+ground, put, left = Ground(Path(sys.argv[1])), restore._Restoring._put, int(sys.argv[2])
+def put_some(self, path, target):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    put(self, path, target)
+restore._Restoring._put = put_some
+ground.undo()
+"""
+
+
+@pytest.mark.parametrize("left", [1, 2, 3])
+def test_an_undo_that_was_killed_goes_on(ground: Ground, left: int) -> None:
+    for name in "abc":
+        (ground.work / name).write_text("before")
+    before = ground.shape()
+    ground.turn(lambda: [(ground.work / n).write_text("after") for n in "abc"])
+    paths = [str(SRC), str(Path(__file__).parents[1])]
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(ground.work.parent), str(left)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        check=False,
+        timeout=LIMIT_S,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert ground.undo().done
+    assert ground.shape() == before
+
+
+def test_word_is_heard_once(tmp_path: Path) -> None:
+    told.leave(tmp_path, "thread", "one")
+    told.leave(tmp_path, "thread", "two")
+    assert told.take(tmp_path, "thread") == "one\n\ntwo"
+    assert told.take(tmp_path, "thread") == ""
