@@ -3,15 +3,20 @@
     CODEX_BIN=codex .venv/bin/python bench/context.py [--windows 4096,8192]
 
 A scripted chat server counts each prompt and refuses what does not fit, as llama.cpp
-does; it plays the same steps to whoever asks. Codex is told the window
-(`model_context_window`) and reaches the server through `codex-oss bridge`, which makes
-its requests small. Printed for each: the tokens of the first request; how many requests
-were answered and refused; compactions (old outputs left out, and summaries); how much
-of the prompt before stood at the head of the next one, in bytes, on average and at
-worst; and whether the task was finished.
+does; it plays the same steps to whoever asks. Codex reaches the server through
+`codex-oss bridge`, which makes its requests small, and knows the window: by the
+bridge's catalogue of models, which also limits outputs, or by `model_context_window`
+alone. Printed for each: the tokens of the first request; how many requests were
+answered and refused; compactions (old outputs left out, and summaries); how much of the
+prompt before stood at the head of the next one, in bytes, on average and at worst; and
+whether the task was finished.
+
+A last table tells what a turn costs this program, in processor time, at the beginning
+of a session and after hundreds of turns: a call and an answer each, from fakes.
 """
 
 import argparse
+import asyncio
 import itertools
 import json
 import os
@@ -19,6 +24,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,6 +33,10 @@ import msgspec
 from bridge_peers import running
 from peers import environment, peers
 
+from codex_oss.items import user
+from codex_oss.ports import Output
+from codex_oss.wire import responses
+from conversing import Talk
 from counting_server import (
     EXPLORATION,
     FUNCTION_AND_TESTS,
@@ -36,9 +47,12 @@ from counting_server import (
     legacy,
     part,
 )
+from fakes import ScriptedModel, called, said
 
+TURNS = 400
 WINDOWS = "4096,8192,16384,32768"
 TIMEOUT_S = 120
+OURS, CATALOGUE, TOLD = "codex-oss", "Codex, our catalogue", "Codex, window told"
 PROMPT = "Do the task that is described in the notes of this folder, to its end."
 
 
@@ -87,6 +101,9 @@ def main() -> None:
     options = parser.parse_args()
     windows = [int(window) for window in options.windows.split(",")]
     programs = peers()
+    rows = {OURS: programs[OURS]}
+    if codex := programs.get("Codex"):
+        rows |= {CATALOGUE: codex, TOLD: codex}
     for task in TASKS:
         print(f"\n{task.name} ({len(task.steps)} answers)")
         print(
@@ -94,8 +111,35 @@ def main() -> None:
             f"{'masked':>7} {'summaries':>10} {'prefix':>7} {'worst':>6}  finished"
         )
         for window in windows:
-            for name, argv in programs.items():
+            for name, argv in rows.items():
                 report(window, name, run(name, argv, task, window))
+    print(f"\nCPU of a turn, of {TURNS} in a row, median in ms")
+    print(f"  {'window':>7} {'first 50':>9} {'last 50':>9}")
+    for window in (None, 131_072, 16_384):
+        costs = asyncio.run(turns(window))
+        first, last = (statistics.median(c) * 1e3 for c in (costs[:50], costs[-50:]))
+        print(f"  {window or 'unknown':>7} {first:9.2f} {last:9.2f}")
+
+
+async def turns(window: int | None) -> list[float]:
+    """Return the processor seconds of each turn of a long session."""
+    end = responses.Completed(response=responses.Response(id="r"))
+    words = "The summary of what was done so far, in as many words as it takes."
+    answer = [said(f"An answer of some length: {words} {words}"), end]
+    calls = ([called("look", f'{{"at": {n}}}', f"c{n}"), end] for n in range(TURNS))
+    # Compactions ask for summaries besides, and get the answer that comes next.
+    steps = [step for call in calls for step in (call, answer)]
+    talk = Talk(
+        ScriptedModel(*steps, *[answer] * TURNS, window=window),
+        look=lambda _: Output("a line of output\n" * 80),
+    )
+    costs: list[float] = []
+    for number in range(TURNS):
+        began = time.process_time()
+        async for _ in talk.session.submit(user(f"prompt {number}")):
+            pass
+        costs.append(time.process_time() - began)
+    return costs
 
 
 def report(window: int, name: str, row: Row) -> None:
@@ -103,11 +147,10 @@ def report(window: int, name: str, row: Row) -> None:
     kinds = [each.kind for each in row.counted]
     first = row.counted[0].tokens if row.counted else 0
     kept = shares(row.counted)
-    through = name if name == "codex-oss" else f"{name}, by our bridge"
     mean = f"{statistics.mean(kept):.0%}" if kept else "-"
     worst = f"{min(kept):.0%}" if kept else "-"
     print(
-        f"  {window:7} {through:24} {first:6} {kinds.count('step'):8} "
+        f"  {window:7} {name:24} {first:6} {kinds.count('step'):8} "
         f"{kinds.count('refused'):8} {row.masked:7} {row.summaries:10} "
         f"{mean:>7} {worst:>6}  {'yes' if row.finished else 'no'}",
         flush=True,
@@ -130,33 +173,47 @@ def run(name: str, argv: Sequence[str], task: Task, window: int) -> Row:
         home.mkdir()
         subprocess.run(["git", "init", "-q", repo], check=True)
         task.prepare(repo)
-        if name == "codex-oss":
-            code = execute(argv, server.url, "chat", repo, home, window)
+        if name == OURS:
+            code = execute([*argv, "exec", *provider(server.url, "chat")], repo, home)
         else:
             with running("codex-oss", server.url) as bridge:
                 url = f"http://127.0.0.1:{bridge.port}"
-                code = execute(argv, url, "responses", repo, home, window)
+                known = f"model_context_window={window}"
+                if name == CATALOGUE:
+                    known = f'model_catalog_json="{catalogue(url, home)}"'
+                asked = [*argv, "exec", *provider(url, "responses"), "-c", known]
+                code = execute(asked, repo, home)
         summaries = server.summaries()
         return Row(
             server.counted,
-            max(0, compactions(home) - summaries) if name == "codex-oss" else 0,
+            max(0, compactions(home) - summaries) if name == OURS else 0,
             summaries,
             server.finished and code == 0,
         )
 
 
-def execute(
-    argv: Sequence[str], url: str, wire: str, repo: Path, home: Path, window: int
-) -> int:
+def provider(url: str, wire: str) -> list[str]:
+    """Return the arguments that name a server."""
+    table = f'{{name="x",base_url="{url}/v1",wire_api="{wire}"}}'
+    return ["-c", "model_provider=x", "-c", f"model_providers.x={table}"]
+
+
+def catalogue(url: str, home: Path) -> Path:
+    """Write what the bridge tells Codex of its models into a file."""
+    headers = {"originator": "codex_exec", "user-agent": "codex_exec/0.169.0"}
+    address = f"{url}/v1/models?client_version=0.169.0"
+    asked = urllib.request.Request(address, headers=headers)
+    file = home / "models.json"
+    with urllib.request.urlopen(asked) as reply:
+        file.write_bytes(reply.read())
+    return file
+
+
+def execute(asked: Sequence[str], repo: Path, home: Path) -> int:
     """Run `exec`; -1 when it did not end in time."""
-    provider = f'{{name="x",base_url="{url}/v1",wire_api="{wire}"}}'
-    settings = ["-c", "model_provider=x", "-c", f"model_providers.x={provider}"]
-    if wire == "responses":
-        settings += ["-c", f"model_context_window={window}"]
-    arguments = [*settings, "-m", "some-model", "-s", "danger-full-access", PROMPT]
     try:
         done = subprocess.run(
-            [*argv, "exec", *arguments],
+            [*asked, "-m", "some-model", "-s", "danger-full-access", PROMPT],
             cwd=repo,
             env=environment(home) | {"CODEX_OSS_HOME": str(home)},
             stdin=subprocess.DEVNULL,
