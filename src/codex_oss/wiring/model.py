@@ -14,12 +14,12 @@ from codex_oss.errors import ConfigError
 from codex_oss.net import Client
 from codex_oss.ports import Model
 from codex_oss.wiring.ending import Endings
-from codex_oss.wiring.permissions import Job
 from codex_oss.wiring.world import state_home
 
 if TYPE_CHECKING:
     from codex_oss.engines.base import Consent
     from codex_oss.wiring.engines import Answering
+    from codex_oss.wiring.permissions import Job
     from codex_oss.wiring.pool import Share
 
 
