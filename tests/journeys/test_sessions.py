@@ -298,6 +298,64 @@ def test_ctrl_c_ends_the_turn_and_not_the_conversation(tmp_path: Path) -> None:
             assert person.end()[0] == 0
 
 
+def test_questions_are_asked_and_what_was_done_is_taken_back(tmp_path: Path) -> None:
+    wish = {
+        "cmd": "echo hi > made",
+        "sandbox_permissions": "require_escalated",
+        "justification": "May I?",
+    }
+    script = [
+        turn(message("answer 0")),
+        turn(call("exec_command", wish)),
+        turn(message("answer 2")),
+    ]
+    with FakeServer(script) as server:
+        chosen = provider(server.url)
+        run_exec(tmp_path, [*chosen, "one"])
+        made = tmp_path / "repo/made"
+        with AtTerminal(
+            [*OURS, "resume", "--last", "--include-non-interactive", *chosen, "two"],
+            cwd=prepared(tmp_path),
+            env=environment(tmp_path) | {"TERM": "xterm"},
+            streams=True,
+        ) as person:
+            person.sees("May I?")
+            person.press("y")
+            person.sees("answer 2")
+            person.sees("\r> ")
+            assert made.exists()
+            person.press("/undo\r")
+            person.sees("made")
+            person.sees("\r> ")
+            person.press("/status\r")
+            person.sees("tokens:")
+            assert not made.exists()
+            person.sees("\r> ")
+            person.press("/fork\r")
+            person.sees("• answer 2")
+            person.sees("\r> ")
+            person.popen.terminate()
+            assert person.end()[0] == 1
+    assert len(files(tmp_path)) == 2
+    assert list((tmp_path / "home/thread-writer-locks").glob("*-*.lock")) == []
+
+
+def test_deleting_is_asked_about(tmp_path: Path) -> None:
+    with FakeServer([turn(message("yes"))]) as server:
+        told = run_exec(tmp_path, ["--json", *provider(server.url), "one"]).stdout
+    for answer, left in (("n", 1), ("y", 0)):
+        with AtTerminal(
+            [*OURS, "delete", started(told)[:13]],
+            cwd=prepared(tmp_path),
+            env=environment(tmp_path),
+            streams=True,
+        ) as person:
+            person.sees("(one) for good? [y/N]")
+            person.press(f"{answer}\r")
+            assert person.end()[0] == left
+        assert len(files(tmp_path)) == left
+
+
 def test_line_mode_wants_a_terminal(tmp_path: Path) -> None:
     with FakeServer([turn(message("yes"))]) as server:
         chosen = provider(server.url)

@@ -4,7 +4,6 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ def slashes(around: Around) -> Mapping[str, Slash]:
         "/redo": Slash("do again what /undo took back", _redoing(around)),
         "/compact": Slash("put a summary in the place of what was said", _compact),
         "/status": Slash("show model, permissions, tokens and file", _status(around)),
-        "/rename": Slash("/rename NAME: give this conversation a name", _name(around)),
+        "/rename": Slash("NAME: give this conversation a name", _name(around)),
         "/fork": Slash("go on in a copy of this conversation", _leave(FORK)),
         "/quit": Slash("leave; Ctrl-D does too", _leave(QUIT)),
         "/exit": Slash("the same", _leave(QUIT)),
@@ -54,14 +53,14 @@ Run = Callable[[Talk, str], Any]
 
 def _undoing(around: Around) -> Run:
     async def run(talk: Talk, rest: str) -> None:
-        await _take_back(talk, rest, around, "undo_last")
+        await _take_back(talk, rest, around, "undo")
 
     return run
 
 
 def _redoing(around: Around) -> Run:
     async def run(talk: Talk, rest: str) -> None:
-        await _take_back(talk, rest, around, "redo_last")
+        await _take_back(talk, rest, around, "redo")
 
     return run
 
@@ -72,8 +71,9 @@ async def _take_back(talk: Talk, rest: str, around: Around, name: str) -> None:
         talk.say("It takes --force or --skip-conflicts, or nothing.")
         return
     thread_id = talk.session.thread_id
-    # Only who takes something back pays for it.
-    change: Callable[..., Any] = getattr(import_module("codex_oss.wiring.undo"), name)
+    from codex_oss.wiring import undo  # noqa: PLC0415  only who takes back pays
+
+    change = undo.undo_last if name == "undo" else undo.redo_last
     try:
         report = await asyncio.to_thread(
             change, os.environ, around.cwd, thread_id=thread_id, **flags
