@@ -60,7 +60,9 @@ class Engaged(msgspec.Struct, frozen=True, kw_only=True):
     answering: "Answering"
 
 
-async def open_model(job: Job, client: Client, err: TextIO, end: Endings) -> Connected:
+async def open_model(
+    job: "Job", client: Client, err: TextIO, end: Endings
+) -> Connected:
     """Return the model; what is started for it is added to ``end``.
 
     Raises ``ConfigError`` or ``EngineError``.
