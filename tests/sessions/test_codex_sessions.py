@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from codex_oss.items import FunctionCall, FunctionCallOutput, Message, user
 from codex_oss.items import OutputText as Text
@@ -147,3 +149,26 @@ def test_the_oldest_format_has_items_with_nothing_around_them(tmp_path: Path) ->
 def test_what_is_not_known_is_no_damage(tmp_path: Path, payload: Any) -> None:
     path = session(tmp_path, ("something_new", payload), ("event_msg", {}))
     assert read(path, THREAD).warnings == []
+
+
+@given(st.lists(st.binary(max_size=80), max_size=5), st.data())
+def test_any_damage_is_left_out_or_said(
+    tmp_path_factory: pytest.TempPathFactory, spoilt: list[bytes], data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("s") / "rollout.jsonl"
+    good = [
+        json.dumps({"type": "session_meta", "payload": {"id": THREAD}}).encode(),
+        json.dumps({"type": "response_item", "payload": said("user", "go")}).encode(),
+    ]
+    lines = data.draw(st.permutations([*good, *spoilt]))
+    path.write_bytes(b"\n".join([*lines, b""]))
+    kept = read(path, THREAD)
+    assert [i for i in kept.items if isinstance(i, Message) and i.id == "msg_1"]
+    assert kept.meta == {"id": THREAD}
+
+
+def test_a_line_too_deep_to_read_is_damage(tmp_path: Path) -> None:
+    path = session(tmp_path, ("response_item", said("user", "go")))
+    deep = b'{"type":"response_item","payload":{"x":' + b"[" * 100_000
+    path.write_bytes(path.read_bytes() + deep + b"\n")
+    assert len(read(path, THREAD).warnings) == 1

@@ -6,6 +6,8 @@ import time
 from itertools import islice
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from codex_oss.errors import CodexOssError
 from codex_oss.exec_mode import keys as terminal
 from codex_oss.exec_mode.keys import Keys
@@ -20,25 +22,36 @@ MAX_ROWS = 5000
 
 
 def pick(home: Path, wanted: choosing.Wanted, command: str) -> File | None:
-    """Return the conversation that a person chooses; None: none of them."""
+    """Return the conversation that a person chooses; None: none of them.
+
+    Where only scripts have led some, those are shown.
+    """
     fd = terminal.open_terminal() if sys.stdin.isatty() else None
     if fd is None:
         raise CodexOssError(
             "there is no terminal to choose a session at",
             hint=f"Name it: codex-oss exec {command} ID PROMPT, or say --last.",
         )
-    every = catalog.entries(home, names(home))
-    found = (each for each in every if choosing.matches(each, wanted))
-    entries = list(islice(found, MAX_ROWS))
+    entries = _found(home, wanted)
+    if not entries and wanted.interactive:
+        entries = _found(home, replace(wanted, interactive=False))
     keys = Keys(fd)
     try:
         if not entries:
-            raise CodexOssError(_nothing(wanted), hint="Add --all for all folders.")
+            where = f" in {wanted.cwd}" if wanted.cwd else ""
+            hint = "Add --all for all folders." if wanted.cwd else ""
+            raise CodexOssError(f"there is no session{where}", hint=hint)
         menu = Menu(f"{command}: which session?", _rows(entries, wanted))
         chosen = asyncio.run(_choose(menu, keys))
     finally:
         keys.close()
     return None if chosen is None else entries[chosen].file
+
+
+def _found(home: Path, wanted: choosing.Wanted) -> list[Entry]:
+    every = catalog.entries(home, names(home))
+    found = (each for each in every if choosing.matches(each, wanted))
+    return list(islice(found, MAX_ROWS))
 
 
 async def _choose(menu: Menu, keys: Keys) -> int | None:
@@ -74,11 +87,3 @@ def _ago(seconds: float) -> str:
         if seconds >= length:
             return f"{int(seconds // length)} {unit} ago"
     return "now"
-
-
-def _nothing(wanted: choosing.Wanted) -> str:
-    where = f" in {wanted.cwd}" if wanted.cwd else ""
-    scripts = (
-        " (those of exec: --include-non-interactive)" if wanted.interactive else ""
-    )
-    return f"there is no session{where}{scripts}"

@@ -159,10 +159,18 @@ class Prompting:
     async def _typed(self) -> str | None:
         """Return what the person types; None when they are done."""
         keys, editor, strokes = self._keys, self._editor, Keystrokes()
-        if not keys.begin(with_interrupt=True):
-            return None
-        try:
+        loop = asyncio.get_running_loop()
+
+        def begin() -> bool:
+            begun = keys.begin(with_interrupt=True)
             keys.write(PASTES_ON + editor.draw(keys.columns()))
+            return begun
+
+        if not begin():
+            return None
+        # After Ctrl-Z the shell has left the terminal as it likes it.
+        loop.add_signal_handler(signal.SIGCONT, begin)
+        try:
             while data := await keys.read():
                 for typed in strokes.feed(data):
                     done = editor.feed(typed)
@@ -174,6 +182,7 @@ class Prompting:
                 keys.write(editor.draw(keys.columns()))
             return None
         finally:
+            loop.remove_signal_handler(signal.SIGCONT)
             keys.write(PASTES_OFF)
             keys.end()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from codex_oss.errors import BadRequest
 from codex_oss.items import Message, text_of
 from codex_oss.sessions.foreign import is_prompt
 from codex_oss.wire.responses import decode_item
@@ -17,7 +18,7 @@ from codex_oss.wire.responses import decode_item
 FIRST_BYTES = 24 * 1024
 HEAD_BYTES = 512 * 1024
 """Read of a file whose first prompt is not among its first bytes."""
-COUNTED_BYTES = 1024 * 1024
+COUNTED_BYTES = 256 * 1024
 """The turns of larger files are not counted: nobody waits for a list."""
 PREVIEW = 200
 """Characters of a first prompt that are kept."""
@@ -63,9 +64,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Meta(msgspec.Struct):
-    cwd: str = ""
+    cwd: str | None = None
     source: object = ""
-    timestamp: str = ""
+    timestamp: str | None = None
     model_provider: str | None = None
 
 
@@ -83,7 +84,7 @@ class _Line(msgspec.Struct):
 _line = msgspec.json.Decoder(_Line).decode
 _meta = msgspec.json.Decoder(_Meta).decode
 _said = msgspec.json.Decoder(_Said).decode
-_FAULTS = (msgspec.DecodeError, UnicodeDecodeError)
+_FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadRequest)
 
 
 def files(home: Path, *, archived: bool = False) -> list[File]:
@@ -174,9 +175,9 @@ def _entry(file: File, head: bytes, name: str) -> Entry | None:
         return None
     return Entry(
         file=file,
-        cwd=meta.cwd,
+        cwd=meta.cwd or "",
         source=meta.source if isinstance(meta.source, str) else "subagent",
-        began=meta.timestamp,
+        began=meta.timestamp or "",
         provider=meta.model_provider or "",
         first_prompt=prompt.strip()[:PREVIEW],
         name=name,

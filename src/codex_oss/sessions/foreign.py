@@ -23,7 +23,12 @@ _HARNESS = (
     "<token_budget>",
 )
 """How the parts of messages begin that only Codex writes."""
-_SURROUNDINGS = ("<environment_context>", "# AGENTS.md instructions", "<turn_aborted>")
+_SURROUNDINGS = (
+    "<environment_context>",
+    "# AGENTS.md instructions",
+    "<turn_aborted>",
+    "<skill>",
+)
 """How messages of the user's begin that nobody typed; codex-oss writes them too."""
 _DROPPED = ("ghost_snapshot", "compaction", "compaction_summary", "context_compaction")
 """Items that mean something to Codex or to OpenAI's servers alone."""

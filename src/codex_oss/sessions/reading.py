@@ -5,6 +5,7 @@ ones. A line that was cut off at the end, by a crash or a full disk, is no error
 stands before it is whole. A damaged line in the middle is left out, and that is said.
 """
 
+import contextlib
 from pathlib import Path
 
 import msgspec
@@ -83,6 +84,7 @@ class _Told(msgspec.Struct):
     num_turns: int = 0
 
 
+_FAULTS = (msgspec.DecodeError, BadRequest, UnicodeDecodeError, RecursionError)
 _ID = frozenset("0123456789abcdef-")
 _decode = msgspec.json.Decoder(_Line).decode
 _context = msgspec.json.Decoder(_Context).decode
@@ -130,7 +132,7 @@ def read(path: Path, thread_id: str, lock: Lock | None = None) -> Kept:
     for number, text in enumerate(lines, start=1):
         try:
             reader.take(text)
-        except (msgspec.DecodeError, BadRequest, UnicodeDecodeError):
+        except _FAULTS:
             damaged.append(number)
     if damaged and len(damaged) == len(lines):
         raise SessionError(f"{path} is no session: no line of it can be read")
@@ -171,10 +173,10 @@ class _Reader:
                 self.meta = self.meta or _meta(payload)
             case "response_item":
                 self._keep(payload)
-            case "turn_context":
-                self._settle(_context(payload), ours=b'"configured_model"' in payload)
-            case "event_msg":
-                self._hear(payload)
+            case "turn_context" | "event_msg":
+                # Of another shape than ours they are no damage.
+                with contextlib.suppress(msgspec.ValidationError):
+                    self._note(line.type, payload)
             case "compacted":
                 self._compact(_compacted(payload))
             case _ if not payload:  # 2025: an item without anything around it
@@ -187,6 +189,12 @@ class _Reader:
         if item is not None:
             self.turns += is_prompt(item)
             self.items.append(item)
+
+    def _note(self, kind: str, payload: bytes) -> None:
+        if kind == "event_msg":
+            self._hear(payload)
+        else:
+            self._settle(_context(payload), ours=b'"configured_model"' in payload)
 
     def _settle(self, context: _Context, *, ours: bool) -> None:
         named = context.configured_model if ours else context.model

@@ -43,7 +43,7 @@ def _found(data: bytes, text: str) -> str:
     try:
         line = _line(data)
         item = decode_item(bytes(line.payload)) if line.payload else None
-    except (msgspec.DecodeError, UnicodeDecodeError, BadRequest):
+    except (msgspec.DecodeError, UnicodeDecodeError, BadRequest, RecursionError):
         return ""
     if not isinstance(item, Message):
         return ""
