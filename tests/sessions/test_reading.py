@@ -13,7 +13,8 @@ from codex_oss.items import (
     FunctionCallOutput,
     user,
 )
-from codex_oss.sessions.reading import Kept, find, read
+from codex_oss.sessions.kept import Kept
+from codex_oss.sessions.reading import find, read
 from codex_oss.sessions.rollout import Rollout
 from codex_oss.wire.responses import encode
 

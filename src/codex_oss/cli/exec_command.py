@@ -23,7 +23,7 @@ from codex_oss.exec_mode.human import Banner, Human
 from codex_oss.exec_mode.jsonl import JsonLines
 from codex_oss.policy import Granular
 from codex_oss.ports import Approver
-from codex_oss.sessions.reading import Kept
+from codex_oss.sessions.kept import Kept
 from codex_oss.wiring import session as wiring
 from codex_oss.wiring.permissions import Job
 from codex_oss.wiring.world import Nobody

@@ -18,8 +18,8 @@ from codex_oss.exec_mode import run as exec_run
 from codex_oss.exec_mode.asking import Terminal
 from codex_oss.exec_mode.keys import Keys
 from codex_oss.exec_mode.prompting import Prompting
+from codex_oss.sessions.kept import Kept
 from codex_oss.sessions.prompts import Prompts
-from codex_oss.sessions.reading import Kept
 from codex_oss.wiring import session as wiring
 from codex_oss.wiring.permissions import Front, Job
 

@@ -14,7 +14,7 @@ from codex_oss.config import load
 from codex_oss.errors import SessionError, UsageError
 from codex_oss.sessions import choosing, reading, shelf
 from codex_oss.sessions.catalog import File
-from codex_oss.sessions.reading import Kept
+from codex_oss.sessions.kept import Kept
 from codex_oss.sessions.rollout import utc
 from codex_oss.wiring.world import uuid7
 

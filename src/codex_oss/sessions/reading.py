@@ -21,6 +21,7 @@ from codex_oss.items import (
     user,
 )
 from codex_oss.sessions.foreign import is_prompt, without_harness
+from codex_oss.sessions.kept import Kept
 from codex_oss.sessions.lock import Lock
 from codex_oss.wire.responses import decode_item
 
@@ -33,29 +34,6 @@ USER_BYTES = 80_000
 20,000 tokens."""
 ABORTED = "aborted by user"
 """The output of a call whose own was never written."""
-
-
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversation as its file has it.
-
-    ``meta`` is the payload of its first line, as JSON. ``lines`` and ``size`` in bytes
-    count what is whole. ``model`` and ``provider`` are the last turn's, as
-    the person named them; ``usage`` is the sum of all turns.
-    """
-
-    path: Path
-    thread_id: str
-    meta: dict[str, object]
-    items: list[Item]
-    lines: int
-    size: int
-    model: str = ""
-    provider: str = ""
-    usage: TokenUsage = TokenUsage()
-    turns: int = 0
-    warnings: list[str] = []
-    lock: Lock | None = None
-    """The right to go on, where it was taken before the file was read."""
 
 
 class _Line(msgspec.Struct):

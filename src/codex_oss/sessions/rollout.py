@@ -15,8 +15,8 @@ from codex_oss.errors import SessionError
 from codex_oss.events import Event
 from codex_oss.items import Item
 from codex_oss.ports import Clock
+from codex_oss.sessions.kept import Kept
 from codex_oss.sessions.lock import Lock
-from codex_oss.sessions.reading import Kept
 from codex_oss.sessions.told import Told
 from codex_oss.wire.responses import encode
 

@@ -9,8 +9,9 @@ import msgspec
 from codex_oss.errors import SessionError
 from codex_oss.sessions import catalog
 from codex_oss.sessions.catalog import File
+from codex_oss.sessions.kept import Kept
 from codex_oss.sessions.lock import Lock
-from codex_oss.sessions.reading import Kept, read
+from codex_oss.sessions.reading import read
 
 _META_BYTES = 200
 """Of a line, where its type stands."""

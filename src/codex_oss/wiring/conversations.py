@@ -23,6 +23,7 @@ from codex_oss.policy import (
     Permissions,
 )
 from codex_oss.sessions import reading
+from codex_oss.sessions.kept import Kept
 from codex_oss.tools.permit import Permit
 from codex_oss.wiring.permissions import Front, Job, approval_summary
 from codex_oss.wiring.pool import Pool, Share
@@ -74,7 +75,7 @@ class Conversations:
         self,
         call: CodexCall,
         client: Client,
-        kept: reading.Kept | None,
+        kept: Kept | None,
         *,
         asks: bool,
     ) -> Opened:
@@ -179,7 +180,7 @@ def _entry(path: dict[str, Any], access: str) -> dict[str, Any]:
     return {"path": path, "access": access}
 
 
-def _arguments(kept: reading.Kept) -> CodexCall:
+def _arguments(kept: Kept) -> CodexCall:
     """Return the arguments that a conversation was begun with.
 
     One that no MCP client began has the server's own settings, in its folder.

@@ -17,7 +17,7 @@ from codex_oss.wiring.world import state_home
 
 if TYPE_CHECKING:
     from codex_oss.engines.base import Consent
-    from codex_oss.sessions.reading import Kept
+    from codex_oss.sessions.kept import Kept
     from codex_oss.wiring.pool import Share
 
 Backend = Literal["auto", "landlock"]
