@@ -158,3 +158,15 @@ def test_the_hint_is_short_for_any_file() -> None:
 
     assert len(hint.splitlines()) <= 13
     assert max(map(len, hint.splitlines())) < 220
+
+
+def test_tabs_for_spaces_and_line_numbers_are_taken_back_in_added_lines_too() -> None:
+    lines = ["def f():", "    if x:", "        return 1"]
+    tabs = Chunk(None, [" \tif x:", "-\t\treturn 1", "+\t\treturn 2"])
+    numbers = Chunk(
+        None, [" 2:     if x:", "-3:         return 1", "+        return 2"]
+    )
+
+    expected = ["def f():", "    if x:", "        return 2"]
+    assert replace(lines, [tabs], "a.py") == expected
+    assert replace(lines, [numbers], "a.py") == expected

@@ -81,6 +81,14 @@ def test_newlines_stay_as_the_file_has_them() -> None:
     )
 
 
+def test_indentation_that_only_the_old_text_lacks_is_not_doubled() -> None:
+    assert to("return 1", "        return 9") == FILE.replace("return 1", "return 9")
+    assert to("if x:  \n    return 1", "    if x:\n        return 9") == FILE.replace(
+        "return 1", "return 9"
+    )
+    assert to("return 1", "    return 1") == FILE.replace("return 1", "    return 1")
+
+
 def test_a_text_may_be_removed_with_its_lines() -> None:
     assert to("    if x: \n        return 1\n", "") == "def f(x):\n    return 2\n"
 

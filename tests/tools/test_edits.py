@@ -204,6 +204,15 @@ def test_line_numbers_do_not_reach_a_file(stage: Stage) -> None:
     )
 
 
+def test_a_fence_around_a_whole_file_is_not_written(stage: Stage) -> None:
+    told = stage.whole("```python\nx = 1\n```", "new.py")
+    stage.whole("```\nx\n```\n", "new.md")
+
+    assert "(the code fence was taken off)\nParses: OK" in told
+    assert stage.text("new.py") == "x = 1\n"
+    assert stage.text("new.md") == "```\nx\n```\n"
+
+
 def test_forms_of_others_are_taken_for_patches(stage: Stage) -> None:
     block = "a.py\n<<<<<<< SEARCH\nx = 1\n=======\nx = 2\n>>>>>>> REPLACE"
     diff = "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x = 2\n+x = 3\n"

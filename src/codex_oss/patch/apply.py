@@ -13,6 +13,7 @@ import msgspec
 
 from codex_oss.errors import PatchError
 from codex_oss.patch.locate import locate
+from codex_oss.patch.meant import content_meant
 from codex_oss.patch.parse import (
     AddFile,
     Chunk,
@@ -121,8 +122,9 @@ class _Tree:
                 self._replace(hunk)
             case WriteFile():
                 entry = self._entry(hunk.path, "write file")
-                entry.after = _whole(entry.after, hunk.content)
-                entry.whole = True
+                meant = content_meant(hunk.content, hunk.path)
+                entry.after = _whole(entry.after, meant.new)
+                entry.whole, entry.mended = True, meant.mended
             case _:
                 assert_never(hunk)
 

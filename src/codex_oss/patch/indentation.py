@@ -21,12 +21,23 @@ def moved(
     pairs = [
         (_margin(a), _margin(b)) for a, b in zip(sent, there, strict=True) if a.strip()
     ]
-    if all(a == b for a, b in pairs):
+    if all(a == b for a, b in pairs) or _written_with_care(new, sent, there):
         return list(new)
     move = _move(pairs)
     if move is not None:
         return _all_moved(new, move)
     return _first_apart(new, pairs)
+
+
+def _written_with_care(
+    new: Sequence[str], sent: Sequence[str], there: Sequence[str]
+) -> bool:
+    """Return whether only the old lines lack the file's indentation."""
+    return _least(new) == _least(there) != _least(sent)
+
+
+def _least(lines: Sequence[str]) -> str:
+    return min((_margin(line) for line in lines if line.strip()), key=len, default="")
 
 
 def _margin(line: str) -> str:
@@ -47,7 +58,7 @@ def _first_apart(new: Sequence[str], pairs: list[tuple[str, str]]) -> list[str] 
     """Return the lines where the first was sent without its indentation."""
     (sent, there), *others = pairs
     move = _move(others) if others else None
-    if move is None or sent or not new or _margin(new[0]):
+    if move is None or sent == there or sent or not new or _margin(new[0]):
         return None
     rest = _all_moved(new[1:], move)
     return None if rest is None else [there + new[0], *rest]

@@ -7,7 +7,8 @@ CLI 0.169 does, because open models need it:
 - ``@@ context`` may be the beginning of its line, and may be the first old line too;
 - ``*** End of File`` prefers the end and does not insist on it;
 - a chunk that stands above the last one is taken if it matches only there;
-- a chunk that lacks the file's indentation throughout gets it, added lines as well.
+- a chunk with another indentation than the file's gets that, added lines as well;
+- a chunk that was copied with line numbers is taken without them.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from collections.abc import Sequence
 import msgspec
 
 from codex_oss.errors import PatchError
+from codex_oss.patch.indentation import moved
+from codex_oss.patch.meant import unnumbered
 from codex_oss.patch.nearest import nearest
 from codex_oss.patch.parse import Chunk
 from codex_oss.patch.passes import find, find_told, typography_aside
@@ -129,17 +132,29 @@ def _place(
 
 
 def _bodies(chunk: Chunk) -> list[list[str]]:
-    """Return the chunk's body, and shorter ones for files that end earlier."""
+    """Return the chunk's body, shorter ones for files that end earlier, and plain."""
     body = list(chunk.body)
     bodies = [chunk.body]
     while True:
         old = [at for at, line in enumerate(body) if line[0] != "+"]
         if len(old) < 2 or body[old[-1]][1:]:  # noqa: PLR2004  one must stay
-            return bodies
+            return [*bodies, *_without_numbers(chunk.body)]
         if body[-1] == "+":
             body.pop()
         del body[old[-1]]
         bodies.append(list(body))
+
+
+def _without_numbers(body: list[str]) -> list[list[str]]:
+    """Return the body without line numbers, if all of its old lines have them."""
+    kept = "\n".join(line[1:] for line in body if line[0] != "+")
+    added = "\n".join(line[1:] for line in body if line[0] == "+")
+    plain = unnumbered(kept)
+    if plain is None:
+        return []
+    new = unnumbered(added)
+    old, fresh = iter(plain.split("\n")), iter((new or added).split("\n"))
+    return [[mark[0] + next(fresh if mark[0] == "+" else old) for mark in body]]
 
 
 def _last(lines: Sequence[str], old: list[str], start: int) -> int | None:
@@ -166,17 +181,17 @@ def _overlaps(at: int, length: int, taken: list[_Place]) -> bool:
 
 def _edits(lines: Sequence[str], place: _Place) -> list[Edit]:
     """Return the runs of removed and added lines; context stays as the file has it."""
-    indentation = _missing_indentation(lines, place)
+    new = iter(_new(lines, place))
     edits: list[Edit] = []
     at = start = place.start
     added: list[str] = []
-    for line in [*place.body, " "]:
-        if line[0] == "+":
-            text = line[1:]
-            added.append(f"{indentation}{text}" if text.strip() else text)
-        elif line[0] == "-":
+    for mark in [*(line[0] for line in place.body), " "]:
+        if mark == "+":
+            added.append(next(new))
+        elif mark == "-":
             at += 1
         else:
+            next(new, "")
             if added or at > start:
                 edits.append(Edit(start, at, added))
             at += 1
@@ -184,28 +199,15 @@ def _edits(lines: Sequence[str], place: _Place) -> list[Edit]:
     return edits
 
 
-def _missing_indentation(lines: Sequence[str], place: _Place) -> str:
-    """Return the space that every line of the chunk lacks, if it is the same.
+def _new(lines: Sequence[str], place: _Place) -> list[str]:
+    """Return the lines that the place shall have, with the file's indentation.
 
-    Added lines that are further in than the old ones were written with care: they
-    are left alone.
+    As they were sent where it is not plain how theirs differs.
     """
     old = [line[1:] for line in place.body if line[0] != "+"]
     new = [line[1:] for line in place.body if line[0] != "-"]
-    if _margin(old) != _margin(new):
-        return ""
-    pairs = zip(lines[place.start : place.stop], old, strict=True)
-    missing = {
-        has.rstrip().removesuffix(wanted.rstrip())
-        for has, wanted in pairs
-        if wanted.strip()
-    }
-    space = missing.pop() if len(missing) == 1 else ""
-    return "" if space.strip() else space
-
-
-def _margin(lines: list[str]) -> int:
-    return min((len(x) - len(x.lstrip()) for x in lines if x.strip()), default=0)
+    put = moved(new, old, lines[place.start : place.stop])
+    return new if put is None else put
 
 
 def _hint(lines: Sequence[str], chunk: Chunk) -> str:

@@ -29,6 +29,8 @@ _SAYS_REST = (
 )
 _BARE = rf"[ \t]*{_MARK}?[ \t]*{_DOTS}[ \t]*(?:\*/|-->|\*/\}})?[ \t]*"
 _FENCE = r"```[\w+.#-]*"
+_MARKUP = (".md", ".markdown", ".mdx", ".rst", ".txt", ".adoc")
+"""Files in which a fence may well be meant."""
 SHRUNK = 0.7
 """A file that keeps less of its lines than this is looked at more closely."""
 SHORT_FILE = 20
@@ -64,6 +66,16 @@ def readings(old: str, new: str) -> Iterator[Reading]:
     if "\n" not in old and "\\n" in old:
         texts = _unescaped(old), _unescaped(new)
         yield Reading(*texts, r"`\n` was taken for newlines")
+
+
+def content_meant(content: str, path: str) -> Reading:
+    """Return a whole file without the fence of a code block around all of it."""
+    if path.lower().endswith(_MARKUP):
+        return Reading("", content)
+    plain = _unfenced(content)
+    if plain == content:
+        return Reading("", content)
+    return Reading("", plain + "\n", "the code fence was taken off")
 
 
 def _unfenced(text: str) -> str:

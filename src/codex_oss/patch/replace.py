@@ -104,7 +104,16 @@ def _exactly(text: str, at: int, old: str, new: str) -> _Span:
     elif new.endswith("\n") and new.removesuffix(newline) != old:
         ends_line = stop == len(text) or text.startswith(("\n", "\r\n"), stop)
         new = new.removesuffix(newline) if ends_line else new
-    return _Span(at, stop, new)
+    return _Span(at, stop, _without_margin(text, at, old, new))
+
+
+def _without_margin(text: str, at: int, old: str, new: str) -> str:
+    """Return ``new`` without the indentation that stands before ``old`` already."""
+    margin = text[text.rfind("\n", 0, at) + 1 : at]
+    doubled = margin and not margin.strip() and not old[:1].isspace()
+    if doubled and new.startswith(margin) and new.strip() != old.strip():
+        return new.removeprefix(margin)
+    return new
 
 
 def _all(text: str, wanted: str) -> list[int]:
