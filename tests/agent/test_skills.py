@@ -120,10 +120,7 @@ def test_a_model_is_told_names_and_descriptions(tmp_path: Path) -> None:
     path = write(tmp_path, "beta", skill("beta", "> \n  does\n  things"))
     found = find_skills([tmp_path])
     assert listing(found.skills, "Intro.\n", None, lite=True) == (
-        (
-            "<skills_instructions>\nIntro.\n"
-            f"- beta: does things (file: {path})\n</skills_instructions>"
-        ),
+        (f"<skills>\nIntro.\n- beta: does things (file: {path})\n</skills>"),
         "",
     )
 

@@ -214,8 +214,8 @@ def test_without_changes_no_model_is_asked(tmp_path: Path, repo: Path) -> None:
             [],
             1,
             (
-                "Error: Specify --uncommitted, --base, --commit, or provide custom review "
-                "instructions\n"
+                "Error: Specify --uncommitted, --base, --commit, or provide custom "
+                "review instructions\n"
             ),
         ),
         (["--uncommitted", "--base", "x"], 2, "'--uncommitted' cannot be used with "),

@@ -110,7 +110,7 @@ def _list(skills: Sequence[Skill], intro: str, longest: int) -> str:
         f"- {skill.name}: {_cut(skill.description, longest)} (file: {skill.path})\n"
         for skill in skills
     )
-    return f"<skills_instructions>\n{intro}{lines}</skills_instructions>"
+    return f"<skills>\n{intro}{lines}</skills>"
 
 
 def _cut(text: str, longest: int) -> str:

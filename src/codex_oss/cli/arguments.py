@@ -247,6 +247,12 @@ def _of_undo(command: str) -> Callable[[], Parser]:
 SESSION_COMMANDS = ("sessions", "archive", "unarchive", "rename", "delete")
 
 
+def _apply_parser() -> Parser:
+    from codex_oss.cli import apply_arguments  # noqa: PLC0415  see above
+
+    return apply_arguments.apply_parser()
+
+
 def _of_review(command: str) -> Callable[[], Parser]:
     def made() -> Parser:
         from codex_oss.cli import review_arguments  # noqa: PLC0415  see above
@@ -265,6 +271,7 @@ PARSERS: dict[str, Callable[[], Parser]] = {
     "resume": _of_sessions("resume"),
     "fork": _of_sessions("fork"),
     **{name: _of_sessions(name) for name in SESSION_COMMANDS},
+    "apply": _apply_parser,
     "undo": _of_undo("undo"),
     "redo": _of_undo("redo"),
     "config": config_parser,
@@ -276,7 +283,7 @@ PARSERS: dict[str, Callable[[], Parser]] = {
     "doctor": doctor_parser,
     "mcp-server": mcp_server_parser,
 }
-ALIASES = {"e": "exec"}
+ALIASES = {"e": "exec", "a": "apply"}
 WITH_VALUE = frozenset(
     (
         *(
@@ -307,6 +314,7 @@ Commands:
   resume, fork
             go on with a conversation, or with a copy of it, line by line
   sessions  list conversations; archive, unarchive, rename and delete change one
+  apply, a  apply the last diff of a session, or of a file, to this folder
   undo, redo
             take back what the last turns changed on disk, or make it again
   review, exec review

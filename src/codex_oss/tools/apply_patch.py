@@ -51,7 +51,7 @@ class ApplyPatch:
     async def run(self, call: Call, scope: Scope) -> Output:
         """Apply the patch of ``call``, however the model has wrapped it."""
         text = call.arguments if isinstance(call, FunctionCall) else call.input
-        found = _unwrap(text)
+        found = unwrap(text)
         cwd = scope.cwd / found.workdir if found.workdir else scope.cwd
         return await apply_text(found.patch, cwd, scope, self._edits)
 
@@ -77,7 +77,7 @@ def _beside(suffix: str) -> str:
 # --- the argument ---------------------------------------------------------------------
 
 
-def _unwrap(text: str) -> heredoc.Invocation:
+def unwrap(text: str) -> heredoc.Invocation:
     """Return the patch inside ``text``: JSON of any known shape, a command, or itself.
 
     Raises ``ToolError`` when ``text`` is JSON that holds no patch.

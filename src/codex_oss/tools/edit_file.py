@@ -35,6 +35,11 @@ class EditArguments(msgspec.Struct, frozen=True, kw_only=True):
     edits: list[Any] = []
 
 
+def spec() -> FunctionTool:
+    """Return the tool as a model is told of it."""
+    return function_tool(NAME, _PROPERTIES, required=_REQUIRED)
+
+
 class EditFile:
     """Replaces a text that is in a file once (``ports.Tool``)."""
 
@@ -44,11 +49,11 @@ class EditFile:
     @property
     def spec(self) -> FunctionTool:
         """Name, description and parameters, as the model gets them."""
-        return function_tool(NAME, _PROPERTIES, required=_REQUIRED)
+        return spec()
 
     async def run(self, call: Call, scope: Scope) -> Output:
         """Replace the text, or say why not and what to send."""
-        patch = Patch([*_hunks(arguments(call, EditArguments), self.spec)])
+        patch = Patch([*hunks(arguments(call, EditArguments), self.spec)])
         edit = Edit(
             form="replace",
             read=lambda: patch,
@@ -65,7 +70,8 @@ class EditFile:
         """Nothing outlives a call."""
 
 
-def _hunks(given: EditArguments, spec: FunctionTool) -> list[ReplaceText]:
+def hunks(given: EditArguments, spec: FunctionTool) -> list[ReplaceText]:
+    """Return the edits of a call. Raises ``ToolError`` when something is missing."""
     if given.old_text is None and given.edits:
         return [_one(each, given.path, spec) for each in given.edits]
     for key in _REQUIRED:
