@@ -26,7 +26,15 @@ from codex_oss.items import (
 from codex_oss.ports import Output
 from codex_oss.wire import responses
 from conversing import PLACE, Talk, compacted, failed_with
-from fakes import Script, ScriptedModel, called, failed, finished, said
+from fakes import (
+    Script,
+    ScriptedModel,
+    called,
+    cut_short,
+    failed,
+    finished,
+    said,
+)
 
 WINDOW = 2000
 """Tokens; instructions and tool take a hundred. Compacted at 1600."""
@@ -294,3 +302,22 @@ def calls_of(work: Callable[[], object]) -> int:
     finally:
         sys.setprofile(before)
     return calls
+
+
+def test_an_answer_alone_that_fills_the_window_says_what_is_wrong() -> None:
+    cut = responses.IncompleteResponse(
+        response=responses.Response(
+            id="r",
+            usage=responses.Usage(total_tokens=WINDOW),
+            incomplete_details=responses.IncompleteDetails("max_output_tokens"),
+        )
+    )
+    told = Talk(ScriptedModel([cut], window=WINDOW)).submit()
+    assert "context window of 2,000 tokens is too small" in failed_with(told)
+
+
+def test_a_cut_that_is_not_the_windows_is_told_as_it_is() -> None:
+    told = Talk(ScriptedModel([cut_short("max_output_tokens")])).submit()
+    assert failed_with(told) == (
+        "Incomplete response returned, reason: max_output_tokens"
+    )

@@ -180,12 +180,17 @@ class Room:
         await self._make_room(at, asker)
 
     async def cut_off(self, error: errors.Incomplete, asker: Asker) -> bool:
-        """Make room if an answer was cut by the window's end; return whether it was."""
+        """Make room if an answer was cut by the window's end; return whether it was.
+
+        Raises ``ContextOverflow`` when there is nothing to leave out.
+        """
         if not self.full(error.tokens):
             return False
         at = await self._marks()
-        if at is None or not self._can_free():
+        if at is None:
             return False
+        if not self._can_free():
+            raise self._full(at) from error
         self._judge(at)
         await self._make_room(at, asker)
         return True

@@ -19,6 +19,8 @@ from codex_oss.items import (
 CALLS = (FunctionCall, CustomToolCall, ToolSearchCall)
 HANDOFF = "<handoff>"
 """How the message begins that stands for what was left out."""
+_BROUGHT = "<skill>"
+"""How messages begin that a prompt brings along: they can be read again."""
 _PLACE = ("<environment_context>", "# AGENTS.md instructions", "<permissions")
 """How messages begin that tell of the place: ours, and the Codex CLI's."""
 
@@ -56,7 +58,7 @@ def prompts(items: Sequence[Item]) -> list[int]:
         for index, item in enumerate(items)
         if isinstance(item, Message)
         and item.role == "user"
-        and not text_of(item.content).startswith((HANDOFF, *_PLACE))
+        and not text_of(item.content).startswith((HANDOFF, _BROUGHT, *_PLACE))
     ]
 
 

@@ -67,6 +67,7 @@ class Session:
         self._room = Room(parts.model, parts.frame, self._history, parts.limits)
         self._usage = parts.usage
         self._items = 0
+        self._recording = False
         self._surroundings = list(parts.surroundings)
         self._remarks: list[str] = []
         self._turn: asyncio.Task[None] | None = None
@@ -114,6 +115,8 @@ class Session:
         def emit(event: events.Event) -> None:
             record.hear(event)
             self._note_files(event)
+            if isinstance(event, events.TurnCompleted):
+                self._parts.journal.note("event_msg", _token_count(turn))
             self._parts.journal.tell(event)
             told.put_nowait(event)
 
@@ -176,7 +179,6 @@ class Session:
         parts = self._parts
         try:
             await work()
-            parts.journal.note("event_msg", _token_count(turn.usage))
         except asyncio.CancelledError:
             turn.emit(events.TurnFailed(error=events.Failure(INTERRUPTED)))
         finally:
@@ -194,6 +196,7 @@ class Session:
         parts.journal.note("turn_context", context)
         if parts.undo is not None:
             parts.undo.begin(record.turn_id, record.prompt)
+            self._recording = True
         self._history.keep(prompt)
         for item in parts.beside(prompt):
             self._history.keep(item)
@@ -201,8 +204,10 @@ class Session:
     async def _settle(self, emit: Emit) -> None:
         """Close the record of what the turn changed on disk."""
         undo = self._parts.undo
-        gaps = None if undo is None else await undo.end()
-        if gaps:
+        if undo is None or not self._recording:
+            return
+        self._recording = False
+        if gaps := await undo.end():
             emit(self.warn(gaps))
 
     def _note_files(self, event: events.Event) -> None:
@@ -276,8 +281,11 @@ async def _events(
         told.task_done()
 
 
-def _token_count(usage: events.TokenUsage) -> dict[str, object]:
-    return {"type": "token_count", "info": {"total_token_usage": usage}}
+def _token_count(turn: Turn) -> dict[str, object]:
+    info = {"total_token_usage": turn.usage}
+    if turn.last is not None:
+        info["last_token_usage"] = turn.last
+    return {"type": "token_count", "info": info}
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

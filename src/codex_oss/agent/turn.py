@@ -76,6 +76,8 @@ class Turn:
         self._spoke = False
         self._last: str | None = None
         self.usage = usage
+        self.last: events.TokenUsage | None = None
+        """The tokens of the last answer that its server counted."""
 
     async def take(self) -> None:
         """Run to the end: ``TurnCompleted`` or ``TurnFailed`` is the last event.
@@ -223,6 +225,8 @@ class Turn:
     def count(self, usage: responses.Usage | None) -> None:
         """Add the tokens of an answer."""
         self.usage = added(self.usage, usage)
+        if usage is not None:
+            self.last = added(events.TokenUsage(), usage)
 
     def dropped(self, read: int) -> None:
         """Take note that the server read no more than so many tokens."""
