@@ -105,6 +105,18 @@ def test_the_model_and_the_folder_are_the_conversations_own(tmp_path: Path) -> N
     assert placed == [1, 1, 2]  # the new folder is told, the old one stays
 
 
+def test_what_is_in_force_is_told_when_it_has_changed(tmp_path: Path) -> None:
+    modes = ("read-only", "workspace-write", "read-only", "read-only")
+    with FakeServer([turn(message("yes")) for _ in modes]) as server:
+        for number, mode in enumerate(modes):
+            resume = ["resume", "--last"] if number else []
+            run_exec(tmp_path, [*resume, *provider(server.url), "-s", mode, "go"])
+        items: list[Any] = server.posts[-1].json["input"]
+    told = [item["content"][0]["text"] for item in items]
+    places = [text.partition("<sandbox>")[2][:9] for text in told if "<cwd>" in text]
+    assert places == ["read-only", "only thes", "read-only"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

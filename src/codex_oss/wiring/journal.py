@@ -5,11 +5,14 @@ from collections.abc import Sequence
 import msgspec
 
 from codex_oss import __version__, events
-from codex_oss.items import Item, Reasoning
+from codex_oss.items import Item, Message, Reasoning, text_of
 from codex_oss.policy import Permissions
 from codex_oss.ports import Clock, Journal
 from codex_oss.sessions import rollout
 from codex_oss.wiring.permissions import Job, approval_summary
+
+_KIND_LENGTH = 20
+"""Characters by which the place, AGENTS.md and their like are told apart."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +54,7 @@ def place(
         rollout=file,
         meta=meta,
         history=said,
-        missing=[item for item in surroundings if item not in said],
+        missing=[item for item in surroundings if _last_like(item, said) != item],
         usage=kept.usage if kept else events.TokenUsage(),
     )
 
@@ -106,6 +109,21 @@ def _meta(
     if job.front.arguments is not None:
         meta["arguments"] = job.front.arguments
     return meta
+
+
+def _last_like(item: Item, said: Sequence[Item]) -> Item | None:
+    """Return what was said last of the kind of an item: what begins as it does.
+
+    A place that was left and come back to is told anew.
+    """
+    kind = _begins(item)
+    return next((each for each in reversed(said) if _begins(each) == kind), None)
+
+
+def _begins(item: Item) -> tuple[str, str] | None:
+    if not isinstance(item, Message) or item.role == "assistant":
+        return None
+    return item.role, text_of(item.content)[:_KIND_LENGTH]
 
 
 def _readable(job: Job, items: Sequence[Item]) -> list[Item]:
