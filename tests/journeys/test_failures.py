@@ -16,10 +16,6 @@ OVERFLOW = {
     "n_prompt_tokens": 9000,
     "n_ctx": 4096,
 }
-NO_ROOM = (
-    "Codex ran out of room in the model's context window. Start a new thread or clear "
-    "earlier history before retrying."
-)
 UNFINISHED = "stream closed before response.completed"
 
 
@@ -43,7 +39,11 @@ def rejected(status: int, text: str) -> Reply:
             "Is the model pulled or loaded there? Is `base_url` of provider 'x' right?",
         ),
         (rejected(400, "bad request"), "bad request", ""),
-        (Reply(status=400, body={"error": OVERFLOW}), NO_ROOM, ""),
+        (
+            Reply(status=400, body={"error": OVERFLOW}),
+            "The model's context window of 4,096 tokens is too small",
+            "Give the model a larger context",
+        ),
         (
             Reply(body="<html>", headers={"content-type": "text/html"}),
             "answered text/html, not an API's answer",
