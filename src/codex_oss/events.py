@@ -230,6 +230,15 @@ class OutputDelta(Tagged, frozen=True, kw_only=True, tag="output.delta"):
     text: str
 
 
+class Thought(Tagged, frozen=True, kw_only=True, tag="reasoning.text"):
+    """What the model thought, in its own words (live screens only).
+
+    Its summary, if there is one, follows as a ``ReasoningItem``.
+    """
+
+    text: str
+
+
 class Blocked(Tagged, frozen=True, kw_only=True, tag="sandbox.blocked"):
     """The sandbox blocked something that a command did (live screens only)."""
 
@@ -256,5 +265,6 @@ Event = (
     | TextDelta
     | ReasoningDelta
     | OutputDelta
+    | Thought
     | Blocked
 )

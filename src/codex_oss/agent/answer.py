@@ -245,8 +245,11 @@ def _item_done(item: Item, turn: Listener, start: Callable[[Call], None]) -> Non
             turn.keep(item)
             said = events.AgentMessage(id=turn.new_item_id(), text=text_of(content))
             turn.emit(events.ItemCompleted(item=said))
-        case Reasoning(summary=summary):
+        case Reasoning(summary=summary, content=content):
             turn.keep(item)
+            if content:
+                raw = "".join(part.text for part in content)
+                turn.emit(events.Thought(text=raw))
             if summary:
                 thought = "\n\n".join(part.text for part in summary)
                 shown = events.ReasoningItem(id=turn.new_item_id(), text=thought)

@@ -108,7 +108,9 @@ def printer(
     color = options.color == "always" or (
         options.color == "auto" and sys.stderr.isatty() and "NO_COLOR" not in os.environ
     )
-    shown = not job.loaded.config.hide_agent_reasoning
+    config = job.loaded.config
+    raw = "raw" if config.show_raw_agent_reasoning else True
+    shown = not config.hide_agent_reasoning and raw
     human = Human(sys.stdout, sys.stderr, banner, color=color, reasoning=shown)
     if not sys.stderr.isatty():
         return human

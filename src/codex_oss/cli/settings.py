@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from codex_oss.config import load
+from codex_oss.config import features, load
 
 GRANULAR = "granular"
 """The word of ``-a`` for the kinds of questions that ``config.toml`` names."""
@@ -25,10 +25,11 @@ def load_config(
     ``flags`` are those of one command only. With ``cwd``, a folder without links, the
     settings of the project there count.
     """
+    features.check([*options.enable, *options.disable])
     overrides = [
         *options.config,
-        *(f"features.{name}=true" for name in options.enable),
-        *(f"features.{name}=false" for name in options.disable),
+        *(f'features."{name}"=true' for name in options.enable),
+        *(f'features."{name}"=false' for name in options.disable),
     ]
     return load.load(
         load.codex_home(env),

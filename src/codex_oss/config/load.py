@@ -12,7 +12,7 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
-from codex_oss.config import project, toml
+from codex_oss.config import features, project, toml
 from codex_oss.config.builtin import OSS, environment_layer
 from codex_oss.config.decode import Unknown, decode, find_unknown
 from codex_oss.config.home import user_home
@@ -116,7 +116,8 @@ def load(  # noqa: PLR0913  one argument for each thing the command line may say
         oss_profile = files.profile(OSS, below) if name == OSS else {}
         tree = merge(file, chosen, oss_profile, own, command, layers.flags)
     tree = merge(environment_layer(env), tree)
-    _report_unknown(find_unknown(tree), warnings, strict=strict)
+    unknown = [*find_unknown(tree), *features.find_unknown(tree)]
+    _report_unknown(unknown, warnings, strict=strict)
     config, provider_id, provider = _decode(tree)
     return Loaded(
         config=config,

@@ -349,7 +349,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     hide_agent_reasoning: bool = False
     """Do not print summaries of the model's reasoning."""
     show_raw_agent_reasoning: bool = False
-    """Print the model's reasoning itself instead of its summary. Has no effect yet."""
+    """Print the model's reasoning itself instead of its summary; not with ``--json``,
+    as in the Codex CLI."""
     notify: tuple[str, ...] | None = None
     """A program and its arguments, run after each turn with one more argument: a JSON
     object that describes the turn: see [hooks](../guides/hooks.md)."""
@@ -365,7 +366,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Instructions for certain tasks, in files named ``SKILL.md``."""
     features: dict[str, bool] = {}
     """Switches of single features; ``--enable NAME`` and ``--disable NAME`` set them
-    for one run. Has no effect yet."""
+    for one run. Of those of the Codex CLI, ``shell_tool`` and ``view_image`` say
+    whether the model is offered commands and images; the others have no effect."""
     projects: dict[str, Project] = {}
     """What is known about directories, by absolute path."""
     mcp_servers: dict[str, McpServer] = {}
@@ -379,6 +381,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """``codex-oss bridge``: the Responses API in front of a model's server. codex-oss
     only."""
     undo: Undo = Undo()
-    """What turns change is remembered: see [undo](../guides/undo.md). codex-oss only."""
+    """What turns change is remembered: see [undo](../guides/undo.md). codex-oss
+    only."""
     tui: dict[str, Any] = {}
     """Settings of the terminal app. Has no effect yet."""

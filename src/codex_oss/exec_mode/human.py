@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import TextIO, assert_never
+from typing import Literal, TextIO, assert_never
 
 import msgspec
 
@@ -31,7 +31,7 @@ class Human:
         banner: Banner,
         *,
         color: bool,
-        reasoning: bool = True,
+        reasoning: bool | Literal["raw"] = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._out = out
@@ -39,6 +39,7 @@ class Human:
         self._banner = banner
         self._color = color
         self._reasoning = reasoning
+        self._thought = False
         self._clock = clock
         self._began: dict[str, float] = {}
         self._usage = events.TokenUsage()
@@ -61,7 +62,7 @@ class Human:
                 self._fault(failure.message)
             case events.TurnCompleted(usage=usage):
                 self._usage = usage
-            case events.Blocked() | events.Compacted():
+            case events.Blocked() | events.Compacted() | events.Thought():
                 self._remark(event)
             case (
                 events.TurnStarted()
@@ -89,9 +90,15 @@ class Human:
             text = shown(last_message) if self._out.isatty() else last_message
             print(text, file=self._out, flush=True)
 
-    def _remark(self, event: events.Blocked | events.Compacted) -> None:
+    def _remark(
+        self, event: events.Blocked | events.Compacted | events.Thought
+    ) -> None:
         """Print what only people are told."""
         match event:
+            case events.Thought(text=text):
+                self._thought = self._reasoning == "raw"
+                if self._thought:
+                    self._say(f"thinking\n{text}", style=2)
             case events.Blocked(what=what, remedy=remedy):
                 self._say(f"{what}\n{remedy}", label="sandbox:", color=33)
             case events.Compacted(before=before, after=after, how=how):
@@ -137,8 +144,9 @@ class Human:
                 self._head("codex", 35)
                 self._say(text)
             case events.ReasoningItem(text=text):
-                if self._reasoning:
+                if self._reasoning and not self._thought:
                     self._say(f"thinking\n{text}", style=2)
+                self._thought = False
             case events.CommandExecution():
                 self._ran(item)
             case events.FileChange(changes=changes, status=status):

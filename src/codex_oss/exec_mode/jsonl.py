@@ -13,6 +13,7 @@ _LIVE = (
     events.TextDelta,
     events.ReasoningDelta,
     events.OutputDelta,
+    events.Thought,
     events.Blocked,
 )
 

@@ -27,6 +27,7 @@ _Live = (
     | events.TextDelta
     | events.ReasoningDelta
     | events.OutputDelta
+    | events.Thought
 )
 
 
@@ -119,6 +120,7 @@ class Translator:
                 | events.Asked()
                 | events.Reading()
                 | events.Answering()
+                | events.Thought()
             ):
                 return []
             case _:

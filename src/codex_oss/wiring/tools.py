@@ -58,9 +58,12 @@ def tools(
     )
     run, write = commands.tools()
     watched = Watched(run, editing.seen) if editing.seen else run
-    offered: list[Tool] = [watched, write, *editing.tools]
+    switched = config.features
+    shell_tools = [watched, write] if switched.get("shell_tool", True) else []
+    offered: list[Tool] = [*shell_tools, *editing.tools]
     if profile == "full":
         if config.tools.update_plan.enabled:
             offered.append(UpdatePlan())
-        offered.append(ViewImage(permit.permissions.deny_read))
+        if switched.get("view_image", True):
+            offered.append(ViewImage(permit.permissions.deny_read))
     return offered
