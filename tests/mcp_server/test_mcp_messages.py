@@ -10,7 +10,7 @@ from codex_oss import events
 from codex_oss.items import FunctionCall, FunctionCallOutput, Item
 from codex_oss.mcp_server.calling import OpenCalls
 from codex_oss.mcp_server.messages import Translator, Turn
-from codex_oss.mcp_server.patches import changes, patch_in
+from codex_oss.mcp_server.patches import changes, hunks_in
 from codex_oss.mcp_server.progress import LINE, progress
 
 Json = dict[str, Any]
@@ -209,7 +209,7 @@ PATCH = """*** Begin Patch
 )
 def test_a_patch_is_told_by_its_files(arguments: Json) -> None:
     call = FunctionCall(name="x", arguments=json.dumps(arguments), call_id="c1")
-    assert changes(patch_in(call), "/w") == {
+    assert changes(hunks_in(call), "/w") == {
         "/w/new": {"type": "add", "content": "one\n"},
         "/w/sub/old": {"type": "delete"},
         "/w/was": {
@@ -220,10 +220,42 @@ def test_a_patch_is_told_by_its_files(arguments: Json) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        (
+            "edit_file",
+            {"path": "a", "old_text": "x\ny", "new_text": "z"},
+            {
+                "type": "update",
+                "unified_diff": "@@\n-x\n-y\n+z\n",
+                "move_path": None,
+            },
+        ),
+        (
+            "write_file",
+            {"path": "a", "content": "z\n"},
+            {"type": "add", "content": "z\n"},
+        ),
+        (
+            "apply_patch",
+            {"input": "a\n<<<<<<< SEARCH\nx\n=======\nz\n>>>>>>> REPLACE"},
+            {"type": "update", "unified_diff": "@@\n-x\n+z\n", "move_path": None},
+        ),
+    ],
+)
+def test_other_edits_are_told_like_patches(
+    name: str, arguments: Json, told: Json
+) -> None:
+    call = FunctionCall(name=name, arguments=json.dumps(arguments), call_id="c1")
+    assert changes(hunks_in(call), "/w") == {"/w/a": told}
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"input": 7}', "nonsense", '"x"'])
 def test_what_is_no_patch_changes_nothing(text: str) -> None:
-    call = FunctionCall(name="apply_patch", arguments=text, call_id="c1")
-    assert changes(patch_in(call), "/w") == {}
+    for name in ("apply_patch", "edit_file", "write_file", "exec_command"):
+        call = FunctionCall(name=name, arguments=text, call_id="c1")
+        assert changes(hunks_in(call), "/w") == {}
 
 
 def test_progress_is_one_short_line() -> None:

@@ -18,7 +18,7 @@ from codex_oss.items import (
     Item,
 )
 from codex_oss.mcp.offer import flat_name
-from codex_oss.mcp_server.patches import patch_in
+from codex_oss.mcp_server.patches import hunks_in
 
 BY_NAME = "mcp_call"
 """The tool that calls another by its name, where there are many."""
@@ -47,7 +47,7 @@ class OpenCalls:
 
     def of_patch(self) -> Call | None:
         """Return the call that changes files."""
-        return self._find(lambda call: bool(patch_in(call)))
+        return self._find(lambda call: bool(hunks_in(call)))
 
     def of_tool(self, server: str, tool: str, given: str) -> Call | None:
         """Return the call of an MCP server's tool with the arguments ``given``."""

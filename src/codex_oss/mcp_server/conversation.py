@@ -22,7 +22,7 @@ from codex_oss.mcp_server.calling import OpenCalls
 from codex_oss.mcp_server.calls import Told
 from codex_oss.mcp_server.messages import Msg, Translator, Turn
 from codex_oss.mcp_server.news import Ended, Feed, Notified, Pending
-from codex_oss.mcp_server.patches import changes, patch_in
+from codex_oss.mcp_server.patches import changes, hunks_in
 from codex_oss.policy import (
     Answer,
     AnswerServer,
@@ -238,7 +238,7 @@ class TakenTurn:
                 command = [found.opened.shell, "-lc", script]
             case WriteFiles(paths=paths):
                 call = found.calls.of_patch()
-                told = changes(patch_in(call), found.opened.cwd) if call else {}
+                told = changes(hunks_in(call) if call else (), found.opened.cwd)
                 told = told or {path: {"type": "update"} for path in paths}
             case CallTool(server=server, tool=tool, arguments=given):
                 call = found.calls.of_tool(server, tool, given)

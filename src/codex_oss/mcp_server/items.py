@@ -5,7 +5,7 @@ from typing import Any, assert_never
 
 from codex_oss import events
 from codex_oss.mcp_server.calling import OpenCalls, arguments
-from codex_oss.mcp_server.patches import changes, patch_in
+from codex_oss.mcp_server.patches import changes, hunks_in
 
 Msg = dict[str, Any]
 
@@ -126,7 +126,7 @@ class Items:
     def _patch_facts(self, item: events.FileChange) -> Msg:
         call = self._calls.of_patch()
         self._calls.take(item.id, call)
-        told = changes(patch_in(call), self._cwd) if call else {}
+        told = changes(hunks_in(call) if call else (), self._cwd)
         return told or {each.path: {"type": each.kind} for each in item.changes}
 
     def _mcp(self, item: events.McpToolCall, now: float, *, done: bool) -> Msg:
