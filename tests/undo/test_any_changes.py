@@ -40,7 +40,7 @@ def do(work: Path, act: Act) -> None:
             case "link":
                 path.symlink_to(other)
             case "mode" if not path.is_symlink():
-                path.chmod(0o700 | number)
+                path.chmod(0o500 | number)  # a folder may be one that nobody writes to
             case _:
                 path.rename(work / other)
 
