@@ -9,9 +9,9 @@ from codex_oss.agent.context import Frame
 from codex_oss.agent.session import Parts, Session
 from codex_oss.agent.window import Limits
 from codex_oss.items import Call, Item, user
-from codex_oss.ports import Output
+from codex_oss.ports import Model, Output
 from codex_oss.wire import responses
-from fakes import FakeClock, FakeTool, MemoryJournal, ScriptedModel
+from fakes import FakeClock, FakeTool, MemoryJournal
 
 PLACE = user("<environment_context>\n  <cwd>/w</cwd>\n</environment_context>")
 
@@ -21,7 +21,7 @@ class Talk:
 
     def __init__(
         self,
-        model: ScriptedModel,
+        model: Model,
         limits: Limits | None = None,
         look: Callable[[Call], Output] = lambda _: Output("ok"),
         history: Sequence[Item] = (),

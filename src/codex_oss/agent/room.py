@@ -17,12 +17,12 @@ from codex_oss import errors, events
 from codex_oss.agent import compact, context, handoff, masking, rounds
 from codex_oss.agent.history import History
 from codex_oss.agent.window import (
+    OUTPUT_SHARE,
     Limits,
     Marks,
     Meter,
     answer_tokens,
     marks,
-    output_weight,
     prompt_tokens,
     thinking_tokens,
     weigh_all,
@@ -145,7 +145,8 @@ class Room:
         """
         if self._window is None:
             return output
-        return compact.cut_output(output, output_weight(self._window))
+        most = self._meter.weight(self._window // OUTPUT_SHARE)
+        return compact.cut_output(output, most)
 
     # --- making room ------------------------------------------------------------------
 

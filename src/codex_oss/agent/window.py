@@ -122,12 +122,9 @@ def answer_tokens(window: int) -> int:
 
 def output_bytes(window: int | None, most: int) -> int:
     """Return how many bytes of one tool's output fit well into a window."""
-    return most if window is None else min(most, output_weight(window))
-
-
-def output_weight(window: int) -> int:
-    """Return what one tool's output may weigh."""
-    return int(window * BYTES_PER_TOKEN) // OUTPUT_SHARE
+    if window is None:
+        return most
+    return min(most, int(window * BYTES_PER_TOKEN) // OUTPUT_SHARE)
 
 
 def thinking_tokens(limits: Limits, window: int | None) -> int | None:
