@@ -10,7 +10,7 @@ from codex_oss.config import load
 from codex_oss.config.home import user_home
 from codex_oss.config.rules import RulesFile
 from codex_oss.config.schema import Config
-from codex_oss.policy import ApprovalPolicy, Granular, Permissions
+from codex_oss.policy import ApprovalPolicy, Granular, Permissions, within
 from codex_oss.ports import Approver
 from codex_oss.sandbox import run, secrets
 from codex_oss.wiring.world import state_home
@@ -75,7 +75,7 @@ def permissions(job: Job) -> Permissions:
     return Permissions(
         mode=mode,
         approval=_approval(job),
-        writable_roots=_real(roots),
+        writable_roots=_real([*roots, *_trusted(config, [*roots, *scratch])]),
         scratch=_real(scratch),
         deny_read=() if mode == "danger-full-access" else _deny_read(job),
         network=write.network_access or mode == "danger-full-access",
@@ -109,6 +109,22 @@ def rules_file(job: Job) -> RulesFile:
         trusted=around.trusts(job.cwd) and around.guards(job.cwd),
         ignore=job.ignore_rules,
     )
+
+
+def _trusted(config: Config, roots: Iterable[Path]) -> list[Path]:
+    """Return the trusted projects inside of what may be written.
+
+    Named as roots of their own, their settings are guarded like the workspace's: what
+    commands write there would be followed one day.
+    """
+    real = _real(roots)
+    entries = config.projects.items()
+    named = [Path(path) for path, one in entries if one.trust_level == "trusted"]
+    return [
+        path
+        for path in named
+        if path.is_absolute() and path.is_dir() and within(str(path.resolve()), real)
+    ]
 
 
 def _approval(job: Job) -> ApprovalPolicy | Granular:

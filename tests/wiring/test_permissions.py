@@ -1,0 +1,31 @@
+"""What commands may do, from what a person has configured."""
+
+from pathlib import Path
+
+from codex_oss.config.load import load
+from codex_oss.wiring.permissions import Job, permissions
+
+
+def test_trusted_projects_inside_of_the_workspace_are_guarded_like_it(
+    tmp_path: Path,
+) -> None:
+    work, home = tmp_path / "work", tmp_path / "home"
+    for folder in (home, work / "app", work / "lib", tmp_path / "elsewhere"):
+        folder.mkdir(parents=True)
+    levels = {
+        "work/app": "trusted",
+        "work/lib": "untrusted",
+        "work/absent": "trusted",
+        "elsewhere": "trusted",
+    }
+    text = "".join(
+        f'[projects."{tmp_path / path}"]\ntrust_level = "{level}"\n'
+        for path, level in levels.items()
+    )
+    keys = "exclude_slash_tmp = true\nexclude_tmpdir_env_var = true\n"
+    (home / "config.toml").write_text(f"{text}[sandbox_workspace_write]\n{keys}")
+    env = {"HOME": str(tmp_path)}
+    flags = {"sandbox_mode": ("--sandbox", "workspace-write")}
+    loaded = load(home, env, flags=flags)
+    job = Job(loaded=loaded, cwd=work, env=env)
+    assert permissions(job).writable_roots == (str(work), str(work / "app"))
