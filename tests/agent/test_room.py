@@ -239,12 +239,12 @@ def test_people_set_the_window_and_when_to_compact() -> None:
 
 def test_a_conversation_can_be_compacted_by_hand_and_in_ones_own_words() -> None:
     model = ScriptedModel(
-        [said("words"), uncounted()],
+        [said("words " * 400), uncounted()],
         [said(NOTE), uncounted()],
         [said("x"), uncounted()],
     )
     talk = Talk(model, Limits(compact_prompt="Sum it up."))
-    talk.submit("do " * 400)
+    talk.submit("do")
     told = talk.compact()
     assert compacted(told) == ["summarised"]
     assert isinstance(told[-1], events.TurnCompleted)
@@ -321,3 +321,14 @@ def test_a_cut_that_is_not_the_windows_is_told_as_it_is() -> None:
     assert failed_with(told) == (
         "Incomplete response returned, reason: max_output_tokens"
     )
+
+
+def test_a_short_conversation_is_left_as_it_is() -> None:
+    model = ScriptedModel([said("words"), uncounted()])
+    talk = Talk(model)
+    talk.submit()
+    assert talk.compact() == [
+        events.TurnStarted(),
+        events.TurnCompleted(usage=events.TokenUsage()),
+    ]
+    assert len(talk.session.history) == 3

@@ -203,7 +203,9 @@ class Room:
         return tokens * FULL_SHARE[1] >= self._window * FULL_SHARE[0]
 
     async def compact(self, asker: Asker) -> None:
-        """Put a summary in the place of the conversation, full or not."""
+        """Put a summary in the place of the conversation, unless it is short."""
+        if not self._can_free():
+            return
         at = await self._marks() or Marks(None, self._base(), self.tokens)
         await self._summarise(at, asker)
 
@@ -227,7 +229,8 @@ class Room:
 
     async def _make_room(self, at: Marks, asker: Asker) -> None:
         before, items = self.tokens, self._history.items
-        for kept in (masking.KEPT_ROUNDS, 1):
+        # What is full again at once has not much left that could be left out.
+        for kept in () if self._in_vain else (masking.KEPT_ROUNDS, 1):
             excess = self._meter.weight(max(0, before - at.aim))
             masked = masking.sweep(items, excess, kept)
             if self._size(masked) < min(at.proof, before):
