@@ -98,7 +98,8 @@ def test_two_failures_bring_the_next_form_with_the_models_own_change(
     assert "edit_file" not in outputs[0]
     assert outputs[1].endswith(
         "\n\nPatches did not match twice. Use edit_file instead, such as:\n"
-        'edit_file {"path":"a.py","old_text":"    return 1","new_text":"  return 2"}\n'
+        'edit_file {"path":"a.py","old_text":"    return 1",'
+        '"new_text":"    return 2"}\n'
         "old_text must be in the file once, as it stands there."
     )
 

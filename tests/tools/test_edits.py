@@ -313,3 +313,15 @@ def test_a_file_that_may_not_be_read_is_not_shown(stage: Stage) -> None:
 
     assert all("may not be read: `sandbox_deny_read`" in each for each in told)
     assert not any("secret key" in each for each in told)
+
+
+def test_an_example_is_whole_or_none(stage: Stage) -> None:
+    old = [f"-line {n} is not there" for n in range(1, 45)]
+    long = ("*** Update File: long.txt", "@@", *old, "+x")
+    stage.patch(*long)
+    assert '"old_text":"the lines as they are"' in stage.patch(*long)
+
+    (stage.cwd / "folder").mkdir()
+    many = [f"+{n}" for n in range(50)]
+    assert '"content":"the whole file"' in stage.patch("*** Add File: folder", *many)
+    assert '"content":"1\\n"' in stage.patch("*** Add File: folder", "+1")

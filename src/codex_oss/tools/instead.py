@@ -11,6 +11,7 @@ import msgspec
 
 from codex_oss.errors import PatchError
 from codex_oss.patch.apply import read_file
+from codex_oss.patch.indentation import moved
 from codex_oss.patch.nearest import start_of_nearest
 from codex_oss.patch.parse import (
     AddFile,
@@ -31,7 +32,7 @@ SHORT_LINES = 150
 """Longer files are not written anew for one change."""
 SHOWN_BYTES = 6000
 MAX_EXAMPLE = 40
-"""Lines of an example's text."""
+"""Lines of an example's text: one that is cut would be copied as it is."""
 _PATH = r"\*\*\* (?:Update|Add) File: (.+)|^\+\+\+ (?:b/)?(\S+)"
 
 
@@ -43,7 +44,8 @@ def instead(form: Form, failed: str | Patch, cwd: Path, read: Read = read_file) 
     if form == "whole":
         return _whole(path, files)
     if isinstance(hunk, AddFile):
-        example = _call("write_file", path=hunk.path, content=_cut(hunk.content))
+        content = hunk.content if _short(hunk.content) else "the whole file"
+        example = _call("write_file", path=hunk.path, content=content)
         return f"Write new files with write_file instead:\n{example}"
     return _replacing(hunk, path, files)
 
@@ -128,8 +130,12 @@ def _pair(lines: list[str], chunks: list[Chunk]) -> tuple[str, str] | None:
     if chunk is None:
         return None
     at = start_of_nearest(lines, chunk.old)
-    old = chunk.old if at is None else lines[at : at + len(chunk.old)]
-    return _cut("\n".join(old)), _cut("\n".join(chunk.new))
+    there = [] if at is None else lines[at : at + len(chunk.old)]
+    if len(there) < len(chunk.old):
+        return None
+    new = moved(chunk.new, chunk.old, there)
+    pair = "\n".join(there), "\n".join(new or chunk.new)
+    return pair if all(map(_short, pair)) else None
 
 
 def _path_in(failed: str | Patch) -> str:
@@ -137,9 +143,8 @@ def _path_in(failed: str | Patch) -> str:
     return (found[1] or found[2]).strip() if found else ""
 
 
-def _cut(text: str) -> str:
-    lines = text.split("\n")
-    return "\n".join(lines[:MAX_EXAMPLE])
+def _short(text: str) -> bool:
+    return text.count("\n") < MAX_EXAMPLE
 
 
 def _call(name: str, **fields: str) -> str:
