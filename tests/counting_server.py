@@ -274,6 +274,7 @@ def legacy(lines: int = 300) -> str:
     )
     return "\n".join(functions)
 
+
 EXPLORATION: tuple[Step, ...] = (
     *(Step(command=f"cat -n part{n}.py") for n in range(24)),
     Step(command="echo the end of it > done.txt"),
