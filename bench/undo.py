@@ -3,11 +3,11 @@
     .venv/bin/python bench/undo.py [--rounds 5]
 
 For trees of 1,000 and 20,000 source files: the first look at a tree, a turn that
-changes nothing, one that changes ten files, and taking that back. The peer is what other
-agents do to remember a tree: `git add -A` and `git write-tree` before and after the turn,
-in a repository beside it whose folder of work is the tree (and `git read-tree -u` to take
-it back); and `git stash create`, which remembers no new files, for the turns alone. Wall
-time and CPU in milliseconds, for a turn's beginning and end together.
+changes nothing, one that changes ten files, and taking that back. The peer is what
+other agents do to remember a tree: `git add -A` and `git write-tree` before and after
+the turn, in a repository beside it whose folder of work is the tree (and `git read-tree
+-u` to take it back); and `git stash create`, which remembers no new files, for turns
+alone. Wall time and CPU in milliseconds, for a turn's beginning and end together.
 """
 
 import argparse

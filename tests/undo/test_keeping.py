@@ -11,7 +11,7 @@ import pytest
 
 from codex_oss.errors import UndoError
 from codex_oss.undo import blobs as blobs_module
-from codex_oss.undo import restore, scan, store, told
+from codex_oss.undo import recording, restore, scan, store, told
 from codex_oss.undo.blobs import Blobs
 from codex_oss.undo.entries import Tree, Unkept
 from codex_oss.undo.scan import Limits, Look
@@ -288,6 +288,50 @@ def test_an_undo_that_was_killed_goes_on(ground: Ground, left: int) -> None:
     assert killed.returncode == -signal.SIGKILL
     assert ground.undo().done
     assert ground.shape() == before
+
+
+def test_a_turn_that_was_killed_is_ended_by_the_next(ground: Ground) -> None:
+    path = ground.work / "x"
+
+    async def killed() -> None:
+        recorder = ground.recorder()
+        recorder.begin("killed", "killed")
+        await recorder.before(None)
+        path.write_text("half")
+        assert recorder._live is not None
+        os.close(recorder._live[1])  # as the end of its process does
+
+    asyncio.run(killed())
+    ground.turn(lambda: path.write_text("next"))
+    ground.undo()
+    assert path.read_text() == "half"
+    assert [turn.prompt for turn in ground.undo().turns] == ["killed"]
+    assert not path.exists()
+
+
+def test_workspaces_where_nothing_happens_are_forgotten(ground: Ground) -> None:
+    ground.turn(lambda: (ground.work / "x").write_text("x"))
+    (kept,) = (ground.state / "undo").iterdir()
+    os.utime(kept, (1, 1))
+    other = Ground(ground.work.parent / "other")
+    other.state = ground.state
+    other.turn(lambda: (other.work / "x").write_text("x"))
+    assert not kept.exists()
+    assert other.undo().done
+
+
+def test_a_home_is_looked_at_less_deep(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "HOME", Limits(0, entries=2, seconds=60))
+    (ground.work / "folder/inner").mkdir(parents=True)
+    recorder = ground.recorder(home=str(ground.work))
+    said = ground.turn(lambda: (ground.work / "x").write_text("x"), recorder=recorder)
+    assert said == (
+        "undo does not cover all of this folder (it holds too much to be looked at)"
+    )
+    assert ground.undo().done
+    assert not (ground.work / "x").exists()
 
 
 def test_word_is_heard_once(tmp_path: Path) -> None:

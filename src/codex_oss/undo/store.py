@@ -22,6 +22,7 @@ changes: the end of a process at any time loses nothing.
 
 import fcntl
 import os
+import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
@@ -43,6 +44,9 @@ LOCK_S = 60.0
 """How long another process may keep us waiting, in seconds."""
 SWEEP_EVERY = 16
 """Turns after which contents that nothing names are deleted, at the latest."""
+
+UNUSED_S = 90 * 24 * 3600.0
+"""Seconds after which a workspace where nothing happens is forgotten."""
 
 _POLL_S = 0.05
 _NAME = 40
@@ -225,7 +229,9 @@ def opened(folder: Path, workspace: bytes, max_bytes: int) -> Generator[Store]:
     """
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _forget_unused(folder.parent)
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             _wait_for(lock, folder)
@@ -260,6 +266,18 @@ def workspaces(home: Path) -> dict[bytes, Path]:
             with suppress(OSError):
                 found[(folder / "workspace").read_bytes()] = folder
     return found
+
+
+def _forget_unused(folders: Path) -> None:
+    """Delete what is kept for workspaces where nothing has happened for long."""
+    import shutil  # noqa: PLC0415  once for each workspace
+
+    for folder in folders.iterdir():
+        with suppress(OSError):
+            # Every look and every turn puts a file into it.
+            unused_s = time.time() - folder.stat().st_mtime
+            if unused_s > UNUSED_S and (folder / "workspace").exists():
+                shutil.rmtree(folder)
 
 
 def _wait_for(lock: int, folder: Path) -> None:
