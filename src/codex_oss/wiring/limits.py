@@ -9,7 +9,6 @@ from codex_oss.tools.output import BYTES_PER_TOKEN
 from codex_oss.tools.shell import MAX_OUTPUT_BYTES
 from codex_oss.wiring.permissions import Job
 
-
 ALWAYS_THINK = ("gpt-oss",)
 """Models whose thoughts cannot be turned off, by a word of their names."""
 
