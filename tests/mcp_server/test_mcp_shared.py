@@ -48,7 +48,7 @@ def test_during_a_turn_it_is_its_own(tmp_path: Path) -> None:
             two.initialize()
             thread = said(one, prompt="one")["structuredContent"]["threadId"]
             number = one.call("codex-reply", prompt="two", threadId=thread)
-            server.wait_requests(2)
+            gate.wait_reached()
             refused = said(two, prompt="three", threadId=thread)
             gate.open()
             result = one.answer_of(number)["result"]
