@@ -141,6 +141,9 @@ class Peer:
                 sys.stderr.write("out of luck\n")
                 sys.stderr.flush()
                 os._exit(7)
+            case "ask without end":
+                while True:
+                    self.ask({})
             case "hang":
                 for _ in self.lines:
                     pass

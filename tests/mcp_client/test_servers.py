@@ -278,6 +278,11 @@ def test_a_form_that_somebody_must_write_is_declined() -> None:
     ]
 
 
+def test_a_server_that_asks_without_end_ends_with_its_time() -> None:
+    session = Session(a=scripted("ask without end", tool_timeout_sec=0.3))
+    assert call(session) == ["timed out awaiting tools/call after 0.3s"]
+
+
 def test_the_time_in_which_a_person_is_asked_does_not_count() -> None:
     session = Session(a=scripted("ask", tool_timeout_sec=0.5))
     results: list[Any] = []

@@ -58,7 +58,8 @@ class Link:
         self._root = place.cwd.as_uri()
         self._tell = place.tell
         self._questions = 0
-        self._deadlines: list[tuple[asyncio.Timeout, float]] = []
+        self._deadlines: dict[asyncio.Timeout, float] = {}
+        """Of the requests that wait; the seconds each has left while clocks stand."""
         self._headers: dict[str, str] = {}
         self._capabilities: dict[str, Any] = {}
         self.dispatcher: JSONRPCDispatcher[Any] = JSONRPCDispatcher(
@@ -102,14 +103,13 @@ class Link:
         options: Any = {"headers": self._headers}
         try:
             async with asyncio.timeout(timeout_s) as deadline:
-                entry = (deadline, timeout_s)
-                self._deadlines.append(entry)
+                self._deadlines[deadline] = timeout_s
                 try:
                     return await self.dispatcher.send_raw_request(
                         method, params, options
                     )
                 finally:
-                    self._deadlines.remove(entry)
+                    del self._deadlines[deadline]
         except TimeoutError as error:
             what = f"timed out awaiting {method} after {timeout_s:g}s"
             raise McpError(what) from error
@@ -169,11 +169,20 @@ class Link:
         return types.ElicitResult(action="accept", content=filled)
 
     def _wait(self, *, counting: bool) -> None:
-        """Stop the clocks of the requests that wait, or set them anew."""
+        """Stop the clocks of the requests that wait, or let them go on.
+
+        They go on where they stood: a server that asks without end ends all the same.
+        """
         now = asyncio.get_running_loop().time()
-        for deadline, seconds in self._deadlines:
-            if not deadline.expired():
-                deadline.reschedule(now + seconds if counting else None)
+        for deadline, left in self._deadlines.items():
+            if deadline.expired():
+                continue
+            when = deadline.when()
+            if counting and when is None:
+                deadline.reschedule(now + left)
+            elif not counting and when is not None:
+                self._deadlines[deadline] = when - now
+                deadline.reschedule(None)
 
     async def _roots(self, context: ClientRequestContext) -> types.ListRootsResult:  # noqa: ARG002
         root = types.Root.model_validate({"uri": self._root})
