@@ -32,6 +32,11 @@ class Turn:
         self.permit = Permit(ASKING, person)
         self.events: list[events.Event] = []
         self.stopped = 0
+        self.changed = 0
+
+    async def changing(self, paths: object) -> None:
+        assert paths is None
+        self.changed += 1
 
     def stop(self) -> None:
         self.stopped += 1
@@ -42,6 +47,7 @@ class Turn:
             emit=self.events.append,
             new_item_id=lambda: "item_1",
             interrupt=self.stop,
+            changing=self.changing,
         )
         outputs: list[Output] = []
 
@@ -64,6 +70,17 @@ def test_a_person_is_asked_with_the_arguments_and_says_yes() -> None:
     assert [question.action for question in person.asked] == [
         CallTool(server="a", tool="write-thing", arguments='{"n":1}')
     ]
+
+
+def test_what_may_change_files_is_remembered_before() -> None:
+    for name, person, changed in (
+        ("write-thing", Person("yes"), 1),
+        ("write-thing", Person("no"), 0),
+        ("echo", Person("no"), 0),
+    ):
+        turn = Turn("demo", person)
+        turn.call(name)
+        assert turn.changed == changed, name
 
 
 def test_a_person_says_no() -> None:

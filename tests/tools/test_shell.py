@@ -79,7 +79,13 @@ class Bench:
         self.told = asyncio.Event()
         self._items = 0
         self._ids = 0
-        self.scope = Scope(cwd=cwd, emit=self._emit, new_item_id=self._new_item)
+        self.changed = 0
+        self.scope = Scope(
+            cwd=cwd,
+            emit=self._emit,
+            new_item_id=self._new_item,
+            changing=self._changing,
+        )
         fixed = {"shell": "/bin/sh", "env": ENV, "allow_login": False}
         permissions = Permissions(
             mode=mode, approval=approval, writable_roots=(str(cwd),)
@@ -93,6 +99,9 @@ class Bench:
             below=self._below,
         )
         self.exec, self.stdin = self.shell.tools()
+
+    async def _changing(self, paths: object) -> None:
+        self.changed += paths is None
 
     def _emit(self, event: events.Event) -> None:
         self.events.append(event)
@@ -164,6 +173,26 @@ def bounded(test: Callable[[], Awaitable[None]]) -> None:
             await test()
 
     asyncio.run(limited())
+
+
+def test_files_are_remembered_before_what_may_change_them(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    async def test() -> None:
+        await bench.run("ls")
+        assert bench.changed == 0
+        await bench.run("echo x > x")
+        assert bench.changed == 1
+        told = await bench.in_background("echo up; read x; echo > x", "up", tty=True)
+        assert bench.changed == 2
+        number = re.search(r"session ID (\d+)", told)
+        assert number is not None
+        bench.clock.over.set()
+        await bench.write(int(number[1]), "text\n")
+        assert bench.changed == 3
+        await bench.shell.close()
+
+    bounded(test)
 
 
 def report(state: str, output: str, *, tokens: int) -> str:
