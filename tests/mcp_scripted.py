@@ -98,7 +98,7 @@ class Peer:
                     "protocolVersion": params["protocolVersion"],
                     "capabilities": {
                         "tools": {"listChanged": True},
-                        **({"resources": {}} if self.mode == "resources" else {}),
+                        **({"resources": {}} if "resources" in self.mode else {}),
                     },
                     "serverInfo": {"name": "scripted", "version": "1"},
                 }
@@ -106,6 +106,8 @@ class Peer:
                 return {"tools": self.tools, "nextCursor": "more"}
             case "tools/list":
                 return {"tools": self.tools}
+            case "resources/list" if self.mode == "broken resources":
+                return {"code": -32000, "message": "boom"}
             case "resources/list":
                 return {"resources": [{"uri": "demo://a", "name": "a"}]}
             case "resources/templates/list":

@@ -199,6 +199,24 @@ def test_resources_are_listed_and_read(tmp_path: Path) -> None:
     ]
 
 
+def test_a_server_whose_resources_fail_does_not_hide_those_of_others(
+    tmp_path: Path,
+) -> None:
+    broken = [each.replace("demo", "bad") for each in scripted("broken resources")]
+    _, requests = task(
+        tmp_path,
+        [*scripted("resources"), *broken],
+        call("list_mcp_resources", 1),
+        call("list_mcp_resources", 2, server="bad"),
+    )
+    every, one = outputs(requests)
+    assert json.loads(every) == {
+        "resources": [{"server": "demo", "uri": "demo://a", "name": "a"}],
+        "failed": {"bad": "Mcp error: -32000: boom"},
+    }
+    assert one == "Mcp error: -32000: boom"
+
+
 def test_servers_without_resources_cost_no_tools_for_them(tmp_path: Path) -> None:
     _, requests = task(tmp_path, scripted("demo"))
     assert not [name for name in names(requests[0]) if "resource" in name]

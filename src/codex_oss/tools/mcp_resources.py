@@ -120,14 +120,23 @@ async def _list(
     params = {"cursor": asked.cursor} if asked.server and asked.cursor else {}
     found: list[dict[str, Any]] = []
     told: dict[str, Any] = {}
+    failed: dict[str, str] = {}
     for server in servers:
-        page = await server.ask(method, params)
+        try:
+            page = await server.ask(method, params)
+        except McpError as error:
+            if asked.server:
+                raise
+            failed[server.name] = str(error)
+            continue
         entries = page.get(key)
         for entry in cast("list[Any]", entries) if isinstance(entries, list) else []:
             if isinstance(entry, dict) and len(found) < MAX_LISTED:
                 found.append({"server": server.name, **cast("dict[str, Any]", entry)})
         if asked.server and isinstance(page.get("nextCursor"), str):
             told["nextCursor"] = page["nextCursor"]
+    if failed:
+        told["failed"] = failed
     return {key: found, **told}
 
 
