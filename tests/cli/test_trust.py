@@ -1,5 +1,7 @@
 """``exec --trust``, and what is said where nobody trusts."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from running import environment, prepared, run_exec
@@ -55,3 +57,24 @@ def test_settings_that_nobody_trusts_are_told_of_and_not_read(tmp_path: Path) ->
     ran = run_exec(tmp_path, ["--json", "hello"], env={"HTTPS_PROXY": "http://[::1]:1"})
     assert ran.stderr.startswith(UNTRUSTED)
     assert "expected a string" not in ran.stdout + ran.stderr
+
+
+def test_config_show_names_the_projects_file(tmp_path: Path) -> None:
+    repo = prepared(tmp_path)
+    (repo / ".codex").mkdir()
+    (repo / ".codex" / "config.toml").write_text('\nmodel_verbosity = "low"\n')
+    settings(tmp_path, f'[projects."{repo}"]\ntrust_level = "trusted"\n')
+    shown = subprocess.run(
+        [sys.executable, "-m", "codex_oss", "config", "show"],
+        cwd=repo,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    (line,) = (one for one in shown.stdout.splitlines() if "verbosity" in one)
+    assert line.split() == [
+        *("model_verbosity", "=", '"low"', "#"),
+        f"{repo}/.codex/config.toml:2",
+    ]

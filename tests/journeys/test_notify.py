@@ -3,6 +3,8 @@
 import json
 import os
 import select
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from codex_cli import CODEX, NO_CODEX
 from fake_events import message, turn
 from fake_server import WAIT_S, FakeServer, Reply
-from running import OURS, prepared, provider, run_exec
+from running import OURS, environment, prepared, provider, run_exec
 
 SCRIPT = """\
 import json, os, sys
@@ -118,6 +120,35 @@ def test_a_turn_that_fails_is_not_told_of(
     ask(tmp_path, told, answered("at last"), argv, program=program)
     words, _ = json.loads(told.next())
     assert (code, json.loads(words[0])["last-assistant-message"]) == (1, "at last")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_turn_that_is_interrupted_is_not_told_of(
+    tmp_path: Path, told: Told, program: Sequence[str]
+) -> None:
+    argv = [sys.executable, str(tmp_path / "notify.py")]
+    (tmp_path / "home" / "config.toml").write_text(f"notify = {json.dumps(argv)}\n")
+    (tmp_path / "notify.py").write_text(SCRIPT)
+    env = environment(tmp_path) | {"TOLD": str(told.path)}
+    with FakeServer(script=[Reply(silent=True)]) as server:
+        words = [*program, "exec", "--json", *provider(server.url), "too long"]
+        with subprocess.Popen(
+            words,
+            cwd=tmp_path / "repo",
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as running:
+            server.wait_requests(1)
+            running.send_signal(signal.SIGINT)
+            running.communicate(timeout=WAIT_S)
+    ask(tmp_path, told, answered("at last"), argv, program=program)
+    words, _ = json.loads(told.next())
+    assert (running.returncode, json.loads(words[0])["last-assistant-message"]) == (
+        1,
+        "at last",
+    )
 
 
 def test_the_desktop_script_of_old_works(tmp_path: Path, told: Told) -> None:
