@@ -155,3 +155,22 @@ def test_no_sweep_parts_calls_from_outputs_or_loses_what_users_said(
     kinds = [type(item) for item in items if not isinstance(item, Reasoning)]
     assert [type(i) for i in swept if not isinstance(i, Reasoning)] == kinds
     assert weigh_all(swept) <= weigh_all(items)
+
+
+def test_an_edit_s_output_keeps_the_names_of_its_files() -> None:
+    call = FunctionCall(name="edit_file", arguments="{}", call_id="c0")
+    text = f"Success. Updated the following files:\nA a b.py\nM c.py\n\n{LONG}"
+    items = [
+        user("go"),
+        call,
+        FunctionCallOutput(call_id="c0", output=text),
+        *ran(1),
+        *ran(2),
+    ]
+    swept = sweep(items, EVERYTHING)
+    assert swept[2] == FunctionCallOutput(
+        call_id="c0",
+        output="Success. Updated the following files:\nA a b.py\nM c.py\n"
+        "[the rest was left out to make room]",
+    )
+    assert sweep(swept, EVERYTHING) == swept

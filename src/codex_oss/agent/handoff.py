@@ -40,14 +40,6 @@ _OPENING = (
     "go on from here, and do not do again what is done."
 )
 _PLAN, _FILES, _SUMMARY = "## Plan", "## Files changed so far", "## Summary"
-_HEADERS = (
-    "*** Add File: ",
-    "*** Update File: ",
-    "*** Delete File: ",
-    "*** Move to: ",
-)
-_DONE = "Success"
-"""In what a patch that was applied answers."""
 _MARKS = {"completed": "x", "in_progress": ">"}
 
 
@@ -62,7 +54,6 @@ def facts(items: Sequence[Item], changed: Iterable[str] = ()) -> Facts:
     """Return what a conversation tells; ``changed`` are files known besides."""
     plan: list[str] = []
     files: dict[str, None] = {}
-    outputs = _outputs(items)
     for item in items:
         match item:
             case Message(role="user", content=content):
@@ -73,11 +64,9 @@ def facts(items: Sequence[Item], changed: Iterable[str] = ()) -> Facts:
                 )
             case FunctionCall(name="update_plan", arguments=arguments):
                 plan = _steps(arguments) or plan
-            case (
-                FunctionCall(arguments=text, call_id=call_id)
-                | CustomToolCall(input=text, call_id=call_id)
-            ) if _DONE in outputs.get(call_id, ""):
-                files |= dict.fromkeys(_patched(text))
+            case FunctionCallOutput(output=out) | CustomToolCallOutput(output=out):
+                names = masking.updated(text_of_output(out))
+                files |= dict.fromkeys(line[2:] for line in names)
             case _:
                 pass
     files |= dict.fromkeys(changed)
@@ -176,14 +165,3 @@ def _steps(arguments: str) -> list[str]:
             mark = _MARKS.get(str(fields.get("status")), " ")
             steps.append(f"[{mark}] {masking.headline(text)}")
     return steps
-
-
-def _patched(text: str) -> Iterable[str]:
-    """Return the files that a patch in a call's argument names."""
-    if "*** Begin Patch" not in text:
-        return
-    # In JSON the lines of the patch are told apart by an escape.
-    for line in text.replace("\\n", "\n").split("\n"):
-        for header in _HEADERS:
-            if line.startswith(header):
-                yield line.removeprefix(header).strip().rstrip('"}')

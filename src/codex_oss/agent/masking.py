@@ -6,6 +6,7 @@ servers have read and kept, changes seldom.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any, cast
 
 import msgspec
@@ -35,6 +36,9 @@ MAX_ARGUMENT = 600
 """Characters of an old call's argument that stay."""
 MAX_SHOWN = 120
 """Characters of a command, and of an output's last line, in a stub."""
+UPDATED = "Success. Updated the following files:"
+"""How the output of an edit begins, in Codex's words; a line for each file follows."""
+_LETTERS = ("A ", "M ", "D ")
 IMAGE_GONE = "[an image that was left out to make room]"
 
 _Change = Callable[[Item], Item]
@@ -118,7 +122,20 @@ def stub(item: Item, calls: dict[str, FunctionCall | CustomToolCall]) -> Item:
     text = text_of_output(item.output)
     if len(text) < MIN_OUTPUT:
         return item
+    if files := updated(text):
+        told = "\n".join((UPDATED, *files, "[the rest was left out to make room]"))
+        return replace(item, output=told) if len(told) < len(text) else item
     return replace(item, output=f"[left out to make room: {_was(item, calls, text)}]")
+
+
+def updated(text: str) -> list[str]:
+    """Return the lines of an edit's output that name the files it changed."""
+    _, found, rest = text.partition(UPDATED + "\n")
+    lines = rest.split("\n") if found else []
+    named = takewhile(
+        lambda line: line[:2] in _LETTERS and len(line) > len("M "), lines
+    )
+    return list(named)
 
 
 def _was(
