@@ -1,11 +1,14 @@
 """Turns are taken back and made again, bit by bit, and nothing else is touched."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from codex_oss.errors import UndoError
+from codex_oss.undo import back, report, restore
+from codex_oss.undo.plan import Judged
 from undoing import Ground, clear
 
 
@@ -82,8 +85,8 @@ def test_a_patch_is_taken_back_with_the_folders_it_made(ground: Ground) -> None:
 
     ground.turn(patch, paths=[new, work / "old"])
     after = ground.shape()
-    report = ground.undo()
-    assert [(e.letter, report.shown(e.path)) for e in report.lines] == [
+    done = ground.undo()
+    assert [(e.letter, done.shown(e.path)) for e in done.lines] == [
         ("D", "a"),
         ("D", "a/b"),
         ("D", "a/b/new"),
@@ -99,9 +102,9 @@ def test_what_a_person_changed_since_is_not_overwritten(ground: Ground) -> None:
     ground.turn(lambda: (one.write_text("1"), two.write_text("2")))
     two.write_text("mine")
     before = ground.shape()
-    report = ground.undo()
-    assert not report.done
-    assert [(gap.path, gap.why) for gap in report.conflicts] == [
+    done = ground.undo()
+    assert not done.done
+    assert [(gap.path, gap.why) for gap in done.conflicts] == [
         (os.fsencode(two), "was changed since")
     ]
     assert ground.shape() == before
@@ -112,9 +115,9 @@ def test_force_overwrites_and_redo_brings_it_back(ground: Ground) -> None:
     path.write_text("before")
     ground.turn(lambda: path.write_text("after"))
     path.write_text("mine")
-    report = ground.undo(force=True)
-    assert report.done
-    assert report.overwritten
+    done = ground.undo(force=True)
+    assert done.done
+    assert done.overwritten
     assert path.read_text() == "before"
     ground.redo()
     assert path.read_text() == "mine"
@@ -135,9 +138,9 @@ def test_conflicts_can_be_left_and_stay_out_of_redo(ground: Ground) -> None:
 def test_a_dry_run_changes_nothing(ground: Ground) -> None:
     ground.turn(lambda: (ground.work / "x").write_text("x"))
     before = ground.shape()
-    report = ground.undo(dry_run=True)
-    assert not report.done
-    assert [e.letter for e in report.lines] == ["D"]
+    done = ground.undo(dry_run=True)
+    assert not done.done
+    assert [e.letter for e in done.lines] == ["D"]
     assert ground.shape() == before
 
 
@@ -158,8 +161,8 @@ def test_a_change_between_two_turns_is_a_conflict_for_both(ground: Ground) -> No
     ground.turn(lambda: path.write_text("a"))
     path.write_text("mine")
     ground.turn(lambda: path.write_text("b"))
-    report = ground.undo(count=2)
-    assert [gap.why for gap in report.conflicts] == ["was changed between these turns"]
+    done = ground.undo(count=2)
+    assert [gap.why for gap in done.conflicts] == ["was changed between these turns"]
     assert path.read_text() == "b"
     ground.undo()
     assert path.read_text() == "mine"
@@ -186,8 +189,8 @@ def test_a_folder_of_the_turn_stays_if_it_holds_something_else(
     made = ground.work / "made"
     ground.turn(lambda: (made.mkdir(), (made / "x").write_text("x")))
     (made / "mine").write_text("mine")
-    report = ground.undo()
-    assert [(gap.path, gap.why) for gap in report.left] == [
+    done = ground.undo()
+    assert [(gap.path, gap.why) for gap in done.left] == [
         (os.fsencode(made), "is not empty")
     ]
     assert [p.name for p in made.iterdir()] == ["mine"]
@@ -216,12 +219,49 @@ def test_a_folder_that_is_gone_is_a_conflict(ground: Ground, link: bool) -> None
     folder.rename(ground.work / "elsewhere")
     if link:
         folder.symlink_to("elsewhere")
-    report = ground.undo()
-    why = [gap.why for gap in report.conflicts]
+    done = ground.undo()
+    why = [gap.why for gap in done.conflicts]
     assert why == ["its folder is gone, or is a link now"]
     if not link:
         assert ground.undo(force=True).done
         assert (folder / "x").read_text() == "x"
+
+
+def test_a_change_at_the_last_moment_is_not_overwritten(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = ground.work / "1", ground.work / "2"
+    ground.turn(lambda: (one.write_text("1"), two.write_text("2")))
+    stage = restore._Restoring.stage
+
+    def staging(restoring: restore._Restoring, todo: Sequence[Judged]) -> None:
+        stage(restoring, todo)
+        one.write_text("mine")
+
+    monkeypatch.setattr(restore._Restoring, "stage", staging)
+    with pytest.raises(UndoError, match="1 is changing at this moment"):
+        ground.undo()
+    assert (one.read_text(), two.read_text()) == ("mine", "2")
+
+
+def test_a_folder_without_turns_says_where_there_are_some(ground: Ground) -> None:
+    inner = ground.work / "inner"
+    ground.turn(inner.mkdir)
+    place = back.Workspace(ground.state, inner, 0)
+    with pytest.raises(UndoError) as error:
+        back.take(place, back.Wanted())
+    assert error.value.hint == f"There is for {ground.work}: -C FOLDER."
+
+
+def test_many_paths_are_told_in_number(ground: Ground) -> None:
+    def command() -> None:
+        for number in range(report.SHOWN + 5):
+            (ground.work / f"{number}").write_text("x")
+
+    ground.turn(command)
+    done = ground.undo()
+    assert done.words().endswith("\n  and 5 more")
+    assert len(done.remark().splitlines()) < report.SHOWN
 
 
 def test_git_is_neither_read_nor_written(ground: Ground) -> None:
@@ -302,6 +342,6 @@ def test_names_need_not_be_unicode(ground: Ground) -> None:
     path = Path(os.fsdecode(os.fsencode(ground.work) + b"/\xff\xfe"))
     path.write_text("a")
     ground.turn(lambda: path.write_text("b"))
-    report = ground.undo()
+    done = ground.undo()
     assert path.read_text() == "a"
-    assert report.words() == ('taken back: turn "do thing 1"\n  M \\udcff\\udcfe')
+    assert done.words() == ('taken back: turn "do thing 1"\n  M \\udcff\\udcfe')

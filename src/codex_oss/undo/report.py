@@ -18,6 +18,8 @@ from codex_oss.undo.entries import (
 Action = Literal["undo", "redo"]
 NAMED = 40
 """How many paths the model is told by name."""
+SHOWN = 200
+"""How many a person is."""
 _PROMPT = 100
 
 _LETTERS = {"A": "added", "M": "changed", "D": "deleted"}
@@ -70,7 +72,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         lines = [f"{'taken back' if back else 'made again'}: {_quoted(self.turns)}"]
         if not self.done:
             lines = [f"{self.action} of {_quoted(self.turns)}"]
-        lines += [f"  {e.letter} {self.shown(e.path)}{e.mark}" for e in self.lines]
+        paths = [f"  {e.letter} {self.shown(e.path)}{e.mark}" for e in self.lines]
+        lines += paths[:SHOWN]
+        if len(paths) > SHOWN:
+            lines.append(f"  and {len(paths) - SHOWN} more")
         if not self.lines:
             lines.append("  nothing is to be changed")
         if self.conflicts:

@@ -25,6 +25,7 @@ from codex_oss.undo.entries import (
     Link,
     permissions,
 )
+from codex_oss.undo.look import look
 from codex_oss.undo.plan import Judged
 
 _OPEN_MODE = 0o700
@@ -96,9 +97,12 @@ class _Restoring:
         ordered = sorted(todo, key=lambda judged: judged.step.path)
         for judged in reversed(ordered):
             if _goes(judged.current, judged.step.target):
+                self._refuse_changed(judged)
                 self._take(judged.step.path, judged.current)
         for judged in ordered:
             if not isinstance(judged.step.target, Absent):
+                if not _goes(judged.current, judged.step.target):
+                    self._refuse_changed(judged)
                 self._put(judged.step.path, judged.step.target)
                 self._done.append((judged.step.path, judged.current))
         self._set_modes()
@@ -129,6 +133,14 @@ class _Restoring:
                 )
 
     # --- steps ------------------------------------------------------------------------
+
+    def _refuse_changed(self, judged: Judged) -> None:
+        """Raise if somebody has changed a path since it was judged."""
+        path = judged.step.path
+        if isinstance(judged.current, Folder):
+            return  # goes only if it is empty, and else only gets a mode
+        if look(path, self._blobs) != judged.current:
+            raise UndoError(f"{os.fsdecode(path)} is changing at this moment")
 
     def _temp(self, judged: Judged) -> Path | None:
         """Return where what is to be at a path is made."""
