@@ -1,5 +1,6 @@
 """One conversation, one process."""
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -76,3 +77,16 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / FOLDER).write_text("a file")
     with pytest.raises(SessionError, match="cannot lock the session at"):
         Lock(tmp_path, THREAD).take()
+
+
+def test_where_nothing_can_be_locked_work_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(fd: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    lock = Lock(tmp_path, THREAD)
+    lock.take()
+    assert lock.held
+    lock.release()

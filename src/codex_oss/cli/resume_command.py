@@ -4,7 +4,10 @@ import argparse
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from codex_oss import __version__
 from codex_oss.cli import exec_command
@@ -65,7 +68,7 @@ def _chosen(
         interactive=line_mode and not options.scripts,
     )
     if options.last:
-        return choosing.last(home, wanted).file
+        return _last(home, wanted)
     if not line_mode:
         raise UsageError(
             f"{command}: which session? Name its id or its name, or say --last.",
@@ -74,6 +77,13 @@ def _chosen(
     from codex_oss.cli import picking  # noqa: PLC0415  only for who has to choose
 
     return picking.pick(home, wanted, command)
+
+
+def _last(home: Path, wanted: choosing.Wanted) -> File:
+    """Return the last conversation that a person led, or else a script."""
+    with suppress(SessionError):
+        return choosing.last(home, wanted).file
+    return choosing.last(home, replace(wanted, interactive=False)).file
 
 
 def _kept(home: Path, file: File, options: argparse.Namespace) -> Kept:

@@ -14,6 +14,7 @@ import msgspec
 
 from codex_oss import events
 from codex_oss.agent.session import Session
+from codex_oss.errors import CodexOssError
 from codex_oss.exec_mode.editing import Editor
 from codex_oss.exec_mode.keys import Keys
 from codex_oss.exec_mode.keystrokes import PASTES_OFF, PASTES_ON, Keystrokes
@@ -120,6 +121,8 @@ class Prompting:
     async def watch(self, happened: AsyncGenerator[events.Event, None]) -> None:
         """Print what happens until it is over; Ctrl-C interrupts it."""
         loop, printer = asyncio.get_running_loop(), self._printer()
+        task = asyncio.current_task()
+        assert task is not None
         loop.add_signal_handler(signal.SIGINT, self.session.interrupt)
         try:
             async with aclosing(happened):
@@ -128,7 +131,7 @@ class Prompting:
                     if isinstance(event, events.TurnCompleted):
                         self.usage = event.usage
         finally:
-            loop.remove_signal_handler(signal.SIGINT)
+            loop.add_signal_handler(signal.SIGINT, task.cancel)
         printer.finish(None)
 
     def show_tail(self) -> None:
@@ -154,7 +157,10 @@ class Prompting:
             self.say(f"There is no command {visible(name)}; /help lists them.")
         else:
             self._prompts.add(self.session.thread_id, self._now(), text)
-            await self.watch(self.session.submit(self._made(text)))
+            try:
+                await self.watch(self.session.submit(self._made(text)))
+            except CodexOssError as error:
+                self.say(error.report())
 
     async def _typed(self) -> str | None:
         """Return what the person types; None when they are done."""

@@ -49,7 +49,6 @@ def last(home: Path, wanted: Wanted) -> Entry:
             return each
     where = f" in {wanted.cwd}" if wanted.cwd else ""
     ways = ["--all: of all folders"] if wanted.cwd else []
-    ways += ["--include-non-interactive: also exec's"] if wanted.interactive else []
     raise SessionError(
         f"there is no session{where} to go on with",
         hint="; ".join([*ways, "`codex-oss sessions --all` lists all"]) + ".",

@@ -5,6 +5,7 @@ below its home. The kernel lets go of it when the process ends, however it does,
 lock outlives its owner, and a Codex that has the conversation open is told apart too.
 """
 
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -17,6 +18,8 @@ COORDINATION = ".coordination.lock"
 TRIES = 10
 """A file that was taken away between opening and locking it is opened again."""
 _PID_BYTES = 32
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What file systems without locks say: work goes on there without one."""
 
 
 class Lock:
@@ -60,7 +63,7 @@ class Lock:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(fd)
             if not _is(fd, self._path):
                 os.close(fd)
                 return
@@ -105,6 +108,14 @@ class Lock:
             return
         finally:
             os.close(other)
+
+
+def _flock(fd: int) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
 
 
 def _is(fd: int, path: Path) -> bool:
