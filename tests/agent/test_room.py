@@ -264,6 +264,13 @@ def test_one_output_takes_no_more_than_its_share_of_the_window() -> None:
     assert str(output.output).startswith("0\n1\n2")
 
 
+def test_people_may_let_an_output_take_more() -> None:
+    model = ScriptedModel(looking(0), [said("done"), uncounted()], window=WINDOW)
+    text = "word " * 600
+    Talk(model, Limits(output=1000), look=lambda _: Output(text)).submit()
+    assert model.requests[-1].input[-1] == FunctionCallOutput(call_id="c0", output=text)
+
+
 def test_new_items_are_handed_out_once() -> None:
     model = ScriptedModel([said("a"), uncounted()], [said("b"), uncounted()])
     talk = Talk(model)

@@ -49,11 +49,16 @@ def test_every_key_is_passed_on(tmp_path: Path) -> None:
         "model_context_window=8192",
         "model_auto_compact_token_limit=5000",
         "model_thinking_budget=700",
+        "tool_output_token_limit=600",
         f"experimental_compact_prompt_file={file}",
     )
     found = limits(job(tmp_path, *set_), "m")
     assert found == Limits(
-        window=8192, compact_at=5000, thinking=700, compact_prompt="From the file."
+        window=8192,
+        compact_at=5000,
+        output=600,
+        thinking=700,
+        compact_prompt="From the file.",
     )
     both = limits(job(tmp_path, *set_, "compact_prompt=From the key."), "m")
     assert both.compact_prompt == "From the key."

@@ -145,8 +145,8 @@ class Room:
         """
         if self._window is None:
             return output
-        most = self._meter.weight(self._window // OUTPUT_SHARE)
-        return compact.cut_output(output, most)
+        tokens = self._limits.output or self._window // OUTPUT_SHARE
+        return compact.cut_output(output, self._meter.weight(tokens))
 
     # --- making room ------------------------------------------------------------------
 

@@ -64,6 +64,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens; None: what the model's server says."""
     compact_at: int | None = None
     """Tokens at which to compact; counts only below what the window allows."""
+    output: int | None = None
+    """Tokens of one tool's output; None: a share of the window."""
     compact_prompt: str | None = None
     """How a summary is asked for; None: ``prompts/compact.md``."""
     thinking: int | None = None

@@ -22,6 +22,7 @@ def limits(job: Job, model: str) -> Limits:
     return Limits(
         window=config.model_context_window,
         compact_at=config.model_auto_compact_token_limit,
+        output=config.tool_output_token_limit or None,
         compact_prompt=config.compact_prompt or _from_file(config),
         thinking=config.model_thinking_budget,
         least_effort="low" if thinks else "none",
