@@ -45,10 +45,10 @@ class Keys:
         """Read key by key from now on; False: the terminal has been closed.
 
         Keys that were pressed before do not count. Ctrl-C does what it always does,
-        or is a key too.
+        or is a key too. Once more, it takes back what others did to the terminal.
         """
         try:
-            self._before = termios.tcgetattr(self._fd)
+            self._before = self._before or termios.tcgetattr(self._fd)
             tty.setcbreak(self._fd)  # keys at once and not shown
             if with_interrupt:
                 now = termios.tcgetattr(self._fd)
@@ -61,8 +61,11 @@ class Keys:
 
     def end(self) -> None:
         """Give the terminal back as it was before ``begin``."""
+        before, self._before = self._before, []
+        if not before:
+            return
         try:
-            termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
+            termios.tcsetattr(self._fd, termios.TCSADRAIN, before)
         except (OSError, termios.error):
             return
 

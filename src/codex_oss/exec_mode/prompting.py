@@ -172,11 +172,11 @@ class Prompting:
             keys.write(PASTES_ON + editor.draw(keys.columns()))
             return begun
 
-        if not begin():
-            return None
         # After Ctrl-Z the shell has left the terminal as it likes it.
         loop.add_signal_handler(signal.SIGCONT, begin)
         try:
+            if not begin():
+                return None
             while data := await keys.read():
                 for typed in strokes.feed(data):
                     done = editor.feed(typed)
