@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from codex_oss.config.load import Loaded, trust_level
+from codex_oss.config.project import PERSONAL, UNGUARDED
 from codex_oss.errors import ConfigError
 from config_home import Run
+from running import ROOT
 
 EFFORT = "model_reasoning_effort"
 
@@ -169,3 +171,8 @@ def test_instructions_are_found_beside_the_file_that_names_them(
     loaded = run(trusted(repo), cwd=repo)
     wanted = str(repo / ".codex" / "prompt.md")
     assert loaded.config.model_instructions_file == wanted
+
+
+def test_every_key_that_is_kept_from_projects_is_said_in_the_guide() -> None:
+    guide = (ROOT / "docs" / "guides" / "agents-md.md").read_text("utf-8")
+    assert [key for key in PERSONAL | UNGUARDED if f"`{key}`" not in guide] == []

@@ -25,15 +25,18 @@ PERSONAL = frozenset(
         # As in the Codex CLI: who is asked, what is told, which program is run.
         *("chatgpt_base_url", "model_provider", "model_providers", "notify"),
         *("openai_base_url", "otel", "profile", "profiles"),
-        # Ours: where models come from, what is hidden, what a project is.
-        *("bridge", "default_permissions", "engine", "oss_provider", "permissions"),
+        # Ours: where models come from, what is hidden, what a project is, what is kept.
+        *("bridge", "default_permissions", "engine", "mcp_oauth_callback_port"),
+        *("mcp_oauth_credentials_store", "oss_provider", "permissions"),
         *("project_root_markers", "projects", "sandbox_deny_read", "sandbox_linux"),
+        "undo",
     }
 )
 """Keys that no project file sets."""
 UNGUARDED = frozenset(
     {
-        *("allow_login_shell", "approval_policy", "mcp_servers"),
+        *("allow_login_shell", "approval_policy", "experimental_compact_prompt_file"),
+        "mcp_servers",
         *("experimental_compact_prompt_file", "model_instructions_file"),
         *("sandbox_mode", "sandbox_workspace_write"),
         "shell_environment_policy",
@@ -168,7 +171,8 @@ def _drop(layer: Tree, keys: Iterable[str]) -> list[str]:
 
 def _rooted(layer: Tree, folder: Path) -> None:
     """Read a relative path as one beside the file that names it."""
-    found = leaf(layer, "model_instructions_file")
-    if found is not None and isinstance(found.value, str):
-        path = os.path.join(folder, os.path.expanduser(found.value))  # noqa: PTH111, PTH118  texts
-        layer["model_instructions_file"] = Leaf(path, found.origin)
+    for key in ("model_instructions_file", "experimental_compact_prompt_file"):
+        found = leaf(layer, key)
+        if found is not None and isinstance(found.value, str):
+            path = os.path.join(folder, os.path.expanduser(found.value))  # noqa: PTH111, PTH118  texts
+            layer[key] = Leaf(path, found.origin)
