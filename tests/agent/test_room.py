@@ -218,6 +218,12 @@ def test_a_prompt_that_is_too_large_by_itself_is_not_sent() -> None:
     assert "your last message 3,7" in failed_with(told)
 
 
+def test_a_prompt_that_may_fit_is_left_to_the_server() -> None:
+    model = ScriptedModel([said("done"), uncounted()], window=WINDOW)
+    digits = "2026 " * 800  # 2,600 tokens at most, 1,600 to some tokenizers
+    assert failed_with(Talk(model).submit(digits)) == ""
+
+
 def test_a_server_that_dropped_a_part_of_the_prompt_is_given_less_from_then_on() -> (
     None
 ):

@@ -18,6 +18,15 @@ from running import prepared, provider, run_exec
 
 TASK = "Write a function median with its tests, and run them."
 
+OF_CODEX = {
+    "thread.started",
+    "turn.started",
+    "item.started",
+    "item.completed",
+    "turn.completed",
+}
+"""What Codex prints of such a turn: nothing of compactions."""
+
 Refusal = Callable[[int, int], dict[str, Any]]
 
 
@@ -97,6 +106,7 @@ def test_outputs_of_ten_thousand_lines_do_not_fill_a_small_window(
     with CountingServer(LONG_OUTPUTS, window) as server:
         told = run(tmp_path, server)
     assert told[-1]["type"] == "turn.completed"
+    assert {event["type"] for event in told} <= OF_CODEX
     assert (tmp_path / "repo" / "done.txt").exists()
     assert {each.kind for each in server.counted} == {"step"}
 

@@ -45,6 +45,8 @@ LEAST_FREED = 1000
 """What must be there to be freed for a compaction to be worth it: a weight."""
 FULL_SHARE = (19, 20)
 """An answer that was cut when so much of the window was taken was cut by its end."""
+SURELY = (3, 2)
+"""Times the window: an estimate of so much is of a request that cannot fit."""
 CUT = (
     "Your answer was cut off: the context window was full. Older parts have been left "
     "out. Go on in smaller steps."
@@ -159,8 +161,8 @@ class Room:
         if at is None or self.tokens < at.limit:
             return False
         if not self._can_free():
-            if at.window is None or self.tokens <= at.window:
-                return False  # what there is to read still fits
+            if at.window is None or self.tokens * SURELY[1] <= at.window * SURELY[0]:
+                return False  # it may fit: the server knows
             raise self._full(at)
         self._judge(at)
         await self._make_room(at, asker)
