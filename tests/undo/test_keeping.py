@@ -13,7 +13,8 @@ from codex_oss.errors import UndoError
 from codex_oss.undo import blobs as blobs_module
 from codex_oss.undo import recording, restore, scan, store, told
 from codex_oss.undo.blobs import Blobs
-from codex_oss.undo.entries import Tree, Unkept
+from codex_oss.undo.entries import ABSENT, File, Tree, Unkept
+from codex_oss.undo.look import look as look_at
 from codex_oss.undo.scan import Limits, Look
 from undoing import MAX_BYTES, Ground
 
@@ -80,6 +81,23 @@ def test_a_look_ends_at_its_limits_with_what_is_near(ground: Ground) -> None:
     tree = look(ground, entries=6)
     assert len(tree.entries) > 5
     assert {skip.why for skip in tree.skipped.values()} == {"limit"}
+
+
+def test_a_file_that_is_away_for_a_moment_is_not_taken_for_the_turns(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ground.work / "mine").write_text("mine")
+    keep = Blobs.keep
+
+    def missing(self: Blobs, name: bytes, folder: int) -> blobs_module.Kept | None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Blobs, "keep", missing)
+    told = ground.turn(lambda: monkeypatch.setattr(Blobs, "keep", keep))
+    assert told == "undo does not cover mine (was changed: it could not be read)"
+    with pytest.raises(UndoError, match="nothing to undo"):
+        ground.undo()
+    assert (ground.work / "mine").exists()
 
 
 def test_contents_beyond_the_room_are_not_kept(ground: Ground) -> None:
@@ -324,14 +342,45 @@ def test_a_home_is_looked_at_less_deep(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recording, "HOME", Limits(0, entries=2, seconds=60))
-    (ground.work / "folder/inner").mkdir(parents=True)
+    for name in "abcdef":
+        (ground.work / name).write_text("mine")
     recorder = ground.recorder(home=str(ground.work))
     said = ground.turn(lambda: (ground.work / "x").write_text("x"), recorder=recorder)
     assert said == (
         "undo does not cover all of this folder (it holds too much to be looked at)"
     )
-    assert ground.undo().done
-    assert not (ground.work / "x").exists()
+    # Nothing that was not looked at before counts as made by the turn.
+    with pytest.raises(UndoError, match="nothing to undo"):
+        ground.undo()
+
+
+def test_what_the_sandbox_holds_a_place_with_is_no_change(ground: Ground) -> None:
+    def background() -> None:
+        for name in (".git", ".codex", ".agents"):
+            (ground.work / name).mkdir()
+        (ground.work / ".agents/real").write_text("x")
+
+    assert ground.turn(background) is None
+    done = ground.undo()
+    assert [done.shown(line.path) for line in done.lines] == [".agents", ".agents/real"]
+
+
+def test_where_case_does_not_count_another_name_is_not_there(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ground.work / "A").write_text("x")
+    lstat = os.lstat
+
+    def folded(path: str, *, dir_fd: int | None = None) -> os.stat_result:
+        return lstat("A" if path == "a" else path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "lstat", folded)
+    kept = Blobs(str(ground.state / "blobs"))
+    found = [look_at(os.fsencode(ground.work / name), kept) for name in "aA"]
+    monkeypatch.undo()
+    kept.close()
+    assert found[0] == ABSENT
+    assert isinstance(found[1], File)
 
 
 def test_word_is_heard_once(tmp_path: Path) -> None:

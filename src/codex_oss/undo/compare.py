@@ -16,7 +16,7 @@ _UNKEPT: dict[Why, str] = {
     "large": "it is too large to be kept",
     "full": "there was no room to keep it",
     "special": "it is no file, folder or link",
-    "unreadable": "it cannot be read",
+    "unreadable": "it could not be read",
     "repository": "it belongs to version control",
 }
 STAYS = "was made, and stays"

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
+from codex_oss.policy import PROTECTED_NAMES
 from codex_oss.undo import skipped
 from codex_oss.undo.blobs import Blobs
 from codex_oss.undo.entries import (
@@ -93,6 +94,7 @@ class _Scan:
         self._room = look.limits.size
         self._began = time.monotonic()
         self._trusted_ns = time.time_ns() - TICK_NS
+        self._roots = frozenset(look.roots)
         self._left_out = frozenset(look.left_out)
         self.waiting: deque[tuple[bytes, Stamp, int]] = deque()
 
@@ -118,10 +120,8 @@ class _Scan:
 
     def enter(self, path: bytes, listed: Stamp, device: int) -> None:
         """Look at what a folder holds."""
-        if self._look.stopped():
-            raise Stopped
-        if self._over():
-            self._skipped[path] = Skip("limit", listed)
+        if why := self._barred(path):
+            self._skipped[path] = Skip(why, listed)
             return
         try:
             fd = os.open(path, _FOLDER)
@@ -132,28 +132,45 @@ class _Scan:
             told = os.fstat(fd)
             if (told.st_dev, told.st_ino) != (listed.dev, listed.ino):
                 self._skipped[path] = Skip("unreadable", listed)
-                return
-            with os.scandir(fd) as names:
-                found = list(names)
-            base = path if path.endswith(b"/") else path + b"/"
-            named = [(os.fsencode(each.name), each) for each in found]
-            siblings = frozenset(name for name, _ in named)
-            for name, each in named:
-                try:
-                    told = each.stat(follow_symlinks=False)
-                except OSError:  # gone meanwhile
-                    continue
-                if stat.S_ISDIR(told.st_mode):
-                    why = self._why(base + name, told, device) or skipped.reason(
-                        name, fd, siblings
-                    )
-                    self._folder(base + name, told, why)
-                elif name not in skipped.REPOSITORIES:
-                    self._other(base + name, told, fd)
+            elif not self._list(path, fd, device):
+                self._skipped[path] = Skip("limit", listed)
         finally:
             os.close(fd)
 
+    def _barred(self, path: bytes) -> SkipWhy | None:
+        """Return why a folder is not to be opened; None if it is."""
+        first = self._look.first
+        if first is not None and path in first.skipped:
+            return first.skipped[path].why
+        return "limit" if self._over() else None
+
+    def _list(self, path: bytes, folder: int, device: int) -> bool:
+        """Look at the entries of an open folder; return whether these are all."""
+        with os.scandir(folder) as names:
+            named = [(os.fsencode(each.name), each) for each in names]
+        base = path if path.endswith(b"/") else path + b"/"
+        siblings = frozenset(name for name, _ in named)
+        for name, each in named:
+            if self._over():
+                return False
+            try:
+                told = each.stat(follow_symlinks=False)
+            except OSError:
+                self._gone(base + name, Stamp(0, 0, 0, 0, 0))
+                continue
+            if not stat.S_ISDIR(told.st_mode):
+                if name not in skipped.REPOSITORIES:
+                    self._other(base + name, told, folder)
+            elif not (path in self._roots and _is_placeholder(name, folder)):
+                why = self._why(base + name, told, device)
+                why = why or skipped.reason(name, folder, siblings)
+                self._folder(base + name, told, why)
+        return True
+
     def _over(self) -> bool:
+        """Return whether the look ends here; raise if it was ended."""
+        if self._look.stopped():
+            raise Stopped
         limits = self._look.limits
         return (
             len(self._entries) > limits.entries
@@ -191,10 +208,18 @@ class _Scan:
         elif stat.S_ISLNK(told.st_mode):
             try:
                 self._entries[path] = Link(os.readlink(name, dir_fd=folder))
-            except OSError:  # gone meanwhile
-                return
+            except OSError:
+                self._gone(path, stamp_of(told))
         else:
             self._entries[path] = Unkept("special", stamp_of(told))
+
+    def _gone(self, path: bytes, stamp: Stamp) -> None:
+        """Note what went away meanwhile.
+
+        Before a turn it counts as there: if it comes again, it is not of the turn.
+        """
+        if self._look.first is None:
+            self._entries[path] = Unkept("unreadable", stamp)
 
     def _file(
         self, path: bytes, name: bytes, told: os.stat_result, folder: int
@@ -208,7 +233,8 @@ class _Scan:
                 return
             try:
                 kept = self._blobs.keep(name, folder)
-            except FileNotFoundError:  # gone meanwhile
+            except FileNotFoundError:
+                self._gone(path, stamp)
                 return
             except OSError:
                 self._entries[path] = Unkept("unreadable", stamp)
@@ -221,3 +247,20 @@ class _Scan:
         self._room -= entry.size
         if stamp is not None and max(stamp.mtime_ns, stamp.ctime_ns) < self._trusted_ns:
             self._stamps[path] = stamp
+
+
+def _is_placeholder(name: bytes, folder: int) -> bool:
+    """Return whether this is what the sandbox puts in the place of what is missing.
+
+    It is there for as long as a command runs, be it in the background.
+    """
+    if os.fsdecode(name) not in PROTECTED_NAMES:
+        return False
+    try:
+        fd = os.open(name, _FOLDER, dir_fd=folder)
+    except OSError:
+        return False
+    try:
+        return not os.listdir(fd)  # noqa: PTH208  a descriptor
+    finally:
+        os.close(fd)
