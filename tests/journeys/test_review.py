@@ -157,6 +157,17 @@ def test_the_model_is_shown_the_change_with_numbered_lines(
     assert request["text"]["format"]["schema"]["required"][0] == "findings"
 
 
+def test_what_to_look_for_may_come_from_stdin(tmp_path: Path, repo: Path) -> None:
+    with FakeServer(script=[Reply(events=turn(message(answer())))]) as server:
+        words = ["review", *provider(server.url), "-"]
+        ran = run_exec(tmp_path, words, prompt="Look for races.\n")
+        (request,) = (seen.json for seen in server.posts)
+    assert (ran.returncode, asked(request).startswith("Look for races.\n")) == (0, True)
+    ran, requests = review(tmp_path, [], "-")
+    assert (ran.returncode, requests) == (1, [])
+    assert ran.stderr == "Error: No prompt provided via stdin.\n"
+
+
 def test_a_change_that_does_not_fit_the_window_comes_in_parts(
     tmp_path: Path, repo: Path
 ) -> None:
@@ -198,12 +209,16 @@ def test_a_failed_request_fails_the_review(tmp_path: Path, repo: Path) -> None:
 def test_without_changes_no_model_is_asked(tmp_path: Path, repo: Path) -> None:
     git(repo, "add", ".")
     git(repo, "commit", "-q", "-m", "all")
+    words = "There are no changes to review."
     ran, requests = review(tmp_path, [], "--uncommitted")
-    assert (ran.stdout, ran.returncode, requests) == (
-        "There are no changes to review.\n",
-        0,
-        [],
-    )
+    assert (ran.stdout, ran.returncode, requests) == (f"{words}\n", 0, [])
+    out = tmp_path / "out"
+    ran, _ = review(tmp_path, [], "--uncommitted", "--json", "-o", str(out))
+    told = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [event["type"] for event in told] == [
+        *("thread.started", "turn.started", "item.completed", "turn.completed")
+    ]
+    assert (told[2]["item"]["text"], out.read_text()) == (words, words)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -10,7 +10,6 @@ from pathlib import Path
 from codex_oss.cli.consent import consent
 from codex_oss.cli.exec_command import printer
 from codex_oss.cli.place import told_folder
-from codex_oss.cli.prompt_input import Prompt
 from codex_oss.cli.trust import placed_config
 from codex_oss.errors import CodexOssError, UsageError
 from codex_oss.events import TokenUsage
@@ -77,9 +76,12 @@ def _target(options: argparse.Namespace) -> tuple[Target, str]:
         return Target("commit", options.commit, options.title or ""), ""
     if options.prompt is None:
         return Target(), ""
-    if options.prompt == "-":
-        return Target(), Prompt("-", sys.stdin, sys.stderr).begun() or ""
-    return Target(), options.prompt
+    piped = options.prompt == "-"
+    asked = sys.stdin.read() if piped else options.prompt
+    if not asked.strip():
+        where = "provided via stdin" if piped else "given"
+        raise CodexOssError(f"No prompt {where}.")
+    return Target(), asked
 
 
 async def _run(
