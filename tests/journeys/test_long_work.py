@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from counting_server import (
+    EXPLORATION,
     FUNCTION_AND_TESTS,
     LONG_OUTPUTS,
+    SUMMARY,
     CountingServer,
     Step,
     legacy,
+    part,
 )
 from running import prepared, provider, run_exec
 
@@ -111,6 +114,27 @@ def test_outputs_of_ten_thousand_lines_do_not_fill_a_small_window(
     assert {each.kind for each in server.counted} == {"step"}
 
 
+def test_after_a_summary_the_task_and_the_changed_files_are_still_there(
+    tmp_path: Path,
+) -> None:
+    repo = prepared(tmp_path)
+    for number in range(24):
+        (repo / f"part{number}.py").write_text(part(number))
+    [written, *_] = [s for s in FUNCTION_AND_TESTS if "Add File" in s.command]
+    with CountingServer((written, *EXPLORATION), 4096) as server:
+        arguments = [*provider(server.url, "chat"), "-s", "danger-full-access"]
+        done = run_exec(tmp_path, arguments, prompt=TASK)
+        last = server.requests[-1].json["messages"]
+    assert (done.returncode, server.finished) == (0, True)
+    assert server.summaries() >= 1
+    assert "context: a summary stands for what was said" in done.stderr
+    texts = [str(message["content"]) for message in last]
+    assert any(text == TASK or text.endswith(TASK) for text in texts)
+    [note] = [text for text in texts if "<handoff>" in text]
+    assert "## Files changed so far\n- stats.py\n" in note
+    assert SUMMARY in note
+
+
 @pytest.mark.parametrize("refusal", [None, vllm, ollama, lmstudio, sglang, openai])
 def test_a_window_that_nobody_told_is_learned_from_the_refusal(
     tmp_path: Path, refusal: Refusal | None
@@ -143,3 +167,19 @@ def test_a_session_goes_on_behind_a_compaction(tmp_path: Path) -> None:
     assert json.loads(done.stdout.splitlines()[-1])["type"] == "turn.completed"
     assert server.finished
     assert {each.kind for each in server.counted} == {"step"}
+
+
+def test_a_model_that_thinks_too_long_is_asked_to_answer_without_thoughts(
+    tmp_path: Path,
+) -> None:
+    steps = (Step(text="Late.", thinks="so then " * 3000), Step(text="Done."))
+    with CountingServer(steps, 32_768) as server:
+        told = run(tmp_path, server, "-c", "model_thinking_budget=500")
+        first, second = (r.json for r in server.requests if r.method == "POST")
+    assert [e["item"]["text"] for e in told if e["type"] == "item.completed"] == [
+        "Done."
+    ]
+    assert "reasoning_effort" not in first
+    # The model's name is gpt-oss: it cannot be told not to think at all.
+    assert second["reasoning_effort"] == "low"
+    assert "You have thought long enough" in str(second["messages"][-1]["content"])
