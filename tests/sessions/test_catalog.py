@@ -1,7 +1,6 @@
 """Lists of conversations, by the heads of their files."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -16,9 +15,8 @@ from codex_oss.sessions.rollout import Rollout
 from codex_oss.sessions.searching import said
 from fakes import FakeClock
 
-MANY = 5000
-LIST_S = 3.0
-"""A second on an idle machine; tests share theirs."""
+MANY = 50
+HUGE = 1 << 40
 
 
 def thread_id(number: int) -> str:
@@ -66,15 +64,16 @@ def test_a_first_prompt_behind_much_else_is_found(tmp_path: Path) -> None:
     assert found.first_prompt == "here"
 
 
-def test_thousands_are_listed_at_once(tmp_path: Path) -> None:
+def test_only_the_heads_of_files_are_read(tmp_path: Path) -> None:
     path = write(tmp_path, 0, "prompt")
     data = path.read_bytes() + b'{"type":"x"}\n' * 20_000
     for number in range(MANY):
         name = path.name.replace(thread_id(0), thread_id(number))
-        path.with_name(name).write_bytes(data[: 30_000 if number else len(data)])
-    began = time.perf_counter()
+        longer = path.with_name(name)
+        longer.write_bytes(data)
+        # More than any memory holds, and nothing of it is on the disk.
+        os.truncate(longer, HUGE)
     found = list(catalog.entries(tmp_path, {}))
-    assert time.perf_counter() - began < LIST_S
     assert len(found) == MANY
     assert {each.first_prompt for each in found} == {"prompt"}
 
