@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from codex_oss.config.load import load
-from codex_oss.wiring.permissions import Job, permissions
+from codex_oss.wiring.permissions import Job, permissions, rules_file
 
 
 def test_trusted_projects_inside_of_the_workspace_are_guarded_like_it(
@@ -29,3 +29,28 @@ def test_trusted_projects_inside_of_the_workspace_are_guarded_like_it(
     loaded = load(home, env, flags=flags)
     job = Job(loaded=loaded, cwd=work, env=env)
     assert permissions(job).writable_roots == (str(work), str(work / "app"))
+
+
+def test_rules_that_allow_count_where_commands_cannot_have_written_them(
+    tmp_path: Path,
+) -> None:
+    top, home = tmp_path / "app", tmp_path / "home"
+    (top / ".git").mkdir(parents=True)
+    home.mkdir()
+    for folder in (top, top / "sub"):
+        (folder / ".codex" / "rules").mkdir(parents=True)
+        rule = 'prefix_rule(pattern=["make"], decision="allow")\n'
+        (folder / ".codex" / "rules" / "x.rules").write_text(rule)
+    trusted = '[projects."{}"]\ntrust_level = "trusted"\n'
+
+    def allowed(cwd: Path, *projects: Path) -> int:
+        text = "".join(trusted.format(path) for path in projects)
+        (home / "config.toml").write_text(text)
+        env = {"HOME": str(tmp_path)}
+        job = Job(loaded=load(home, env), cwd=cwd, env=env)
+        return len(rules_file(job).load().rules)
+
+    assert allowed(top) == 0
+    assert allowed(top, top) == 1
+    assert allowed(top / "sub", top) == 0
+    assert allowed(top / "sub", top / "sub") == 1

@@ -7,8 +7,6 @@ model works and answers freely first, and is then asked for the same in the form
 
 import msgspec
 
-from codex_oss.agent.conforms import faults
-
 SHOWN_BYTES = 4096
 """Schemas up to this size are told in words too: a grammar does not say why."""
 ASKED = "Now give your final answer again, as JSON and nothing else."
@@ -50,5 +48,6 @@ class AnswerForm(msgspec.Struct, frozen=True):
             value = msgspec.json.decode(answer)
         except msgspec.DecodeError as error:
             return f"it is no JSON ({error})"
-        found = faults(value, self.schema)
-        return "; ".join(found)
+        from codex_oss.agent.conforms import faults  # noqa: PLC0415  few have a schema
+
+        return "; ".join(faults(value, self.schema))
