@@ -206,7 +206,8 @@ class Turn:
         patience = None if asking.hurried else settings.room.thinking
         answer = await ask(settings.model, request, self, patience)
         self.count(answer.usage)
-        settings.room.answered(answer.usage)
+        # Without tools a prompt says nothing of the next one's size.
+        settings.room.answered(None if asking.formed else answer.usage)
         self._spoke = self._spoke or answer.said
         return answer
 
