@@ -1,5 +1,6 @@
 """An MCP server over streamable HTTP, in a thread; a double for tests."""
 
+import gzip
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +10,7 @@ from typing import Any, Self
 from mcp_scripted import Peer
 
 MAX_SENT = 64 * 1024 * 1024
+UNASKED = b'data: {"jsonrpc":"2.0","method":"notifications/message"}\n\n'
 
 
 class McpHttp:
@@ -40,10 +42,15 @@ class McpHttp:
                 owner.answer(self, asked)
 
             def answer(
-                self, status: int, body: bytes, kind: str = "application/json"
+                self,
+                status: int,
+                body: bytes,
+                kind: str = "application/json",
+                coding: str = "identity",
             ) -> None:
                 self.send_response(status)
                 self.send_header("content-type", kind)
+                self.send_header("content-encoding", coding)
                 self.send_header("content-length", str(len(body)))
                 self.send_header("mcp-session-id", f"s{owner.sessions}")
                 self.end_headers()
@@ -86,15 +93,14 @@ class McpHttp:
     def call(self, request: Any, asked: dict[str, Any]) -> None:
         match self.mode:
             case "huge":
-                request.send_response(200)
-                request.send_header("content-type", "application/json")
-                request.end_headers()
-                self.pour(request, b'{"x":"', b"x" * 65536)
+                self.pour(request, "application/json", b'{"x":"', b"x" * 65536)
             case "endless event":
-                request.send_response(200)
-                request.send_header("content-type", "text/event-stream")
-                request.end_headers()
-                self.pour(request, b"data: ", b"x" * 65536)
+                self.pour(request, "text/event-stream", b"data: ", b"x" * 65536)
+            case "flood":
+                self.pour(request, "text/event-stream", b"", UNASKED * 100)
+            case "compressed":
+                body = gzip.compress(self.message(asked))
+                request.answer(200, body, coding="gzip")
             case "hang":
                 self.freed.wait()
             case "html":
@@ -109,7 +115,10 @@ class McpHttp:
             case _:
                 request.answer(200, self.message(asked))
 
-    def pour(self, request: Any, head: bytes, body: bytes) -> None:
+    def pour(self, request: Any, kind: str, head: bytes, body: bytes) -> None:
+        request.send_response(200)
+        request.send_header("content-type", kind)
+        request.end_headers()
         request.close_connection = True
         try:
             request.wfile.write(head)

@@ -96,12 +96,26 @@ def test_an_address_is_shown_without_its_secrets() -> None:
     assert shown == "https://h.example:1/mcp"
 
 
-@pytest.mark.parametrize("mode", ["huge", "endless event", "html", "error"])
+@pytest.mark.parametrize(
+    "mode", ["huge", "endless event", "compressed", "html", "error"]
+)
 def test_a_bad_answer_is_an_error_of_the_call(mode: str) -> None:
     with McpHttp(mode) as server:
         result, _ = called(server)
     assert isinstance(result, str)
     assert result
+
+
+def test_a_server_that_floods_is_ended() -> None:
+    with McpHttp("flood") as server:
+        result, _ = called(server)
+    assert result == "it sends too much that it was not asked for"
+
+
+def test_nothing_is_asked_for_in_a_form_that_could_become_large() -> None:
+    with McpHttp() as server:
+        called(server)
+    assert {each["accept-encoding"] for each in server.headers} == {"identity"}
 
 
 def test_a_call_that_hangs_ends() -> None:

@@ -13,6 +13,8 @@ from mcp.client.auth.utils import (
     handle_protected_resource_response,
 )
 
+from codex_oss.mcp import bounded
+
 ASK_S = 5.0
 """For all questions to one server."""
 
@@ -28,7 +30,7 @@ async def ask_all(urls: Mapping[str, str]) -> dict[str, Status]:
 
 async def _ask(url: str) -> Status:
     try:
-        async with asyncio.timeout(ASK_S), httpx2.AsyncClient() as client:
+        async with asyncio.timeout(ASK_S), bounded.client(timeout=ASK_S) as client:
             return "not_logged_in" if await _offers(client, url) else "unsupported"
     except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError):
         return "unknown"

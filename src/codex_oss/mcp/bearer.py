@@ -22,12 +22,13 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAu
 from pydantic import AnyUrl, ValidationError
 
 from codex_oss.errors import McpError
+from codex_oss.mcp import bounded
 from codex_oss.mcp.credentials import Credentials, Login
 
 SKEW_S = 30.0
 """So long before its end a token is renewed."""
 RENEW_S = 30.0
-"""For each request of a renewal."""
+"""For a renewal."""
 GONE = (400, 401, 403)
 """What an authorization server says when a login counts no more (RFC 6749, 5.2)."""
 UNAUTHORIZED = 401
@@ -88,10 +89,13 @@ class Bearer(httpx2.Auth):
         if login is None or login.refresh_token is None:
             raise ended(self._name)
         try:
-            async with httpx2.AsyncClient(timeout=RENEW_S) as client:
+            async with (
+                asyncio.timeout(RENEW_S),
+                bounded.client(timeout=RENEW_S) as client,
+            ):
                 context = await _context(client, login, self._secret)
                 told = await client.send(_asked(context, login))
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, TimeoutError) as error:
             raise self._failed(str(error) or type(error).__name__) from error
         if told.status_code in GONE:
             raise ended(self._name)

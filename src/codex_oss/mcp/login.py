@@ -24,6 +24,7 @@ from pydantic import AnyUrl, ValidationError
 from codex_oss import __version__
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
+from codex_oss.mcp import bounded
 from codex_oss.mcp.bearer import UNAUTHORIZED, expiry, secret_method
 from codex_oss.mcp.callback import Callback, listening
 from codex_oss.mcp.credentials import Credentials, Login
@@ -161,7 +162,7 @@ async def _asked(
     }
     try:
         async with (
-            httpx2.AsyncClient(
+            bounded.client(
                 auth=auth, timeout=STEP_S, headers=dict(headers) | shown
             ) as client,
             client.stream("POST", url, json=HELLO) as response,

@@ -14,7 +14,7 @@ from pathlib import Path
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
-from mcp.types import JSONRPCError, JSONRPCResponse, jsonrpc_message_adapter
+from mcp.types import jsonrpc_message_adapter
 
 from codex_oss.mcp.wire import Wire
 from codex_oss.process.piped import Piped, start_piped
@@ -23,8 +23,6 @@ MAX_LINE = 16 * 1024 * 1024
 """Bytes of one message."""
 MAX_NONSENSE = 200
 """Lines that are no message: some servers log to stdout."""
-MAX_UNASKED = 10_000
-"""Messages between two answers."""
 FLUSH_S = 0.5
 """For what was still to be written when the server is ended."""
 
@@ -61,7 +59,7 @@ async def _read(
     to_us: MemoryObjectSendStream[SessionMessage | Exception],
     wire: Wire,
 ) -> None:
-    nonsense = unasked = 0
+    nonsense = 0
     try:
         async for line in process.lines():
             try:
@@ -72,10 +70,7 @@ async def _read(
                     wire.end("it sends what is no MCP message")
                     return
                 continue
-            answer = isinstance(message, JSONRPCResponse | JSONRPCError)
-            unasked = 0 if answer else unasked + 1
-            if unasked > MAX_UNASKED:
-                wire.end("it sends too much that it was not asked for")
+            if not wire.take(message):
                 return
             await to_us.send(SessionMessage(message))
     except ValueError:

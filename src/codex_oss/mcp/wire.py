@@ -4,9 +4,13 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from mcp.shared.message import SessionMessage
+from mcp.types import JSONRPCError, JSONRPCResponse
 
 if TYPE_CHECKING:  # the SDK has no public names for these
     from mcp.client._transport import ReadStream, WriteStream
+
+MAX_UNASKED = 10_000
+"""Messages between two answers."""
 
 
 class Wire:
@@ -23,9 +27,19 @@ class Wire:
         self.why = ""
         self.status = 0
         """Of the last answer over HTTP."""
+        self._unasked = 0
 
     def end(self, why: str) -> None:
         """Tell that nothing comes any more; the first reason counts."""
         if not self.ended.is_set():
             self.why = why
             self.ended.set()
+
+    def take(self, message: object) -> bool:
+        """Take note of a message; false, and the end, when it is one too many."""
+        answer = isinstance(message, JSONRPCResponse | JSONRPCError)
+        self._unasked = 0 if answer else self._unasked + 1
+        if self._unasked > MAX_UNASKED:
+            self.end("it sends too much that it was not asked for")
+            return False
+        return True
