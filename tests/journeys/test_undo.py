@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from at_terminal import AtTerminal
+from codex_oss.sandbox.placeholders import MARKED
 from fake_events import call, message, turn
 from fake_server import FakeServer
 from running import OURS, environment, prepared, provider, run_exec
@@ -64,9 +65,13 @@ def work(folder: Path, *calls: tuple[str, dict[str, str]], prompt: str = "go") -
 
 
 def of(folder: Path) -> Shape:
-    """Return all files of the repository but git's."""
+    """Return all files of the repository but git's, and the sandbox's placeholders."""
     found = shape(folder / "repo")
-    return {path: it for path, it in found.items() if not path.startswith(".git")}
+    return {
+        path: it
+        for path, it in found.items()
+        if not path.startswith(".git") and it[1] != MARKED
+    }
 
 
 def git_files(folder: Path) -> Shape:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from codex_oss.config.home import user_home
 from codex_oss.config.schema import Undo
 from codex_oss.policy import Permissions
+from codex_oss.sandbox.placeholders import Placeholders
+from codex_oss.sandbox.run import FOLDER
 from codex_oss.wiring.permissions import Job
 from codex_oss.wiring.world import state_home
 
@@ -87,6 +89,8 @@ def workspace(env: Mapping[str, str], cwd: Path, settings: Undo) -> "Workspace":
     from codex_oss.undo.back import Workspace  # noqa: PLC0415  hardly ever
 
     state, path = os.path.realpath(state_home(env)), os.path.realpath(cwd)
+    # What a killed process has left in a workspace is the sandbox's to take away.
+    Placeholders(Path(state) / FOLDER / "placeholders").sweep()
     return Workspace(Path(state), Path(path), settings.max_bytes)
 
 
