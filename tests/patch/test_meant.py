@@ -93,3 +93,8 @@ def test_bare_dots_count_only_where_a_file_shrinks() -> None:
     assert lost_by_whole(before, "line 0\n# ...\n") == "# ..."
     assert lost_by_whole(before, before + "# ...\n") == ""
     assert lost_by_whole("a\nb\nc\n", "a\n...\n") == ""
+
+
+def test_long_lines_are_not_searched_for_words() -> None:
+    dots = "# " + "." * 100_000
+    assert lost_by("", f"{dots}\n# ... {'x ' * 100_000}\n") == ""

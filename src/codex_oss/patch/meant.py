@@ -28,6 +28,9 @@ _SAYS_REST = (
     rf"|[ \t]*{_MARK}[^\n]*\b(?:unchanged|as before)\b[^\n]*{_DOTS}[^\n]*"
 )
 _BARE = rf"[ \t]*{_MARK}?[ \t]*{_DOTS}[ \t]*(?:\*/|-->|\*/\}})?[ \t]*"
+_SIGNS = ("...", "\u2026", "rest of", "remaining", "existing")
+MAX_WORDS = 200
+"""Characters of a line that stands for others."""
 _FENCE = r"```[\w+.#-]*"
 _MARKUP = (".md", ".markdown", ".mdx", ".rst", ".txt", ".adoc")
 """Files in which a fence may well be meant."""
@@ -146,11 +149,18 @@ def has_gap(text: str) -> bool:
 
 
 def _stands_for_lines(line: str) -> bool:
-    return bool(re.fullmatch(_SAYS_REST, line, re.IGNORECASE) or _bare(line))
+    return _says_rest(line) or _bare(line)
+
+
+def _says_rest(line: str) -> bool:
+    # Nearly all lines have none of this; the pattern is slow on long ones.
+    if len(line) > MAX_WORDS or not any(sign in line.lower() for sign in _SIGNS):
+        return False
+    return re.fullmatch(_SAYS_REST, line, re.IGNORECASE) is not None
 
 
 def _bare(line: str) -> bool:
-    return re.fullmatch(_BARE, line) is not None
+    return len(line) <= MAX_WORDS and re.fullmatch(_BARE, line) is not None
 
 
 def lost_by(before: str, new: str) -> str:
@@ -160,8 +170,7 @@ def lost_by(before: str, new: str) -> str:
     """
     there = {line.strip() for line in before.split("\n")}
     for line in new.split("\n"):
-        says = re.fullmatch(_SAYS_REST, line, re.IGNORECASE)
-        if says and line.strip() not in there:
+        if _says_rest(line) and line.strip() not in there:
             return line.strip()
     return ""
 

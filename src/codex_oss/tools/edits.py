@@ -71,7 +71,7 @@ class Edits:
             if not patch.hunks:
                 return Output("patch rejected: empty patch", success=False)
             changes = await asyncio.to_thread(plan, patch, edit.cwd, self._read())
-            self._refuse_loss(changes)
+            await asyncio.to_thread(self._refuse_loss, changes)
         except PatchError as error:
             return await self._failed(edit, error)
         told = self._unread(changes)
