@@ -141,6 +141,7 @@ def seen(told: list[Any]) -> list[Any]:
         (["--uncommitted"], ["3 +three", "File new.py", "1 +new"], ["+two"]),
         (["--base", "main"], ["2 +two", "3 +three"], ["+one", "new.py"]),
         (["--commit", "HEAD"], ["2 +two"], ["three"]),
+        (["--commit", "HEAD~1"], ["File f.py", "1 +one"], ["two"]),
         (["Look for typos."], ["Look for typos.", "3 +three"], []),
     ],
     ids=str,

@@ -70,7 +70,9 @@ async def _diff(git: "_Git", target: Target) -> str:
             return await git.told("diff", *_SHOWN, base.strip())
         case "commit":
             commit = await git.named(target.name, "commit")
-            return await git.told("show", "--format=", *_SHOWN, commit)
+            # Of a merge, what it brought to the branch that it is on.
+            parent = await git.commit(f"{commit}^") or _EMPTY_TREE
+            return await git.told("diff", *_SHOWN, parent, commit)
 
 
 class _Git:
