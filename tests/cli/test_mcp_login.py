@@ -178,12 +178,12 @@ def test_a_client_that_is_configured_is_not_registered(
         ran.stdout.readline()
         line: str = ran.stdout.readline()
         page = parse_qs(urlsplit(line.strip()).query)
-        back = f"{page['redirect_uri'][0]}?error=access_denied&error_description=no"
+        back = f"{page['redirect_uri'][0]}?error=access_denied&error_description=no%1B%5B2J"
         _, err = ran.communicate(f"{back}\n", timeout=LIMIT_S)
     assert page["client_id"] == ["nobody-knows-it"]
     assert server.accounts.clients == {}
     assert ran.returncode == 1
-    assert err == "Error: the server refused the login: access_denied: no\n"
+    assert err == "Error: the server refused the login: access_denied: no\\x1b[2J\n"
 
 
 def test_a_refusal_is_told_and_nothing_is_kept(home: Path, server: OAuthServer) -> None:

@@ -184,3 +184,14 @@ def test_what_a_terminal_would_obey_is_shown_by_its_code() -> None:
     assert "\x1b[1mprintf '\\x1b[2J'\x1b[0m\n" in err
     assert "\x1b[2mred\n100%\nsafe\\x07\tend\x1b[0m\n" in err
     assert "\na\\x1b]0;b\n" in err
+
+
+def test_a_name_that_a_server_gave_its_tool_is_one_line() -> None:
+    item = events.McpToolCall(
+        id="item_0", server="a", tool="x\ntokens used\u202e", arguments={}
+    )
+    _, err = printed(events.ItemStarted(item=item), events.ItemCompleted(item=item))
+    assert err == (
+        "mcp: a/x\\ntokens used\\u202e started\n"
+        "mcp: a/x\\ntokens used\\u202e (in_progress)\n"
+    )

@@ -97,6 +97,26 @@ def test_each_question_has_its_shape(action: Action, expected: dict[str, Any]) -
     assert to_builtins(told) == COMMON | expected
 
 
+def test_words_for_a_person_hide_nothing_and_command_no_terminal() -> None:
+    script = "ls\x1b[8m\nrm x\u202e"
+    asked = Asked(
+        thread_id="t1",
+        turn_id="u1",
+        call_id="c1",
+        command=["sh", "-lc", script],
+        changes={},
+    )
+    run = Question(action=RunCommand(command=script, cwd="/w\nz"), reason="")
+    told = elicitation(run, asked, "7")
+    assert told.message == (
+        "Allow Codex to run `sh -lc 'ls\\x1b[8m\nrm x\\u202e'` in `/w\\nz`?"
+    )
+    assert told.codex_command == ["sh", "-lc", script]
+    action = AnswerServer(server="a", message="Go\x1b[2J?\nSure?", url="http://x/\n")
+    told = elicitation(Question(action=action, reason=""), asked, "7")
+    assert told.message == ("The MCP server `a` asks: Go\\x1b[2J?\nSure? http://x/\\n")
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [

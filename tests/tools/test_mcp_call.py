@@ -12,7 +12,7 @@ from codex_oss.config.schema import McpServer
 from codex_oss.items import FunctionCall
 from codex_oss.policy import AnswerServer, CallTool, Permissions
 from codex_oss.ports import Output, Scope
-from codex_oss.tools.mcp_call import open_desk, tools_of
+from codex_oss.tools.mcp_call import MAX_NEWS, note, open_desk, tools_of
 from codex_oss.tools.output import Budget
 from codex_oss.tools.permit import Permit
 from mcp_sessions import Session
@@ -134,3 +134,11 @@ def test_calls_run_side_by_side_where_the_server_is_made_for_it() -> None:
     turn.call("echo", "img", text="x")
     kinds = [type(event).__name__ for event in turn.events]
     assert kinds == ["ItemStarted", "ItemStarted", "ItemCompleted", "ItemCompleted"]
+
+
+def test_what_a_server_makes_happen_again_and_again_is_told_once() -> None:
+    news: list[str] = []
+    for number in range(1000):
+        note(news, "again")
+        note(news, f"another {number}")
+    assert news == ["again", *(f"another {n}" for n in range(MAX_NEWS - 1))]

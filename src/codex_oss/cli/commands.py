@@ -13,7 +13,10 @@ def run(argv: list[str]) -> int:
     try:
         return _dispatch(argv)
     except CodexOssError as error:
-        text = error.report()
+        from codex_oss.exec_mode.visible import shown  # noqa: PLC0415  hardly ever
+
+        # Servers have a say in some of them, and are not to command the terminal.
+        text = shown(error.report())
         sys.stderr.write(text if text.startswith("Error") else f"Error: {text}")
         sys.stderr.write("\n")
         return error.exit_code

@@ -7,7 +7,7 @@ from typing import Literal, TextIO, assert_never
 import msgspec
 
 from codex_oss import events
-from codex_oss.exec_mode.visible import shown
+from codex_oss.exec_mode.visible import shown, visible
 
 OUTPUT_LINES = 20
 """Lines of a command's output that are shown; the model gets more."""
@@ -130,7 +130,7 @@ class Human:
             case events.TodoList():
                 self._plan(item)
             case events.McpToolCall(server=server, tool=tool):
-                self._say(f"mcp: {server}/{tool} started")
+                self._say(visible(f"mcp: {server}/{tool} started"))
             case _:
                 pass
 
@@ -153,7 +153,7 @@ class Human:
                 self._say(f"patch: {status}")
                 self._say("\n".join(f"{_LETTER[c.kind]} {c.path}" for c in changes))
             case events.McpToolCall(server=server, tool=tool, status=status):
-                self._say(f"mcp: {server}/{tool} ({status})")
+                self._say(visible(f"mcp: {server}/{tool} ({status})"))
             case events.WebSearch(query=query):
                 self._say(f"web search: {query}")
             case events.ErrorItem(message=message):

@@ -96,8 +96,8 @@ def _about(question: Question, asked: Asked) -> tuple[str, str, dict[str, Any]]:
     action = question.action
     match action:
         case RunCommand(cwd=cwd, command=script) | RunAgain(cwd=cwd, command=script):
-            command = " ".join(map(_word, asked.command))
-            words = f"Allow Codex to run `{command}` in `{cwd}`?"
+            command = _lines(" ".join(map(_word, asked.command)))
+            words = f"Allow Codex to run `{command}` in `{_line(cwd)}`?"
             parsed = [{"type": "unknown", "cmd": script}]
             fields = {"codex_command": asked.command, "codex_cwd": cwd}
             return "exec-approval", words, fields | {"codex_parsed_cmd": parsed}
@@ -109,7 +109,7 @@ def _about(question: Question, asked: Asked) -> tuple[str, str, dict[str, Any]]:
             words = f"Allow Codex to call {called}?"
             return "mcp-tool-call", f"{words}\n\n{arguments_shown(given)}", {}
         case AnswerServer(server=server, message=message, url=url):
-            asks = _cut(f"{message} {url}".strip(), MAX_MESSAGE)
+            asks = _cut(_lines(f"{message} {_line(url)}".strip()), MAX_MESSAGE)
             words = f"The MCP server `{_line(server)}` asks: {asks}"
             return "mcp-elicitation", words, {}
         case _:
@@ -145,6 +145,10 @@ def _line(text: str) -> str:
         char if char.isprintable() else char.encode("unicode_escape").decode()
         for char in text
     )
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(_line, text.split("\n")))
 
 
 def _cut(text: str, most: int) -> str:

@@ -36,8 +36,16 @@ class Desk(msgspec.Struct, frozen=True):
     """What happened to servers meanwhile; told at the next occasion."""
 
 
+MAX_NEWS = 16
+"""What is told at one occasion; a server can make more happen than anybody reads."""
 MAX_PARALLEL = 8
 """Calls of one server at the same time, where it can do that."""
+
+
+def note(news: list[str], message: str) -> None:
+    """Keep what is to be told: the same once, and not without end."""
+    if message not in news and len(news) < MAX_NEWS:
+        news.append(message)
 
 
 def open_desk(server: Server, permit: Permit, budget: Budget, news: list[str]) -> Desk:
@@ -158,9 +166,10 @@ class McpTool:
         asked = AnswerServer(server=self.server, message=message, url=url)
         verdict = await self._desk.permit.decide(asked, scope)
         if isinstance(verdict, Deny) and verdict.reason != BY_USER:
-            self._desk.news.append(
+            note(
+                self._desk.news,
                 f"MCP server {self.server} asked for something, and that was declined: "
-                f"{verdict.reason}"
+                f"{verdict.reason}",
             )
         return isinstance(verdict, Allow)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from codex_oss.mcp.servers import Servers
 from codex_oss.ports import Tool
-from codex_oss.tools.mcp_call import McpTool, open_desk, tools_of
+from codex_oss.tools.mcp_call import McpTool, note, open_desk, tools_of
 from codex_oss.tools.mcp_resources import resource_tools
 from codex_oss.tools.mcp_search import McpCall, McpSearch, too_many
 from codex_oss.tools.output import Budget
@@ -27,7 +27,10 @@ class Remote:
         config = self._config = job.loaded.config
         self._news: list[str] = []
         self._servers = Servers(
-            config.mcp_servers, cwd=job.cwd, env=job.env, tell=self._news.append
+            config.mcp_servers,
+            cwd=job.cwd,
+            env=job.env,
+            tell=lambda message: note(self._news, message),
         )
         end.append(self._servers.close)
         self._servers.begin()
