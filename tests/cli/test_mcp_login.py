@@ -178,7 +178,8 @@ def test_a_client_that_is_configured_is_not_registered(
         ran.stdout.readline()
         line: str = ran.stdout.readline()
         page = parse_qs(urlsplit(line.strip()).query)
-        back = f"{page['redirect_uri'][0]}?error=access_denied&error_description=no%1B%5B2J"
+        refusal = "error=access_denied&error_description=no%1B%5B2J"
+        back = f"{page['redirect_uri'][0]}?{refusal}"
         _, err = ran.communicate(f"{back}\n", timeout=LIMIT_S)
     assert page["client_id"] == ["nobody-knows-it"]
     assert server.accounts.clients == {}
