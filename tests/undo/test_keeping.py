@@ -42,8 +42,12 @@ def look(ground: Ground, known: Tree | None = None, **limits: float) -> Tree:
         kept.close()
 
 
-def blobs(ground: Ground) -> set[str]:
-    return {path.name for path in ground.state.rglob("blobs/*/*")}
+def blobs(ground: Ground) -> set[bytes]:
+    (folder,) = ground.state.glob("undo/*/blobs")
+    kept = Blobs(str(folder))
+    found = {digest for pack in kept._load().values() for digest in pack.places}
+    kept.close()
+    return found
 
 
 def test_a_file_that_is_known_is_not_read_again(
@@ -127,18 +131,40 @@ def test_the_oldest_turns_make_room(ground: Ground) -> None:
     for n in range(12):
         text = bytes([n]) * 20_000
         ground.turn(lambda text=text: path.write_bytes(text), recorder=recorder)
-    size = sum(p.stat().st_size for p in ground.state.rglob("blobs/*/*"))
+    size = sum(p.stat().st_size for p in ground.state.rglob("blobs/*"))
     assert size <= 120_000
     ground.undo()
     assert path.read_bytes() == bytes([10]) * 20_000
+
+
+def test_contents_are_put_together_without_what_nothing_names(tmp_path: Path) -> None:
+    texts = [bytes([n]) * (n + 1) * 1000 for n in range(20)]
+    digests: list[bytes] = []
+    for text in texts:
+        kept = Blobs(str(tmp_path / "blobs"))
+        digests.append(kept.put(text))
+        assert kept.put(text) == digests[-1]
+        kept.close()
+    (tmp_path / "blobs/killed.pack").write_bytes(b"without an index")
+    kept = Blobs(str(tmp_path / "blobs"))
+    assert kept.sweep(set(digests[::2])) == sum(map(len, texts[::2]))
+    assert len(list((tmp_path / "blobs").iterdir())) == 2
+    for digest, text in zip(digests[::2], texts[::2], strict=True):
+        assert kept.get(File(0o600, len(text), digest)) == text
+    with pytest.raises(UndoError, match="it is in no pack"):
+        kept.get(File(0o600, 1, digests[1]))
+    assert kept.sweep(()) == 0
+    assert list((tmp_path / "blobs").iterdir()) == []
+    assert kept.put(texts[0]) == digests[0]
+    kept.close()
 
 
 def test_a_damaged_content_is_not_restored(ground: Ground) -> None:
     path = ground.work / "x"
     path.write_text("before")
     ground.turn(lambda: path.write_text("after"))
-    for blob in ground.state.rglob("blobs/*/*"):
-        blob.write_text("broken")
+    for pack in ground.state.rglob("*.pack"):
+        pack.write_bytes(b"?" * pack.stat().st_size)
     with pytest.raises(UndoError, match=r"nothing was restored: .* damaged"):
         ground.undo()
     assert path.read_text() == "after"

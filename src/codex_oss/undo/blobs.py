@@ -1,9 +1,12 @@
 """Contents of files, each under the hash of what it holds.
 
-A content appears whole or not at all, and is checked when it is read: what a record
-names is there, or is known to be damaged.
+They lie one behind the other in a few packs, since making a file for each takes a file
+system up to a hundred times as long. Beside a pack its index says where each begins; a
+pack without one is what a killed process has left, and nothing names its contents. What
+is read is checked: what a record names is there, or is known to be damaged.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Container
@@ -17,12 +20,13 @@ from codex_oss.undo.entries import File, Stamp, permissions, stamp_of
 LARGE = 10 * 1024 * 1024
 """Bytes of a file from which on it is not kept."""
 DIGEST_SIZE = 32
+SMALL = 1024 * 1024
+"""Bytes of a pack below which it is put together with others."""
 TRIES = 3
 """How often a file is read that changes while it is read."""
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -35,19 +39,54 @@ class Kept(msgspec.Struct, frozen=True):
     stamp: Stamp | None
 
 
+class _Pack(msgspec.Struct, frozen=True):
+    """A pack by its path without ``.pack``, and where what lies in it."""
+
+    path: str
+    places: dict[bytes, tuple[int, int]]
+    """From digest to offset and size."""
+
+    @property
+    def file(self) -> str:
+        """The file with the contents."""
+        return f"{self.path}.pack"
+
+    @property
+    def index(self) -> str:
+        """The file that says where they are."""
+        return f"{self.path}.index"
+
+
 class Blobs:
-    """The contents of one workspace, in ``folder``. ``added`` counts bytes written."""
+    """The contents of one workspace, in ``folder``. ``added`` counts bytes written.
+
+    Whoever writes down a digest calls ``flush`` before.
+    """
 
     def __init__(self, folder: str) -> None:
         self.added = 0
-        if not os.path.isdir(folder):  # noqa: PTH112  a string
-            os.makedirs(folder, mode=0o700)  # noqa: PTH103
-        self._fd = os.open(folder, _FOLDER)
-        self._token = os.urandom(4).hex()
+        os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103  a string
+        self._folder = folder
+        self._packs: dict[str, _Pack] | None = None
+        self._known: dict[bytes, str] = {}
+        self._fd = -1
+        self._end = 0
+        self._open = _Pack("", {})
+        self._flushed = 0
 
     def close(self) -> None:
-        """Close the folder."""
-        os.close(self._fd)
+        """Put all on disk."""
+        try:
+            self.flush()
+        finally:
+            self._close_pack()
+
+    def flush(self) -> None:
+        """Make known what was kept, also to those who come after us."""
+        pack = self._open
+        if len(pack.places) > self._flushed:
+            _replace(pack.index, msgspec.msgpack.encode(pack.places))
+            self._flushed = len(pack.places)
 
     def keep(self, name: bytes, folder: int) -> Kept | None:
         """Keep the file ``name`` of an open folder; None if it is large, or no file.
@@ -73,27 +112,20 @@ class Blobs:
     def put(self, data: bytes) -> bytes:
         """Keep a content and return its digest. Raises ``UndoError``."""
         digest = blake2b(data, digest_size=DIGEST_SIZE).digest()
-        place = _place(digest)
         try:
-            if os.stat(place, dir_fd=self._fd).st_size == len(data):
-                return digest
-        except FileNotFoundError:
-            pass
-        try:
-            self._write(place, data)
+            packs = self._load()
+            if digest not in self._known:
+                self._append(packs, digest, data)
         except OSError as error:
             raise UndoError(
                 f"cannot keep a file's content: {error.strerror}"
             ) from error
-        self.added += len(data)
         return digest
 
     def get(self, file: File) -> bytes:
         """Return a content. Raises ``UndoError`` if it is gone or damaged."""
         try:
-            fd = os.open(_place(file.digest), _READ, dir_fd=self._fd)
-            with open(fd, "rb") as kept:  # noqa: PTH123  a descriptor
-                data = kept.read()
+            data = self._get(file.digest)
         except OSError as error:
             raise UndoError(f"a kept content is missing: {error.strerror}") from error
         if blake2b(data, digest_size=DIGEST_SIZE).digest() != file.digest:
@@ -101,55 +133,105 @@ class Blobs:
         return data
 
     def sweep(self, wanted: Container[bytes]) -> int:
-        """Delete all contents but the wanted ones; return the bytes that are left."""
-        left = 0
-        for group in sorted(os.listdir(self._fd)):  # noqa: PTH208  a descriptor
-            fd = os.open(group, _FOLDER, dir_fd=self._fd)
-            try:
-                with os.scandir(fd) as names:
-                    for each in names:
-                        digest = _digest(group, each.name)
-                        if digest is not None and digest in wanted:
-                            left += each.stat(follow_symlinks=False).st_size
-                        else:
-                            os.unlink(each.name, dir_fd=fd)
-            finally:
-                os.close(fd)
+        """Delete what is not wanted, as far as that pays; return the bytes left.
+
+        Packs with much of that, and small ones, are written anew without it.
+        """
+        old = list(self._load().values())
+        self.flush()
+        self._close_pack()
+        left, kept = 0, set[str]()
+        for pack in old:
+            live = {d: at for d, at in pack.places.items() if d in wanted}
+            size = sum(size for _, size in live.values())
+            total = sum(size for _, size in pack.places.values())
+            if size >= SMALL and (total - size) * 4 <= size:
+                left += total
+                kept.add(pack.path)
+                continue
+            left += size
+            for digest, (offset, length) in live.items():
+                self._append(self._load(), digest, _piece(pack, offset, length))
+        self.flush()
+        if self._fd >= 0:
+            kept.add(self._open.path)
+        for name in os.listdir(self._folder):  # noqa: PTH208  a string
+            path = f"{self._folder}/{name}"
+            if path.rpartition(".")[0] not in kept:
+                os.unlink(path)  # noqa: PTH108  a string
+        self._close_pack()
+        self._packs = None
         return left
 
-    def _write(self, place: str, data: bytes) -> None:
-        temp = f"{place[:2]}/{self._token}.tmp"
+    def _load(self) -> dict[str, _Pack]:
+        """Return all packs by their paths, read once."""
+        if self._packs is None:
+            self._packs, self._known = {}, {}
+            for name in os.listdir(self._folder):  # noqa: PTH208  a string
+                path, dot, kind = f"{self._folder}/{name}".rpartition(".")
+                if dot and kind == "index":
+                    pack = _Pack(path, _places(f"{path}.index"))
+                    self._packs[path] = pack
+                    self._known |= dict.fromkeys(pack.places, path)
+        return self._packs
+
+    def _append(self, packs: dict[str, _Pack], digest: bytes, data: bytes) -> None:
+        if self._fd < 0:
+            path = f"{self._folder}/{os.urandom(8).hex()}"
+            self._open, self._end, self._flushed = _Pack(path, {}), 0, 0
+            self._fd = os.open(self._open.file, _NEW, 0o600)
+            packs[path] = self._open
+        rest, at = memoryview(data), self._end
+        while rest:
+            written = os.pwrite(self._fd, rest, at)
+            rest, at = rest[written:], at + written
+        self._open.places[digest] = self._end, len(data)
+        self._known[digest] = self._open.path
+        self._end = at
+        self.added += len(data)
+
+    def _get(self, digest: bytes) -> bytes:
+        packs = self._load()
+        if digest not in self._known:
+            raise FileNotFoundError(errno.ENOENT, "it is in no pack")
+        pack = packs[self._known[digest]]
+        return _piece(pack, *pack.places[digest])
+
+    def _close_pack(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
+
+
+def _piece(pack: _Pack, offset: int, size: int) -> bytes:
+    fd = os.open(pack.file, _READ)
+    try:
+        return os.pread(fd, size, offset)
+    finally:
+        os.close(fd)
+
+
+def _places(index: str) -> dict[bytes, tuple[int, int]]:
+    """Return an index; an empty one if it is damaged."""
+    fd = os.open(index, _READ)
+    with open(fd, "rb") as file:  # noqa: PTH123  a descriptor
         try:
-            fd = os.open(temp, _NEW, 0o600, dir_fd=self._fd)
-        except FileNotFoundError:
-            os.mkdir(place[:2], 0o700, dir_fd=self._fd)
-            fd = os.open(temp, _NEW, 0o600, dir_fd=self._fd)
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(fd, rest) :]
-            os.rename(temp, place, src_dir_fd=self._fd, dst_dir_fd=self._fd)
-        except OSError:
-            os.unlink(temp, dir_fd=self._fd)
-            raise
-        finally:
-            os.close(fd)
+            return msgspec.msgpack.Decoder(dict[bytes, tuple[int, int]]).decode(
+                file.read()
+            )
+        except msgspec.DecodeError:
+            return {}
+
+
+def _replace(path: str, data: bytes) -> None:
+    """Put a file in its place, whole or not at all."""
+    temp = f"{path}.{os.urandom(4).hex()}.new"
+    with open(os.open(temp, _NEW, 0o600), "wb") as file:  # noqa: PTH123  a descriptor
+        file.write(data)
+    os.rename(temp, path)  # noqa: PTH104  a string
 
 
 def _read(fd: int, size: int) -> bytes:
     """Return a file's content, and a byte more if it has grown."""
     # One more than it has: less than that is returned at the end of a file only.
     return os.pread(fd, min(size, LARGE) + 1, 0)
-
-
-def _place(digest: bytes) -> str:
-    text = digest.hex()
-    return f"{text[:2]}/{text[2:]}"
-
-
-def _digest(group: str, name: str) -> bytes | None:
-    """Return the digest that a file is named for; None for one cut off."""
-    try:
-        return bytes.fromhex(group + name)
-    except ValueError:
-        return None

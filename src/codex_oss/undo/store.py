@@ -85,6 +85,7 @@ class Store:
 
     def keep_tree(self, tree: Tree, number: int | None = None) -> None:
         """Keep a look as the last one, and as the state before a turn."""
+        self.blobs.flush()
         data = msgspec.msgpack.encode(tree)
         _write(self._folder / "tree", data)
         if number is not None:
@@ -101,6 +102,7 @@ class Store:
 
     def begin(self, begun: Begun) -> None:
         """Keep what a turn may change, and what that was before."""
+        self.blobs.flush()
         _write(self._turns / f"{begun.number}.begun", msgspec.msgpack.encode(begun))
 
     def live(self, number: int) -> int:
@@ -134,6 +136,7 @@ class Store:
 
     def keep(self, record: Record) -> None:
         """Keep what a turn changed, in place of what was kept of it before."""
+        self.blobs.flush()
         _write(self._turns / f"{record.number}.done", msgspec.msgpack.encode(record))
 
     def forget(self, record: Record) -> None:
