@@ -1,6 +1,7 @@
 """Long tasks in small windows: ours, and the real Codex CLI through our bridge.
 
     CODEX_BIN=codex .venv/bin/python bench/context.py [--windows 4096,8192]
+    .venv/bin/python bench/context.py --engine 2048 [--model MODEL.gguf]
 
 A scripted chat server counts each prompt and refuses what does not fit, as llama.cpp
 does; it plays the same steps to whoever asks. Codex reaches the server through
@@ -10,6 +11,10 @@ alone. Printed for each: the tokens of the first request; how many requests were
 answered and refused; compactions (old outputs left out, and summaries); how much of the
 prompt before stood at the head of the next one, in bytes, on average and at worst; and
 whether the task was finished.
+
+With `--engine` the embedded engine reads the prompts, with a window of so many tokens,
+and its own count of what it found in its cache is printed; its answers are prepared, as
+in `prefix_reuse.py`.
 
 A last table tells what a turn costs this program, in processor time, at the beginning
 of a session and after hundreds of turns: a call and an answer each, from fakes.
@@ -32,9 +37,15 @@ from pathlib import Path
 import msgspec
 from bridge_peers import running
 from peers import environment, peers
+from prefix_reuse import Proxy
 
+from codex_oss.engines import ENGINES
+from codex_oss.engines.base import Options, Ready
+from codex_oss.engines.sources import DEFAULT_MODEL
 from codex_oss.items import user
+from codex_oss.net import Client
 from codex_oss.ports import Output
+from codex_oss.translate import constrain
 from codex_oss.wire import responses
 from conversing import Talk
 from counting_server import (
@@ -50,8 +61,9 @@ from counting_server import (
 from fakes import ScriptedModel, called, said
 
 TURNS = 400
+ENGINE_CALLS = 12
 WINDOWS = "4096,8192,16384,32768"
-TIMEOUT_S = 120
+TIMEOUT_S = 300
 OURS, CATALOGUE, TOLD = "codex-oss", "Codex, our catalogue", "Codex, window told"
 PROMPT = "Do the task that is described in the notes of this folder, to its end."
 
@@ -98,7 +110,12 @@ def main() -> None:
     """Run every task in every window, and print a table for each task."""
     parser = argparse.ArgumentParser(description="Long tasks in small windows.")
     parser.add_argument("--windows", default=WINDOWS)
+    parser.add_argument("--engine", type=int, metavar="WINDOW")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     options = parser.parse_args()
+    if options.engine:
+        asyncio.run(on_engine(options.model, options.engine))
+        return
     windows = [int(window) for window in options.windows.split(",")]
     programs = peers()
     rows = {OURS: programs[OURS]}
@@ -119,6 +136,47 @@ def main() -> None:
         costs = asyncio.run(turns(window))
         first, last = (statistics.median(c) * 1e3 for c in (costs[:50], costs[-50:]))
         print(f"  {window or 'unknown':>7} {first:9.2f} {last:9.2f}")
+
+
+async def on_engine(model: str, window: int) -> None:
+    """Read files one after the other on the embedded engine, and print its counts."""
+    state = Path(os.environ.get("CODEX_OSS_HOME", Path.home() / ".codex-oss"))
+    client = Client()
+    options = Options(
+        models=state / "models",
+        logs=state / "logs",
+        env=os.environ,
+        context_length=window,
+    )
+    engine = ENGINES["embedded"](options, client)
+    commands = [step.command for step in EXPLORATION if step.command.startswith("cat")]
+    replies = [
+        constrain.render_call("exec_command", json.dumps({"cmd": command}))
+        for command in commands[:ENGINE_CALLS]
+    ]
+    done = json.dumps({"answer": "All was read."})
+    try:
+        ready = [event async for event in engine.ensure(model)][-1]
+        if not isinstance(ready, Ready):
+            raise SystemExit("the engine did not come up")
+        # Whoever asks for a summary gets what comes next: the end must still be there.
+        with (
+            tempfile.TemporaryDirectory() as place,
+            Proxy(ready, [*replies, *[done] * 9]) as proxy,
+        ):
+            repo, home = made(place)
+            parts(repo)
+            asked = [sys.executable, "-m", "codex_oss", "exec"]
+            asked += provider(proxy.url, "chat")
+            code = await asyncio.to_thread(execute, asked, repo, home, ready.model)
+            cuts = compactions(home)
+    finally:
+        await engine.close()
+        await client.close()
+    for number, timing in enumerate(proxy.timings, 1):
+        cached, prompt = timing["cache_n"], timing["cache_n"] + timing["prompt_n"]
+        print(f"{number:4} {prompt:7} tokens, {cached / prompt:4.0%} of them cached")
+    print(f"window {window}: {cuts} compactions, {'' if code == 0 else 'not '}finished")
 
 
 async def turns(window: int | None) -> list[float]:
@@ -169,9 +227,7 @@ def run(name: str, argv: Sequence[str], task: Task, window: int) -> Row:
         tempfile.TemporaryDirectory() as place,
         CountingServer(task.steps, window) as server,
     ):
-        repo, home = Path(place, "repo"), Path(place, "home")
-        home.mkdir()
-        subprocess.run(["git", "init", "-q", repo], check=True)
+        repo, home = made(place)
         task.prepare(repo)
         if name == OURS:
             code = execute([*argv, "exec", *provider(server.url, "chat")], repo, home)
@@ -192,6 +248,14 @@ def run(name: str, argv: Sequence[str], task: Task, window: int) -> Row:
         )
 
 
+def made(place: str) -> tuple[Path, Path]:
+    """Make a repository and a home."""
+    repo, home = Path(place, "repo"), Path(place, "home")
+    home.mkdir()
+    subprocess.run(["git", "init", "-q", repo], check=True)
+    return repo, home
+
+
 def provider(url: str, wire: str) -> list[str]:
     """Return the arguments that name a server."""
     table = f'{{name="x",base_url="{url}/v1",wire_api="{wire}"}}'
@@ -209,11 +273,13 @@ def catalogue(url: str, home: Path) -> Path:
     return file
 
 
-def execute(asked: Sequence[str], repo: Path, home: Path) -> int:
+def execute(
+    asked: Sequence[str], repo: Path, home: Path, model: str = "some-model"
+) -> int:
     """Run `exec`; -1 when it did not end in time."""
     try:
         done = subprocess.run(
-            [*asked, "-m", "some-model", "-s", "danger-full-access", PROMPT],
+            [*asked, "-m", model, "-s", "danger-full-access", PROMPT],
             cwd=repo,
             env=environment(home) | {"CODEX_OSS_HOME": str(home)},
             stdin=subprocess.DEVNULL,

@@ -75,7 +75,7 @@ async def measure(model: str, calls: int, profile: str) -> list[dict[str, Any]]:
     """Start the engine, run `exec` through the proxy, and return the timings."""
     home = Path(os.environ.get("CODEX_OSS_HOME", Path.home() / ".codex-oss"))
     client = Client()
-    engine = ENGINES["llamacpp"](
+    engine = ENGINES["embedded"](
         Options(models=home / "models", logs=home / "logs", env=os.environ), client
     )
     try:
