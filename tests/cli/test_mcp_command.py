@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import subprocess
 import sys
 import tomllib
@@ -135,6 +136,24 @@ def test_a_server_is_added_and_removed_and_the_rest_stays(
     assert (home / "config.toml").read_text() == CONFIG
     gone = run(capsys, "remove", "new")
     assert gone == (0, "No MCP server named 'new' found.\n", "")
+
+
+def test_servers_that_are_added_at_the_same_time_are_all_there(tmp_path: Path) -> None:
+    names = [f"s{number}" for number in range(6)]
+    program = [sys.executable, "-m", "codex_oss", "mcp", "add"]
+    adding = [
+        subprocess.Popen(
+            [*program, name, "--", "true"],
+            env=os.environ | {"CODEX_HOME": str(tmp_path)},
+            stdout=subprocess.DEVNULL,
+        )
+        for name in names
+    ]
+    assert [each.wait(60) for each in adding] == [0] * len(names)
+    path = tmp_path / "config.toml"
+    assert sorted(tomllib.loads(path.read_text())["mcp_servers"]) == names
+    # As the Codex CLI makes it: keys of servers may stand in it.
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_server_with_an_address_is_added(

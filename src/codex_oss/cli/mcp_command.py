@@ -85,7 +85,8 @@ def _add(options: argparse.Namespace) -> int:
     name = _checked(options.name)
     table = _table(options)
     path, shown = _file()
-    edit.write(put_table(path, shown, (KEY, name), table))
+    with edit.alone(path):
+        edit.write(put_table(path, shown, (KEY, name), table))
     sys.stdout.write(f"Added global MCP server '{name}'.\n")
     if "url" in table and "bearer_token_env_var" not in table:
         sys.stdout.write(
@@ -158,11 +159,13 @@ def _address(options: argparse.Namespace) -> dict[str, Any]:
 def _remove(options: argparse.Namespace) -> int:
     _checked(options.name)
     path, shown = _file()
-    made = drop_table(path, shown, (KEY, options.name))
+    with edit.alone(path):
+        made = drop_table(path, shown, (KEY, options.name))
+        if made is not None:
+            edit.write(made)
     if made is None:
         sys.stdout.write(f"No MCP server named '{options.name}' found.\n")
         return 0
-    edit.write(made)
     sys.stdout.write(f"Removed global MCP server '{options.name}'.\n")
     return 0
 

@@ -31,7 +31,9 @@ def run(
     elif dry_run:
         sys.stdout.write("".join(_diff(made, shown)))
     else:
-        edit.write(made)
+        with edit.alone(path):
+            made = edit.set_text(path, shown, KEY, name)
+            edit.write(made)
         sys.stdout.write(f'{shown}:{made.line}: model = "{visible(name)}"\n')
     if lacking:
         sys.stderr.write(f"{lacking}\n")

@@ -49,5 +49,7 @@ def _trust(around: Project, home: Path) -> bool:
     top = str(around.root or around.cwd)
     file = home / load.FILE_NAME
     shown = f"{load.shown(home, os.environ)}/{load.FILE_NAME}"
-    edit.write(edit.set_text(file, shown, ("projects", top, "trust_level"), "trusted"))
+    with edit.alone(file):
+        key = ("projects", top, "trust_level")
+        edit.write(edit.set_text(file, shown, key, "trusted"))
     return True

@@ -4,7 +4,10 @@ Comments, blank lines and the order stay. A file is replaced in one step, so tha
 never there half; through a symbolic link, the file that it leads to.
 """
 
+import contextlib
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +54,39 @@ def set_text(path: Path, shown: str, key: Key, value: str) -> Edit:
     return Edit(path=path, before=mark + before, after=mark + after, line=line)
 
 
+@contextmanager
+def alone(path: Path) -> Generator[None]:
+    """Let nobody else change a file between our reading of it and our writing.
+
+    Raises ``errors.ConfigError`` when its folder cannot be used.
+    """
+    import fcntl  # noqa: PLC0415  only where something is written
+
+    folder = path.resolve().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigError(f"Cannot write {path}: {error.strerror}") from error
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(fd, fcntl.LOCK_EX)  # held for one reading and one writing
+        yield
+    finally:
+        os.close(fd)
+
+
 def write(edit: Edit) -> None:
-    """Replace the file. Raises ``errors.ConfigError`` when it cannot be written."""
+    """Replace the file; a new one is for its owner's eyes only, as it may hold keys.
+
+    Raises ``errors.ConfigError`` when it cannot be written.
+    """
     target = edit.path.resolve()
     draft = target.with_name(f".{target.name}.{os.getpid()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
+        with open(os.open(draft, flags, 0o600), "wb") as file:  # noqa: PTH123  Path cannot give the mode
             file.write(edit.after.encode())
             file.flush()
             os.fsync(file.fileno())
