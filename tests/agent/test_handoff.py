@@ -1,6 +1,7 @@
 """What is kept of a conversation that is cut short."""
 
 import json
+from collections.abc import Sequence
 
 from codex_oss.agent import rounds
 from codex_oss.agent.compact import Parts, rebuilt, without_oldest
@@ -183,3 +184,16 @@ def test_the_oldest_rounds_go_first_and_never_the_users_words() -> None:
     short = without_oldest(items, lambda some: weigh_all(some) <= 96)
     assert short == [user("do it"), user("more"), said("a"), user("again"), said("b")]
     assert weigh_all(short) == 96
+
+
+def test_a_long_conversation_is_weighed_a_few_times_not_once_for_each_round() -> None:
+    weighed = 0
+
+    def fits(some: Sequence[Item]) -> bool:
+        nonlocal weighed
+        weighed += 1
+        return len(some) <= 100
+
+    items = [user("go"), *(each for n in range(4000) for each in call("ls", {}, n, ""))]
+    assert without_oldest(items, fits) == [items[0], *items[-98:]]
+    assert weighed <= 13

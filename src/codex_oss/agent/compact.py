@@ -3,6 +3,7 @@
 Pure functions: ``room`` asks the model for the summary and decides when.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -185,12 +186,18 @@ def without_oldest(
     items: Sequence[Item], fits: Callable[[Sequence[Item]], bool]
 ) -> list[Item]:
     """Return the items without their oldest rounds, as many as it takes to fit."""
-    short = list(items)
-    while not fits(short):
-        begins = rounds.starts(short)
-        if len(begins) < 2:  # noqa: PLR2004  the last round stays
-            break
-        spoken = {id(short[n]) for n in rounds.prompts(short)}
-        cut = short[begins[0] : begins[1]]
-        short[begins[0] : begins[1]] = [item for item in cut if id(item) in spoken]
-    return short
+    begins = rounds.starts(items)
+    spoken = rounds.prompts(items)
+
+    def without(count: int) -> list[Item]:
+        if not count:
+            return list(items)
+        first, end = begins[0], begins[count]
+        said = [items[n] for n in spoken if first <= n < end]
+        return [*items[:first], *said, *items[end:]]
+
+    # What is left weighs the less, the more rounds are left out: to weigh it anew for
+    # each of thousands of rounds would take minutes.
+    most = max(0, len(begins) - 1)  # the last round stays
+    count = bisect_left(range(most), x=True, key=lambda n: fits(without(n)))
+    return without(count)

@@ -15,6 +15,7 @@ from codex_oss.cli.place import told_folder
 from codex_oss.cli.settings import load_config
 from codex_oss.config import load
 from codex_oss.errors import SessionError, UsageError
+from codex_oss.exec_mode.visible import visible
 from codex_oss.sessions import choosing, reading, shelf
 from codex_oss.sessions.catalog import File
 from codex_oss.sessions.kept import Kept
@@ -123,7 +124,7 @@ def _as_it_was(options: argparse.Namespace, kept: Kept) -> None:
             return
         if kept.provider not in loaded.config.model_providers:
             sys.stderr.write(
-                f"warning: provider `{kept.provider}` of this session is not "
+                f"warning: provider `{visible(kept.provider)}` of this session is not "
                 f"configured: `{loaded.provider_id}` is asked instead\n"
             )
             return

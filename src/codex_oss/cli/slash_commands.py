@@ -11,6 +11,7 @@ import msgspec
 
 from codex_oss.errors import CodexOssError
 from codex_oss.exec_mode.prompting import Slash, Talk
+from codex_oss.exec_mode.visible import visible
 from codex_oss.sessions.names import names, rename
 from codex_oss.sessions.rollout import utc
 
@@ -103,7 +104,7 @@ def _status(around: Around) -> Run:
             ("tokens", f"{inp:,} read ({cached:,} of a cache), {out:,} written")
         )
         for title, value in rows:
-            talk.say(f"  {title}: {value}")
+            talk.say(f"  {title}: {visible(value)}")
 
     return run
 

@@ -19,7 +19,7 @@ from codex_oss.exec_mode.editing import Editor
 from codex_oss.exec_mode.keys import Keys
 from codex_oss.exec_mode.keystrokes import PASTES_OFF, PASTES_ON, Keystrokes
 from codex_oss.exec_mode.run import Printer
-from codex_oss.exec_mode.visible import visible
+from codex_oss.exec_mode.visible import shown, visible
 from codex_oss.items import Item, Message, text_of
 from codex_oss.sessions.foreign import is_prompt
 from codex_oss.sessions.prompts import Prompts
@@ -111,7 +111,7 @@ class Prompting:
 
     def say(self, text: str) -> None:
         """Print something for the person."""
-        self._err.write(f"{text}\n")
+        self._err.write(f"{shown(text)}\n")  # names and paths are anybody's words
         self._err.flush()
 
     def leave(self, how: str) -> None:
