@@ -135,4 +135,6 @@ def _is_delta(message: JSONRPCMessage) -> bool:
     """Tell whether it is a piece of a text that follows whole."""
     params = message.params if isinstance(message, JSONRPCNotification) else None
     msg = (params or {}).get("msg")
-    return isinstance(msg, dict) and msg.get("type") in DELTAS
+    return (
+        isinstance(msg, dict) and cast("dict[str, object]", msg).get("type") in DELTAS
+    )
