@@ -330,7 +330,10 @@ def test_many_tools_of_a_real_server_are_found_where_the_window_is_small(
 
 def test_server_filesystem_is_used(tmp_path: Path) -> None:
     program = npm("mcp-server-filesystem")
-    repo = prepared(tmp_path)
+    prepared(tmp_path)
+    # Not the folder of the task: the server's own arguments say what it may use.
+    repo = tmp_path / "data"
+    repo.mkdir()
     (repo / "a.txt").write_text("in the file\n")
     _, requests = task(
         tmp_path,

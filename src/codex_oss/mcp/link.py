@@ -55,7 +55,6 @@ class Link:
         self._wire = wire
         self._name = name
         self._agree = agree
-        self._root = place.cwd.as_uri()
         self._tell = place.tell
         self._questions = 0
         self._deadlines: dict[asyncio.Timeout, float] = {}
@@ -65,10 +64,11 @@ class Link:
         self.dispatcher: JSONRPCDispatcher[Any] = JSONRPCDispatcher(
             wire.incoming, wire.outgoing
         )
+        # No roots, as the Codex CLI has none: a server of files would take them for
+        # the folders that it may use, in the place of those it is configured with.
         self.session = ClientSession(
             dispatcher=self.dispatcher,
             elicitation_callback=self._elicit,
-            list_roots_callback=self._roots,
             message_handler=self._hear,
             client_info=types.Implementation(
                 name="codex-oss", title="codex-oss", version=__version__
@@ -183,10 +183,6 @@ class Link:
             elif not counting and when is not None:
                 self._deadlines[deadline] = when - now
                 deadline.reschedule(None)
-
-    async def _roots(self, context: ClientRequestContext) -> types.ListRootsResult:  # noqa: ARG002
-        root = types.Root.model_validate({"uri": self._root})
-        return types.ListRootsResult(roots=[root])
 
     async def _hear(self, message: IncomingMessage) -> None:
         if isinstance(message, types.ToolListChangedNotification):
