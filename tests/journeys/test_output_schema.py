@@ -56,6 +56,16 @@ def test_over_chat_the_form_is_asked_for_when_the_work_is_done(
     assert json.dumps(SCHEMA, separators=(",", ":")) in asked
 
 
+def test_a_free_answer_that_follows_the_schema_is_not_asked_for_again(
+    tmp_path: Path, schema: list[str]
+) -> None:
+    with FakeServer(script=[listing(), said('{"a":"hi"}')]) as server:
+        where = provider(server.url, "chat", NATIVE)
+        ran = run_exec(tmp_path, [*where, *schema, "run it"])
+    assert (ran.returncode, ran.stdout) == (0, '{"a":"hi"}\n')
+    assert forms(server) == [(True, False), (True, False)]
+
+
 def test_an_answer_beside_the_schema_is_asked_for_once_more(
     tmp_path: Path, schema: list[str]
 ) -> None:

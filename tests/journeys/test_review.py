@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from codex_cli import CODEX, NO_CODEX
+from codex_oss.wiring.changes import MAX_UNTRACKED
 from fake_events import call, chat_text, chat_turn, message, turn
 from fake_server import FakeServer, Reply
 from running import OURS, prepared, provider, run_exec
@@ -156,6 +157,41 @@ def test_the_model_is_shown_the_change_with_numbered_lines(
     assert [line for line in lines if line not in text] == []
     assert [line for line in others if line in text] == []
     assert request["text"]["format"]["schema"]["required"][0] == "findings"
+
+
+def test_warnings_of_git_are_no_lines_of_the_change(tmp_path: Path, repo: Path) -> None:
+    git(repo, "config", "core.autocrlf", "input")
+    (repo / "f.py").write_bytes(b"one\r\ntwo\r\nthree\r\n")
+    git(repo, "config", "diff.noprefix", "true")
+    _, (request,) = review(
+        tmp_path, [Reply(events=turn(message(answer())))], "--uncommitted"
+    )
+    told = asked(request)
+    assert "warning:" not in told
+    assert "File f.py\n@@\n     1  one\n" in told
+
+
+def test_a_filter_that_cannot_do_with_reading_is_left_out(
+    tmp_path: Path, repo: Path
+) -> None:
+    git(repo, "config", "filter.keeps.clean", f"tee {repo}/kept")
+    git(repo, "config", "filter.keeps.required", "true")
+    (repo / ".gitattributes").write_text("*.py filter=keeps\n")
+    ran, (request,) = review(
+        tmp_path, [Reply(events=turn(message(answer())))], "--uncommitted"
+    )
+    assert (ran.returncode, (repo / "kept").exists()) == (0, False)
+    assert "3 +three" in asked(request)
+
+
+def test_new_files_that_are_left_out_are_said(tmp_path: Path, repo: Path) -> None:
+    for number in range(MAX_UNTRACKED):
+        (repo / f"n{number}").write_text("n\n")
+    ran, (request,) = review(
+        tmp_path, [Reply(events=turn(message(answer())))], "--uncommitted"
+    )
+    assert asked(request).count("+n") == MAX_UNTRACKED
+    assert f"Only {MAX_UNTRACKED} of {MAX_UNTRACKED + 1} new files" in ran.stderr
 
 
 def test_what_to_look_for_may_come_from_stdin(tmp_path: Path, repo: Path) -> None:

@@ -116,7 +116,7 @@ class Turn:
         """Work until there is an answer, and until it has its form if it needs one."""
         await self._until_answered()
         form, fault = self._settings.form, ""
-        if form is None:
+        if form is None or not form.fault(self._last):
             return
         for asks in (form.apart, True):
             if asks:

@@ -100,7 +100,8 @@ async def _run(
 async def _review(
     job: Job, options: argparse.Namespace, target: Target, asked: str
 ) -> int:
-    diff, folder = await changes(job, target)
+    changed = await changes(job, target)
+    diff, folder = changed.diff, changed.folder
     last = options.output_last_message
     if not diff.strip():
         _tell_nothing(options)
@@ -117,7 +118,7 @@ async def _review(
             _prompt(part, asked, str(folder), f"{number} of {len(parts)}")
             for number, part in enumerate(parts[:MAX_PIECES], 1)
         ]
-        warnings = list(opened.warnings)
+        warnings = [*opened.warnings, *changed.left_out]
         if len(parts) > MAX_PIECES:
             warnings.append(
                 f"Only {MAX_PIECES} of {len(parts)} parts of the change are reviewed: "

@@ -11,7 +11,6 @@ from typing import Literal
 
 import msgspec
 
-from codex_oss.config import load
 from codex_oss.errors import CodexOssError
 from codex_oss.policy import Permissions
 from codex_oss.process import start
@@ -20,6 +19,7 @@ from codex_oss.wiring.sandbox import environment
 
 MAX_BYTES = 16 * 1024 * 1024
 """More of a diff is not read."""
+_TOO_LONG = f"Of the change only {MAX_BYTES >> 20} MiB are read."
 MAX_UNTRACKED = 200
 """Files that git does not know yet, and that are shown."""
 GIT_S = 60.0
@@ -29,7 +29,13 @@ _GIT = (
     *("git", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath="),
     *("-c", "core.quotePath=false"),
 )
-_SHOWN = ("--no-ext-diff", "--no-textconv", "--no-color", f"-U{CONTEXT_LINES}")
+_SILENT = ("/bin/sh", "-c", 'exec "$@" 2>/dev/null', "git")
+"""Runs a program whose warnings would stand between the lines of a diff."""
+_SHOWN = (
+    *("--no-ext-diff", "--no-textconv", "--no-color", f"-U{CONTEXT_LINES}"),
+    *("--src-prefix=a/", "--dst-prefix=b/"),
+)
+_FILTERS = r"^filter\..*\.(clean|process)$"
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """What a repository without commits is compared with."""
 
@@ -53,26 +59,35 @@ class Target(msgspec.Struct, frozen=True):
                 return f"commit {self.name[:7]}{title}"
 
 
-async def changes(job: Job, target: Target) -> tuple[str, Path]:
-    """Return the diff, and where its paths begin. Raises ``CodexOssError``."""
+class Changes(msgspec.Struct, frozen=True):
+    """A diff, where its paths begin, and what of it is not read, in words."""
+
+    diff: str
+    folder: Path
+    left_out: list[str]
+
+
+async def changes(job: Job, target: Target) -> Changes:
+    """Return what has changed. Raises ``CodexOssError``."""
     git = _Git(job)
-    return await _diff(git, target), git.top
+    git.top = Path((await git.told("rev-parse", "--show-toplevel")).rstrip("\n"))
+    return Changes(await _diff(git, target), git.top, git.left_out)
 
 
 async def _diff(git: "_Git", target: Target) -> str:
     match target.kind:
         case "uncommitted":
             head = await git.commit("HEAD") or _EMPTY_TREE
-            return await git.told("diff", *_SHOWN, head) + await git.untracked()
+            return await git.diff(head) + await git.untracked()
         case "base":
             branch = await git.named(target.name, "branch")
             base = await git.told("merge-base", "HEAD", branch)
-            return await git.told("diff", *_SHOWN, base.strip())
+            return await git.diff(base.strip())
         case "commit":
             commit = await git.named(target.name, "commit")
             # Of a merge, what it brought to the branch that it is on.
             parent = await git.commit(f"{commit}^") or _EMPTY_TREE
-            return await git.told("diff", *_SHOWN, parent, commit)
+            return await git.diff(parent, commit)
 
 
 class _Git:
@@ -82,18 +97,38 @@ class _Git:
         self._job = job
         self._confining = sandbox(job)
         hidden = permissions(job).deny_read
-        self.top = load.project_at(job.loaded.config, str(job.cwd)).root or job.cwd
+        self.top = job.cwd
+        self.left_out: list[str] = []
+        self._options: list[str] = []
         self._allowed = Permissions(mode="read-only", deny_read=hidden)
 
     async def told(self, *words: str) -> str:
         """Return what git says; an error of its own is raised."""
         code, text = await self._run(words)
         if code:
+            _, text = await self._run(words, heard=True)
             raise CodexOssError(
                 f"`git {words[0]}` failed: {text.strip()[-500:]}",
                 hint="A review needs a git repository, and git itself.",
             )
         return text
+
+    async def diff(self, *commits: str) -> str:
+        """Return a diff; without the filters of files that cannot do with reading.
+
+        Such as those of Git LFS, which keeps what it cleans.
+        """
+        words = ("diff", *_SHOWN, *commits)
+        code, text = await self._run(words)
+        if not code:
+            return text
+        asked = ("config", "--name-only", "-z", "--get-regexp", _FILTERS)
+        keys = (await self._run(asked))[1].split("\0")
+        without = [f"{key}=" for key in keys if key]
+        names = {key.rpartition(".")[0] for key in keys if key}
+        without += [f"{name}.required=false" for name in sorted(names)]
+        self._options = [word for each in without for word in ("-c", each)]
+        return await self.told(*words)
 
     async def commit(self, name: str) -> str:
         """Return the commit that a name stands for; nothing if there is none."""
@@ -113,17 +148,26 @@ class _Git:
         """Return the files that git does not know yet as a diff."""
         others = ("ls-files", "--others", "--exclude-standard", "-z")
         names = [name for name in (await self.told(*others)).split("\0") if name]
+        if len(names) > MAX_UNTRACKED:
+            self.left_out.append(
+                f"Only {MAX_UNTRACKED} of {len(names)} new files are reviewed: `git "
+                "add` those that matter, and list others in .gitignore."
+            )
         texts: list[str] = []
         for name in names[:MAX_UNTRACKED]:
             words = ("diff", "--no-index", *_SHOWN, "--", "/dev/null", name)
             texts.append((await self._run(words))[1])
         return "".join(texts)
 
-    async def _run(self, words: Sequence[str]) -> tuple[int, str]:
+    async def _run(
+        self, words: Sequence[str], *, heard: bool = False
+    ) -> tuple[int, str]:
+        """Return git's exit code and what it says; its warnings only if ``heard``."""
         job = self._job
         env = environment(job) | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
+        place = ("-C", str(self.top))
         prepared = await self._confining.prepare(
-            [*_GIT, "-C", str(self.top), *words],
+            [*(() if heard else _SILENT), *_GIT, *self._options, *place, *words],
             job.cwd,
             self._allowed,
             env,
@@ -135,6 +179,8 @@ class _Git:
         def take(more: bytes) -> None:
             if len(data) < MAX_BYTES:
                 data.extend(more)
+            elif _TOO_LONG not in self.left_out:
+                self.left_out.append(_TOO_LONG)
 
         child = None
         try:
