@@ -102,6 +102,10 @@ class Peer:
                     },
                     "serverInfo": {"name": "scripted", "version": "1"},
                 }
+            case "tools/list" if self.mode == "changes without end":
+                self.file.write_text(self.file.read_text() + "x")
+                self.send({"method": "notifications/tools/list_changed"})
+                return {"tools": self.tools}
             case "tools/list" if self.mode == "endless":
                 return {"tools": self.tools, "nextCursor": "more"}
             case "tools/list":

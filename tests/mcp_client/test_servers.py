@@ -12,7 +12,7 @@ from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
 from codex_oss.mcp.pipes import MAX_LINE
 from codex_oss.mcp.restarts import Breakdowns, Patience
-from codex_oss.mcp.server import CLOSE_S
+from codex_oss.mcp.server import CLOSE_S, RELIST_S
 from mcp_sessions import Session, nobody
 
 DEMO = ["echo", "fail", "img", "rpcerr", "write-thing"]
@@ -225,6 +225,22 @@ def test_a_changed_list_of_tools_is_read_anew() -> None:
         assert "new" in [tool.name for tool in session["a"].tools]
 
     session.run(work)
+
+
+def test_a_server_whose_tools_change_without_end_is_not_asked_without_end(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "lists"
+    file.touch()
+    session = Session(a=scripted("changes without end", str(file)))
+
+    async def work() -> None:
+        stop = asyncio.get_running_loop().time() + 2 * RELIST_S
+        while asyncio.get_running_loop().time() < stop:
+            await session["a"].call("echo", {"text": "x"}, nobody)
+
+    session.run(work)
+    assert 2 <= len(file.read_text()) <= 5
 
 
 def test_a_program_gets_few_variables_and_those_that_are_named(

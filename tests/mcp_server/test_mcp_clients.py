@@ -162,7 +162,15 @@ def test_pages_of_elsewhere_do_not_reach_it(
 
 
 @pytest.mark.parametrize(
-    ("key", "status"), [("", 401), ("Bearer no", 401), ("Bearer k1", 200)]
+    ("key", "status"),
+    [
+        ("", 401),
+        ("Bearer no", 401),
+        ("Basic k1", 401),
+        ("k1", 401),
+        ("Bearer k1", 200),
+        ("bearer k1", 200),
+    ],
 )
 def test_a_key_is_asked_for_where_there_is_one(
     tmp_path: Path, key: str, status: int

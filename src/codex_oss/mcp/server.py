@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_PAGES = 32
 """Answers to ``tools/list``; the rest of an endless list is left out."""
+RELIST_S = 0.5
+"""Between two lists of tools; a server may say without end that they have changed."""
 CLOSE_S = 5.0
 """For the end of a server's task; it is cancelled then, and has as long again."""
 
@@ -209,6 +211,8 @@ class Server:
 
     async def _attend(self, link: "Link") -> str:
         """Wait for the end; list the tools anew whenever they have changed."""
+        now = asyncio.get_running_loop().time
+        next_list = 0.0
         while True:
             waits = [
                 asyncio.ensure_future(each.wait())
@@ -221,6 +225,9 @@ class Server:
                     wait.cancel()
             if self._stop.is_set() or link.ended.is_set():
                 return link.why
+            if await self._stopped_within(max(0.0, next_list - now())):
+                return link.why
+            next_list = now() + RELIST_S
             self._relist.clear()
             try:
                 self._take(await self._list(link))

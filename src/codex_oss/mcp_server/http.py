@@ -82,12 +82,14 @@ class _Guard:
 
     def __init__(self, app: Any, key: str) -> None:
         self._app = app
-        self._expected = f"Bearer {key}".encode()
+        self._expected = key.encode()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             given = dict(scope["headers"]).get(b"authorization", b"")
-            if not hmac.compare_digest(given, self._expected):
+            scheme, _, key = given.partition(b" ")
+            known = hmac.compare_digest(key.strip(), self._expected)
+            if scheme.lower() != b"bearer" or not known:
                 headers = [(b"www-authenticate", b"Bearer"), (b"content-length", b"0")]
                 start = {"type": "http.response.start", "status": 401}
                 await send(start | {"headers": headers})
