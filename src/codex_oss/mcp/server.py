@@ -234,25 +234,28 @@ class Server:
             except McpError as error:
                 self._place.tell(f"MCP server {self.name}: {error}")
 
-    async def _list(self, link: "Link") -> list[object]:
-        listed: list[object] = []
+    async def _list(self, link: "Link") -> list[RemoteTool]:
+        tools: dict[str, RemoteTool] = {}
         if not link.has("tools"):
-            return listed
+            return []
         cursor: object = None
         for _ in range(MAX_PAGES):
             params = {} if cursor is None else {"cursor": cursor}
             page = await link.ask("tools/list", params, self.startup_s)
-            tools, cursor = page.get("tools"), page.get("nextCursor")
-            listed += cast("list[object]", tools) if isinstance(tools, list) else []
-            if not isinstance(cursor, str) or len(listed) >= MAX_TOOLS:
+            listed, cursor = page.get("tools"), page.get("nextCursor")
+            # Page by page: what is left out must not add up in the memory.
+            found = cast("list[object]", listed) if isinstance(listed, list) else []
+            for tool in read_tools(found):
+                tools.setdefault(tool.name, tool)
+            if not isinstance(cursor, str) or len(tools) >= MAX_TOOLS:
                 break
-        return listed
+        return sorted(tools.values(), key=lambda tool: tool.name)[:MAX_TOOLS]
 
-    def _take(self, listed: list[object]) -> None:
+    def _take(self, listed: list[RemoteTool]) -> None:
         enabled, disabled = self.settings.enabled_tools, self.settings.disabled_tools
         tools = [
             tool
-            for tool in read_tools(listed)
+            for tool in listed
             if (enabled is None or tool.name in enabled) and tool.name not in disabled
         ]
         if tools != self.tools:
