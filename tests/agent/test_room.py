@@ -156,6 +156,21 @@ def test_a_refused_request_teaches_the_window_and_is_sent_again_smaller() -> Non
     assert isinstance(told[-1], events.TurnCompleted)
 
 
+@pytest.mark.parametrize("told", [ContextOverflow(), ContextOverflow(window=2000)])
+def test_a_server_that_told_another_window_than_it_has_is_asked_for_less(
+    told: ContextOverflow,
+) -> None:
+    model = ScriptedModel(
+        *(looking(n) for n in range(6)),
+        [told],
+        [said("done"), uncounted()],
+        window=20 * WINDOW,
+    )
+    heard = Talk(model, look=long).submit()
+    assert failed_with(heard) == ""
+    assert compacted(heard) == ["masked"]
+
+
 def test_a_refusal_that_nothing_can_be_done_about_is_told_in_the_words_it_has() -> None:
     told = Talk(ScriptedModel([ContextOverflow()])).submit()
     assert failed_with(told) == str(ContextOverflow())

@@ -155,6 +155,15 @@ def test_other_failures_follow_words_then_status(
             4096,
             2104,
         ),
+        (
+            (
+                "The decoder prompt (length 9100) is longer than the maximum model"
+                " length of 8192."
+            ),
+            8192,
+            9100,
+        ),
+        (OVERFLOWS["TGI"][1] + " `inputs` tokens and 500", 4096, 9000),
         (OVERFLOWS["SGLang"][1], 40_960, 61_709),
         (
             (

@@ -47,6 +47,8 @@ FULL_SHARE = (19, 20)
 """An answer that was cut when so much of the window was taken was cut by its end."""
 SURELY = (3, 2)
 """Times the window: an estimate of so much is of a request that cannot fit."""
+FAR_OFF = 3
+"""Times an estimate: a window that is larger did not refuse the request."""
 CUT = (
     "Your answer was cut off: the context window was full. Older parts have been left "
     "out. Go on in smaller steps."
@@ -170,7 +172,7 @@ class Room:
 
     async def overflowed(self, error: errors.ContextOverflow, asker: Asker) -> None:
         """Learn from a server's refusal, and make room; raises when that cannot be."""
-        tokens = error.tokens or max(self.tokens, self._window or 0)
+        tokens = error.tokens or self._refused(error.window)
         self._meter.learn(self._asked, tokens)
         if error.window is not None:
             self._narrow(error.window)
@@ -181,6 +183,16 @@ class Room:
             raise error if error.window is None or at is None else self._full(at)
         self._judge(at)
         await self._make_room(at, asker)
+
+    def _refused(self, told: int | None) -> int:
+        """Return the least size of a request of which a server says it is too large.
+
+        A window that nothing but a list of models told may be the model's own, and the
+        server's much smaller: an estimate is not wrong by so much.
+        """
+        mine = self.tokens
+        believed = mine * FAR_OFF >= (self._window or 0)
+        return max(mine, told or (self._window if believed else 0) or 0)
 
     async def cut_off(self, error: errors.Incomplete, asker: Asker) -> bool:
         """Make room if an answer was cut by the window's end; return whether it was.

@@ -109,6 +109,8 @@ _SIZES = (
     rf"(?:request|input|input length) (?:has |\(){_NUMBER}",
     rf"(?:resulted in|you requested about|contains|is too long:) {_NUMBER}",
     rf"(?:you requested|requested a total of) {_NUMBER}",
+    rf"length {_NUMBER}\) is longer",
+    rf"given: {_NUMBER} `inputs`",
     rf"(?:requested tokens|input token count|keep the first|n_keep:) \(?{_NUMBER}",
 )
 """How they tell the prompt's size."""
