@@ -104,6 +104,42 @@ def test_a_file_of_several_diffs_is_applied_whole(tmp_path: Path, repo: Path) ->
     assert files(repo) == {"f.py": "one\n2\n", "new.py": "new\n"}
 
 
+def git(repo: Path, *words: str) -> bytes:
+    names = ("-c", "user.name=n", "-c", "user.email=n@x")
+    ran = subprocess.run(
+        ["git", *names, *words], cwd=repo, check=True, capture_output=True
+    )
+    return ran.stdout
+
+
+@pytest.mark.parametrize(
+    "words", [("diff", "HEAD~1", "HEAD"), ("format-patch", "-1", "--stdout"), ("show",)]
+)
+def test_what_git_writes_is_applied_as_git_would(
+    tmp_path: Path, repo: Path, words: Sequence[str]
+) -> None:
+    (repo / "to.py").write_text("".join(f"{n}\n" for n in range(30)))
+    (repo / "q.sql").write_bytes(b"x\r\n-- a\r\ny")
+    git(repo, "add", ".")
+    git(repo, "commit", "-qm", "before")
+    (repo / "f.py").write_text("one\n2\n")
+    (repo / "q.sql").write_bytes(b"x\r\n++ z\r\ny\r\n")
+    (repo / "__init__.py").touch()
+    (repo / 'ü "q".py').write_text("odd")
+    (repo / "gone.py").unlink()
+    (repo / "to.py").rename(repo / "moved.py")
+    (repo / "moved.py").write_text("first\n" + (repo / "moved.py").read_text())
+    git(repo, "add", ".")
+    git(repo, "commit", "-qm", "after")
+    wanted = {path.name: path.read_bytes() for path in repo.glob("[!.]*")}
+    path = tmp_path / "change.patch"
+    path.write_bytes(git(repo, *words))
+    git(repo, "reset", "-q", "--hard", "HEAD~1")
+    ran = apply(tmp_path, str(path))
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert {path.name: path.read_bytes() for path in repo.glob("[!.]*")} == wanted
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

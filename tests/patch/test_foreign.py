@@ -7,7 +7,7 @@ import pytest
 from codex_oss.errors import PatchError
 from codex_oss.patch import foreign
 from codex_oss.patch.apply import Change, plan
-from codex_oss.patch.parse import Patch, ReplaceText
+from codex_oss.patch.parse import AddFile, DeleteFile, Patch, ReplaceText
 
 FILE = "one\ntwo\nthree\ntwo\nfive\n"
 BLOCK = "<<<<<<< SEARCH\none\n=======\n1\n>>>>>>> REPLACE"
@@ -126,6 +126,54 @@ def test_files_come_go_and_move(tmp_path: Path) -> None:
         ("delete", "b.txt", None),
         ("move", "c.txt", FILE.replace("one", "1").encode()),
     ]
+
+
+MAIL = """\
+From 1234 Mon Sep 17 00:00:00 2001
+Subject: x
+
+---
+diff --git a/a.txt b/a.txt
+--- a/a.txt
++++ b/a.txt
+@@ -1 +1 @@
+-one
++1
+--
+2.39.5 (Apple Git-154)
+
+From 5678 Mon Sep 17 00:00:00 2001
+Subject: y
+
+--- a/a.txt
++++ b/a.txt
+@@ -5 +5 @@
+-five
++5
+--
+2.39.5
+"""
+
+
+def test_mails_of_git_are_read_as_one_change(tmp_path: Path) -> None:
+    diff = MAIL[MAIL.index("diff") :]
+    assert applied(tmp_path, diff) == "1\ntwo\nthree\ntwo\n5\n"
+
+
+def test_removed_and_added_lines_are_not_names_of_files(tmp_path: Path) -> None:
+    diff = "--- a/a.txt\n+++ b/a.txt\n@@ -1,2 +1,2 @@\n--- a\n+++ z\n y\n"
+    assert applied(tmp_path, diff, "-- a\ny\n") == "++ z\ny\n"
+
+
+def test_empty_files_come_and_go_and_names_may_be_quoted() -> None:
+    new = 'diff --git "a/\\303\\274\\"" "b/\\303\\274\\""\nnew file mode 100644\n'
+    old = "diff --git a/x y b/x y\ndeleted file mode 100644\nindex e69de29..0000000\n"
+    assert foreign.read(new + old) == Patch([AddFile('ü"', ""), DeleteFile("x y")])
+
+
+def test_a_new_file_may_end_without_a_newline() -> None:
+    diff = "--- /dev/null\n+++ b/a\n@@ -0,0 +1 @@\n+x\n\\ No newline at end of file\n"
+    assert foreign.read(diff) == Patch([AddFile("a", "x")])
 
 
 @pytest.mark.parametrize(

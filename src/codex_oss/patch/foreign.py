@@ -38,8 +38,14 @@ _AT = r"@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@.*"
 _DIFF_LINES = (
     *("diff ", "index ", "new file mode ", "deleted file mode ", "old mode "),
     *("new mode ", "similarity index ", "Index: ", "dissimilarity index "),
+    *("rename from ", "rename to "),
+)
+_HEAD = (
+    r'diff --git (?:a/(?P<plain>.+) b/(?P=plain)|"a/(?P<quoted>.+)" "b/(?P=quoted)")'
 )
 _NOWHERE = "/dev/null"
+_VERSION = r"\d+\.[\w. ()-]+"
+_ESCAPED = rb"\\([0-7]{3}|.)"
 
 
 def read(text: str) -> Patch | None:
@@ -128,7 +134,8 @@ def _is_diff(lines: list[str]) -> bool:
         if not line.strip() or re.fullmatch(_FENCE, line):
             continue
         if line.startswith(_DIFF_LINES):
-            return any(_names(lines, next_at) for next_at in range(at, len(lines)))
+            rest = range(at, len(lines))
+            return any(_names(lines, n) or _of_empty(lines, n) for n in rest)
         return _names(lines, at)
     return False
 
@@ -136,6 +143,23 @@ def _is_diff(lines: list[str]) -> bool:
 def _names(lines: list[str], at: int) -> bool:
     pair = lines[at : at + 2]
     return [line[:4] for line in pair] == ["--- ", "+++ "]
+
+
+def _of_empty(lines: list[str], at: int) -> Hunk | None:
+    """Return what a head without hunks does: an empty file comes, or goes."""
+    head = re.fullmatch(_HEAD, lines[at])
+    if head is None:
+        return None
+    for number in range(at + 1, len(lines)):
+        if _names(lines, number):
+            return None
+        if not lines[number].startswith(_DIFF_LINES[1:]):
+            break
+    name = name_in("--- " + (head["plain"] or f'"{head["quoted"]}"'))
+    kind = lines[at + 1 : at + 2] or [""]
+    if kind[0].startswith("new file mode "):
+        return AddFile(name, "")
+    return DeleteFile(name) if kind[0].startswith("deleted file mode ") else None
 
 
 def _says_nothing(line: str) -> bool:
@@ -154,8 +178,13 @@ class _Diff:
             line = self._lines[self._at]
             if _names(self._lines, self._at):
                 hunks.append(self._file())
+            elif empty := _of_empty(self._lines, self._at):
+                hunks.append(empty)
+                self._at += 2
             elif _says_nothing(line):
                 self._at += 1
+            elif _ends_mail(self._lines, self._at):
+                self._to_next_file()
             else:
                 raise PatchError(
                     f"line {self._at + 1} of the diff is not of its form: '{line}'",
@@ -163,8 +192,14 @@ class _Diff:
                 )
         return hunks
 
+    def _to_next_file(self) -> None:
+        """Pass over the end of a mail, and the head of the next one."""
+        rest = range(self._at, len(self._lines))
+        found = (at for at in rest if _names(self._lines, at))
+        self._at = next(found, len(self._lines))
+
     def _file(self) -> Hunk:
-        old, new = (_name(line) for line in self._lines[self._at : self._at + 2])
+        old, new = (name_in(line) for line in self._lines[self._at : self._at + 2])
         self._at += 2
         old, new = _without_git(old, new)
         chunks = self._chunks()
@@ -172,11 +207,17 @@ class _Diff:
             return DeleteFile(old)
         if old == _NOWHERE:
             lines = [line[1:] for chunk in chunks for line in chunk.body]
-            return AddFile(new, "".join(f"{line}\n" for line in lines))
+            content = "".join(f"{line}\n" for line in lines)
+            return AddFile(new, content.removesuffix(self._last_newline()))
         if not chunks and old == new:
             raise PatchError(f"the diff of {old} has no hunks")
         self._refuse_bare(chunks, old)
         return UpdateFile(old, None if old == new else new, chunks)
+
+    def _last_newline(self) -> str:
+        """Return the newline that a diff takes from the end of what it has shown."""
+        told = [line for line in self._lines[: self._at] if line]
+        return "\n" if told[-1].startswith("\\ No newline") else ""
 
     def _chunks(self) -> list[Chunk]:
         chunks: list[Chunk] = []
@@ -194,7 +235,7 @@ class _Diff:
         body: list[str] = []
         while self._at < len(self._lines):
             line = self._lines[self._at]
-            if _names(self._lines, self._at):
+            if self._ends(self._at):
                 break
             if line.startswith((" ", "-", "+")):
                 body.append(line)
@@ -207,6 +248,17 @@ class _Diff:
             body.pop()
         return body
 
+    def _ends(self, at: int) -> bool:
+        """Return whether a line of a hunk's form is none, but begins what follows it.
+
+        A removed comment of SQL and an added ``++`` look like the names of a file;
+        after those there are hunks.
+        """
+        if _ends_mail(self._lines, at):
+            return True
+        after = self._lines[at + 2 : at + 3]
+        return _names(self._lines, at) and (not after or after[0].startswith("@@"))
+
     def _refuse_bare(self, chunks: list[Chunk], path: str) -> None:
         if any(not chunk.old for chunk in chunks):
             raise PatchError(
@@ -215,8 +267,26 @@ class _Diff:
             )
 
 
-def _name(line: str) -> str:
-    return line[4:].partition("\t")[0].strip().strip('"')
+def _ends_mail(lines: list[str], at: int) -> bool:
+    """Return whether ``git format-patch`` has signed here, with its version."""
+    pair = lines[at : at + 2]
+    return pair[0].rstrip() == "--" and re.fullmatch(_VERSION, pair[-1]) is not None
+
+
+def name_in(line: str) -> str:
+    """Return the name in a line ``--- a/name``, as git quotes it or plain."""
+    name = line[4:].partition("\t")[0].strip()
+    if len(name) > 1 and name[0] == name[-1] == '"':
+        quoted = re.sub(_ESCAPED, _unescaped, name[1:-1].encode())
+        return quoted.decode("utf-8", "surrogateescape")
+    return name.strip('"')
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    sign = found[1]
+    if len(sign) > 1:
+        return bytes([int(sign, 8) & 0xFF])
+    return {b"n": b"\n", b"t": b"\t", b"r": b"\r"}.get(sign, sign)
 
 
 def _without_git(old: str, new: str) -> tuple[str, str]:

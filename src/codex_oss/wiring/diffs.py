@@ -41,7 +41,7 @@ DONE = "Success. Updated the following files:"
 _FENCED = re.compile(r"^```(?:diff|patch)[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _STARTS = re.compile(r"^(?:diff --git |--- \S|Index: )", re.MULTILINE)
 _UNSUPPORTED = {
-    "rename from ": "renames a file without changing it",
+    r"rename to .*(?!\n(?:index |--- ))$": "renames a file without changing it",
     "copy from ": "copies a file",
     "GIT binary patch": "changes a binary file",
     "Binary files ": "changes a binary file and does not say how",
@@ -69,7 +69,7 @@ def in_text(text: str, source: str) -> Diff:
             hint="It begins with `diff --git`, `--- a/file` or `*** Begin Patch`.",
         )
     for mark, what in _UNSUPPORTED.items():
-        if any(line.startswith(mark) for line in found.splitlines()):
+        if re.search(f"^{mark}", found, re.MULTILINE):
             raise PatchError(
                 f"the diff in {source} {what}", hint="`git apply` can do that."
             )
@@ -224,11 +224,13 @@ def _holds(path: Path, text: str | None) -> bool:
 
 def _gone(text: str) -> dict[str, str]:
     """Return what each file held that a unified diff deletes."""
-    gone: dict[str, str] = {}
+    patch = foreign.read(text)
+    deleted = [h for h in patch.hunks if isinstance(h, DeleteFile)] if patch else []
+    gone = {hunk.path: "" for hunk in deleted}
     before = name = ""
     for line in text.splitlines():
         if line.startswith("+++ /dev/null") and before.startswith("--- "):
-            name = before[4:].partition("\t")[0].removeprefix("a/")
+            name = foreign.name_in(before).removeprefix("a/")
             gone[name] = ""
         elif line.startswith(("diff --git ", "+++ ")):
             name = ""
