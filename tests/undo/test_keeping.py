@@ -2,9 +2,6 @@
 
 import asyncio
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,9 +14,6 @@ from codex_oss.undo.entries import ABSENT, File, Tree, Unkept
 from codex_oss.undo.look import look as look_at
 from codex_oss.undo.scan import Limits, Look
 from undoing import MAX_BYTES, Ground
-
-LIMIT_S = 60
-SRC = Path(store.__file__).parents[2]
 
 
 @pytest.fixture
@@ -297,41 +291,6 @@ def test_patches_before_and_after_commands_belong_to_one_turn(ground: Ground) ->
         "patched",
         "patched",
     ]
-
-
-_KILLED = """
-import os, signal, sys
-from pathlib import Path
-from codex_oss.undo import restore
-from undoing import Ground
-ground, put, left = Ground(Path(sys.argv[1])), restore._Restoring._put, int(sys.argv[2])
-def put_some(self, path, target):
-    global left
-    left -= 1
-    if not left:
-        os.kill(os.getpid(), signal.SIGKILL)
-    put(self, path, target)
-restore._Restoring._put = put_some
-ground.undo()
-"""
-
-
-@pytest.mark.parametrize("left", [1, 2, 3])
-def test_an_undo_that_was_killed_goes_on(ground: Ground, left: int) -> None:
-    for name in "abc":
-        (ground.work / name).write_text("before")
-    before = ground.shape()
-    ground.turn(lambda: [(ground.work / n).write_text("after") for n in "abc"])
-    paths = [str(SRC), str(Path(__file__).parents[1])]
-    killed = subprocess.run(
-        [sys.executable, "-c", _KILLED, str(ground.work.parent), str(left)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        check=False,
-        timeout=LIMIT_S,
-    )
-    assert killed.returncode == -signal.SIGKILL
-    assert ground.undo().done
-    assert ground.shape() == before
 
 
 def test_a_turn_that_was_killed_is_ended_by_the_next(ground: Ground) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from codex_oss.errors import UndoError
 from codex_oss.undo import plan, told
-from codex_oss.undo.ending import end_abandoned
+from codex_oss.undo.ending import end_abandoned, end_killed
 from codex_oss.undo.entries import (
     Absent,
     Change,
@@ -20,11 +20,12 @@ from codex_oss.undo.entries import (
     Folder,
     Gap,
     Record,
+    Restoring,
 )
 from codex_oss.undo.look import is_folder, look
 from codex_oss.undo.plan import Judged
 from codex_oss.undo.report import Action, Line, Report
-from codex_oss.undo.restore import restore
+from codex_oss.undo.restore import opened_up, restore
 from codex_oss.undo.store import Store, opened, place, workspaces
 
 
@@ -93,7 +94,8 @@ def take(workspace: Workspace, wanted: Wanted) -> Report:
         if not report.done:
             return report
         todo = [each for each in judged.values() if _is_done(each, wanted)]
-        stuck = restore(todo, store.blobs, store.stage)
+        then = _then(store, turns, judged, wanted)
+        stuck = _restored(todo, then, store)
         stay = [Gap(path, "is not empty") for path in stuck]
         kept_there = {gap.path for gap in stay}
         report = msgspec.structs.replace(
@@ -101,15 +103,39 @@ def take(workspace: Workspace, wanted: Wanted) -> Report:
             lines=[line for line in report.lines if line.path not in kept_there],
             left=[*report.left, *stay],
         )
-        _note(store, turns, judged, wanted)
+        for record in then:
+            store.keep(record)
         _tell(workspace.state, report)
+        store.restore(None)
         return report
+
+
+def _restored(todo: list[Judged], then: list[Record], store: Store) -> list[bytes]:
+    """Restore, and keep on disk how far that is, should the process be killed."""
+    under_way = Restoring(
+        changes=[
+            Change(each.step.path, each.current, each.step.target) for each in todo
+        ],
+        then=then,
+        modes=opened_up(todo),
+    )
+
+    def note(temps: list[bytes]) -> None:
+        store.restore(msgspec.structs.replace(under_way, temps=temps))
+
+    try:
+        stuck = restore(todo, store.blobs, note)
+    except UndoError:
+        store.restore(None)
+        raise
+    store.restore(msgspec.structs.replace(under_way, done=True))
+    return stuck
 
 
 def listed(workspace: Workspace) -> list[Record]:
     """Return the turns of a workspace, the newest first. Raises ``UndoError``."""
     with workspace.opened() as store:
-        end_abandoned(store)
+        end_killed(store)
         return store.records()[::-1]
 
 
@@ -222,10 +248,10 @@ def _gaps(judged: dict[bytes, Judged], kind: plan.Kind) -> list[Gap]:
     ]
 
 
-def _note(
+def _then(
     store: Store, turns: list[Record], judged: dict[bytes, Judged], wanted: Wanted
-) -> None:
-    """Put on record that turns were taken back, or made again.
+) -> list[Record]:
+    """Return what is on record of turns that were taken back, or made again.
 
     What was overwritten is put in the place of what was expected, so that the way back
     leads there; what was left is no longer part of its turn.
@@ -233,6 +259,7 @@ def _note(
     back = wanted.action == "undo"
     undone = max((record.undone for record in store.records()), default=0)
     seen: set[bytes] = set()
+    then: list[Record] = []
     for turn in turns:
         changes: list[Change] = []
         for change in turn.changes:
@@ -247,9 +274,10 @@ def _note(
                 changes.append(change)
             seen.add(change.path)
         undone += 1
-        store.keep(
+        then.append(
             msgspec.structs.replace(turn, changes=changes, undone=undone if back else 0)
         )
+    return then
 
 
 def _tell(state: Path, report: Report) -> None:

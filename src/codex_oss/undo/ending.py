@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from codex_oss.undo.compare import compare, gap_of
 from codex_oss.undo.entries import Begun, Change, Gap, Record, Tree
+from codex_oss.undo.interrupted import settle
 from codex_oss.undo.look import look
-from codex_oss.undo.restore import clean
 from codex_oss.undo.scan import Limits, Look, scan
 from codex_oss.undo.store import Store
 
@@ -74,11 +74,14 @@ def end(
 def end_abandoned(store: Store) -> bool:
     """Finish what killed processes have left; return whether a turn still runs.
 
-    Their turns are put on record, and what they were restoring is cleaned up.
+    What they were restoring is settled. Raises ``UndoError``.
     """
-    if temps := store.staged():
-        clean(temps)
-        store.stage([])
+    settle(store)
+    return end_killed(store)
+
+
+def end_killed(store: Store) -> bool:
+    """Put turns of killed processes on record; return whether a turn still runs."""
     runs = False
     for begun, live in store.begun():
         if live:

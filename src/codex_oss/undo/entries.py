@@ -135,6 +135,23 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """0: it counts. Else it was taken back, as the how manieth."""
 
 
+class Restoring(msgspec.Struct, frozen=True, kw_only=True):
+    """An undo or redo that is under way: what it takes to settle it once it is killed.
+
+    ``changes`` lead from what was there to what is to be.
+    """
+
+    changes: list[Change]
+    then: list[Record]
+    """What its turns are on record as when all is done."""
+    modes: dict[bytes, int] = {}
+    """Of folders that are writable only meanwhile."""
+    temps: list[bytes] = []
+    """Files that are there only meanwhile."""
+    done: bool = False
+    """All is in its place."""
+
+
 def stamp_of(told: os.stat_result) -> Stamp:
     """Return the stamp of a file."""
     return Stamp(

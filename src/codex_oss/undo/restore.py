@@ -8,7 +8,7 @@ in the same way: all that is there now is kept.
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from codex_oss.undo.entries import (
 from codex_oss.undo.look import look
 from codex_oss.undo.plan import Judged
 
-_OPEN_MODE = 0o700
+OPEN_MODE = 0o700
 """What is needed to change what a folder holds."""
 _ROOT = 0
 
@@ -40,8 +40,8 @@ def restore(
 ) -> list[bytes]:
     """Bring paths to their targets; return folders that stay, as they are not empty.
 
-    ``note`` is told the names of files that are there only meanwhile, before they are,
-    and none when they are gone: for ``clean``, should the process be killed.
+    ``note`` is told the names of files that are there only meanwhile, before anything
+    changes: for ``clean``, should the process be killed.
     Raises ``UndoError`` when that is not possible; all is as before then, or the error
     says what is not.
     """
@@ -49,6 +49,9 @@ def restore(
     try:
         restoring.stage(todo)
         restoring.go(todo)
+    except KeyboardInterrupt:
+        restoring.roll_back()
+        raise
     except (OSError, UndoError) as error:
         lost = restoring.roll_back()
         what = str(error)
@@ -62,6 +65,28 @@ def restore(
     finally:
         restoring.finish()
     return restoring.stay
+
+
+def opened_up(todo: Iterable[Judged]) -> dict[bytes, int]:
+    """Return the folders that ``restore`` makes writable meanwhile, and their modes."""
+    folders = {_folder_above(judged.step.path) for judged in todo}
+    return {
+        os.fsencode(folder): permissions(folder.lstat().st_mode)
+        for folder in folders
+        if not os.access(folder, os.W_OK | os.X_OK)
+    }
+
+
+def shut(modes: Mapping[bytes, int]) -> None:
+    """Give folders that a killed process has made writable their modes again."""
+    for path, mode in sorted(modes.items(), reverse=True):
+        folder = _path(path)
+        if (
+            _is_folder(folder)
+            and permissions(folder.lstat().st_mode) == mode | OPEN_MODE
+        ):
+            with suppress(OSError):
+                _at(folder, lambda place, mode=mode: _set_mode(place, mode))
 
 
 def clean(temps: Sequence[bytes]) -> None:
@@ -123,7 +148,6 @@ class _Restoring:
         """Remove what was staged in vain, and lock what was opened."""
         for temp in self._staged.values():
             _at(temp, Place.remove, missing_ok=True)
-        self._note([])
         for folder, mode in reversed(self._opened.items()):
             if folder not in self._modes:
                 _at(
@@ -153,9 +177,7 @@ class _Restoring:
                 return None
 
     def _beside(self, path: bytes) -> Path:
-        above = _path(path).parent
-        while not _is_folder(above):
-            above = above.parent
+        above = _folder_above(path)
         number = self._numbers.setdefault(path, len(self._numbers))
         return above / f".codex-oss-{self._token}-{number}.tmp"
 
@@ -195,7 +217,7 @@ class _Restoring:
                     _at(
                         place,
                         lambda found: os.mkdir(
-                            found.name, _OPEN_MODE, dir_fd=found.folder
+                            found.name, OPEN_MODE, dir_fd=found.folder
                         ),
                     )
                 self._modes[place] = mode
@@ -253,7 +275,7 @@ class _Restoring:
         if folder in self._opened or os.access(folder, os.W_OK | os.X_OK):
             return
         mode = permissions(folder.lstat().st_mode)
-        _at(folder, lambda place: _set_mode(place, mode | _OPEN_MODE))
+        _at(folder, lambda place: _set_mode(place, mode | OPEN_MODE))
         self._opened[folder] = mode
 
 
@@ -315,6 +337,14 @@ def _set_mode(place: Place, mode: int) -> None:
         os.chmod(f"/proc/self/fd/{fd}", mode)  # noqa: PTH101  a descriptor
     finally:
         os.close(fd)
+
+
+def _folder_above(path: bytes) -> Path:
+    """Return the nearest folder above a path that is there."""
+    above = _path(path).parent
+    while not _is_folder(above):
+        above = above.parent
+    return above
 
 
 def _is_folder(path: Path) -> bool:

@@ -11,7 +11,7 @@
         turns/N.tree          all files as they were before it
         turns/N.live          locked as long as the process of that turn is there
         turns/N.done          what a turn has changed, after its end
-        staged                files that an undo has made beside their places
+        restoring             what an undo is doing
         told                  gaps that people have been told of
 
 Every file appears whole or not at all, and what a turn changes is kept before it
@@ -34,7 +34,7 @@ import msgspec
 
 from codex_oss.errors import UndoError
 from codex_oss.undo.blobs import Blobs
-from codex_oss.undo.entries import Begun, Entry, File, Record, Tree
+from codex_oss.undo.entries import Begun, Entry, File, Record, Restoring, Tree
 
 FOLDER = "undo"
 """In our state."""
@@ -148,17 +148,18 @@ class Store:
         paths = (self._turns / f"{n}.done" for n in sorted(self._numbers(".done")))
         return [record for path in paths if (record := _read(path, Record)) is not None]
 
-    def stage(self, temps: list[bytes]) -> None:
-        """Keep the names of files that are there only while something is restored."""
-        path = self._folder / "staged"
-        if temps:
-            _write(path, msgspec.msgpack.encode(temps))
-        else:
+    def restore(self, under_way: Restoring | None) -> None:
+        """Keep what is being restored; None: nothing is any more."""
+        path = self._folder / "restoring"
+        if under_way is None:
             path.unlink(missing_ok=True)
+        else:
+            self.blobs.flush()
+            _write(path, msgspec.msgpack.encode(under_way))
 
-    def staged(self) -> list[bytes]:
-        """Return the names that a killed process has left."""
-        return _read(self._folder / "staged", list[bytes]) or []
+    def restoring(self) -> Restoring | None:
+        """Return what a killed process was restoring."""
+        return _read(self._folder / "restoring", Restoring)
 
     def tell_once(self, gaps: list[str]) -> list[str]:
         """Return those gaps that people have not been told of, and take note."""
@@ -200,6 +201,9 @@ class Store:
             if (tree := self.tree_before(begun.number)) is not None:
                 wanted.update(_digests(tree.entries.values()))
         wanted.update(_digests(self.last_tree().entries.values()))
+        if (under_way := self.restoring()) is not None:
+            for change in under_way.changes:
+                wanted.update(_digests([change.before, change.after]))
         return self.blobs.sweep(wanted)
 
     def _numbers(self, suffix: str) -> set[int]:

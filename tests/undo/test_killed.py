@@ -1,0 +1,132 @@
+"""An undo that is killed anywhere: the next one leads to its end, and redo back."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from codex_oss.undo import back, store
+from undoing import Ground, clear
+
+LIMIT_S = 60
+SRC = Path(store.__file__).parents[2]
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from codex_oss.undo import restore
+from codex_oss.undo.store import Store
+from undoing import Ground
+step, left = sys.argv[2], int(sys.argv[3])
+kind = Store if step == "keep" else restore._Restoring
+done = getattr(kind, step)
+def killing(*args):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return done(*args)
+setattr(kind, step, killing)
+Ground(Path(sys.argv[1])).undo()
+"""
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Ground:
+    return Ground(tmp_path)
+
+
+def killed(ground: Ground, step: str, left: int) -> None:
+    """Undo in a process that is killed when a step is taken for the nth time."""
+    paths = [str(SRC), str(Path(__file__).parents[1])]
+    ended = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(ground.work.parent), step, str(left)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        check=False,
+        timeout=LIMIT_S,
+    )
+    assert ended.returncode == -signal.SIGKILL
+
+
+def turned(ground: Ground) -> None:
+    """Take a turn after which files are folders, and folders are files."""
+    work = ground.work
+    (work / "file").write_text("file")
+    (work / "folder").mkdir(mode=0o750)
+    (work / "folder/in").write_text("in")
+    (work / "link").symlink_to("nowhere")
+    (work / "shut").mkdir()
+    (work / "shut/x").write_text("x")
+    (work / "shut").chmod(0o500)
+
+    def command() -> None:
+        for name in ("file", "folder", "link"):
+            clear(work / name)
+        (work / "file").mkdir(mode=0o555)
+        (work / "folder").symlink_to("file")
+        (work / "link").write_text("a file")
+        (work / "shut").chmod(0o700)
+        (work / "shut/x").write_text("y")
+        (work / "shut").chmod(0o500)
+
+    ground.turn(command)
+
+
+@pytest.mark.parametrize(
+    ("step", "left"),
+    [
+        *(("_take", left) for left in range(2)),
+        *(("_put", left) for left in range(5)),
+        ("_set_modes", 0),
+        ("keep", 0),
+    ],
+)
+def test_a_killed_undo_is_ended_by_the_next(
+    ground: Ground, step: str, left: int
+) -> None:
+    turned(ground)
+    after = ground.shape()
+    killed(ground, step, left)
+    ended = step == "keep"  # all is in place, and goes on record
+    assert (ground.redo() if ended else ground.undo()).done
+    if not ended:
+        assert ground.redo().done
+    assert ground.shape() == after
+    assert ground.undo().done
+    assert ground.redo().done
+    assert ground.shape() == after
+
+
+@pytest.mark.parametrize("left", [1, 3])
+def test_a_turn_after_a_killed_undo_begins_where_that_began(
+    ground: Ground, left: int
+) -> None:
+    turned(ground)
+    after = ground.shape()
+    killed(ground, "_put", left)
+    ground.turn(lambda: (ground.work / "new").write_text("new"))
+    ground.undo()
+    assert ground.shape() == after
+
+
+def test_what_somebody_changed_after_an_undo_was_killed_stays(ground: Ground) -> None:
+    for name in "ab":
+        (ground.work / name).write_text("before")
+    ground.turn(lambda: [(ground.work / n).write_text("after") for n in "ab"])
+    killed(ground, "_put", 1)
+    (ground.work / "a").write_text("mine")
+    report = ground.undo(skip_conflicts=True)
+    assert [gap.path.rpartition(b"/")[2] for gap in report.conflicts] == [b"a"]
+    assert (ground.work / "a").read_text() == "mine"
+    assert (ground.work / "b").read_text() == "before"
+
+
+def test_a_list_of_turns_restores_nothing(ground: Ground) -> None:
+    turned(ground)
+    killed(ground, "_put", 2)
+    halfway = ground.shape()
+    assert [r.prompt for r in back.listed(ground.workspace)] == ["do thing 1"]
+    assert ground.shape() == halfway
