@@ -1,9 +1,12 @@
 """Whether a file parses after an edit: each language, and what nobody can say."""
 
 import asyncio
+import sys
+from types import SimpleNamespace
 
 import pytest
 
+from codex_oss.tools.syntax import doubts
 from codex_oss.tools.syntax.check import MAX_BYTES, verdict
 from codex_oss.tools.syntax.judging import judged
 from codex_oss.tools.syntax.trees import GRAMMARS, grammar
@@ -46,8 +49,52 @@ def test_an_edit_that_breaks_a_file_is_told_with_its_place(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "unless"),
+    [
+        ("settings.json", '{"a": 1 // why\n}', "comments are customary in this file"),
+        ("a.yaml", "a: {{ x }}\n{% if y %}\nb: 1\n{% endif %}\n", "this is a template"),
+        ("a.json", '{"a": {{ x }}}', "this is a template"),
+        (
+            "a.c",
+            "EXPORT(f)\nint g(\n#ifdef A\nx) {\n#endif\n}\n",
+            "a macro explains it",
+        ),
+        ("a.py", "type X =\n", f"the project is for Python {sys.version[:4]} or newer"),
+    ],
+)
+def test_what_may_be_right_is_not_told_to_be_mended(
+    name: str, text: str, unless: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = (sys.version_info[:2], r"type ")
+    older = SimpleNamespace(version_info=(3, 0))
+    monkeypatch.setattr(doubts, "_NEWER", (newest,))
+    monkeypatch.setattr(doubts, "sys", older)
+    told = judged(name, None, text.encode())
+    assert told.startswith("Does not parse (")
+    assert told.endswith(f"\nMend it, unless {unless}.")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="all of it parses here")
+@pytest.mark.parametrize("line", ['x = t"{a}"', "try:\n  a()\nexcept A, B:\n  pass"])
+def test_syntax_of_newer_versions_of_python_may_be_meant(line: str) -> None:
+    told = judged("a.py", None, line.encode())
+    assert told.endswith("Mend it, unless the project is for Python 3.14 or newer.")
+
+
+def test_a_trailing_comma_is_a_mistake_in_json() -> None:
+    assert judged("a.json", None, b'{"a": 1,}').endswith("\nMend it now.")
+
+
+def test_a_file_with_comments_that_breaks_is_told_to_be_mended() -> None:
+    told = judged("a.json", b"{} // x", b'{"a" // x\n')
+    assert told.startswith("SYNTAX ERROR (JSON)")
+
+
+@pytest.mark.parametrize(
     ("name", "content"),
     [
+        ("a.sh", b"#!/usr/bin/env zsh\nfor f (*.c) echo $f\n"),
+        ("a.js", b"/* @flow */\nfunction f(a: number) {}\n"),
         ("a.py", b"(" * 100_000),
         ("a.py", b"x = " + b"[" * 3000 + b"]" * 3000),
         ("a.json", b"[" * 100_000),

@@ -4,10 +4,12 @@ import json
 import re
 import tomllib
 
+from codex_oss.tools.syntax.doubts import UNLESS_COMMENTS
 from codex_oss.tools.syntax.fault import UNKNOWN, Fault
 
 _PIECES = r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/|,(?=(?:\s|//[^\n]*|/\*.*?\*/)*[\]}])'
 _WITH_COMMENTS = ("tsconfig", "jsconfig", "devcontainer", ".eslintrc", ".swcrc")
+NEVER_WITH_COMMENTS = ("package.json", "package-lock.json", "composer.json")
 _FOLDERS_WITH_COMMENTS = (".vscode", ".devcontainer", ".zed")
 _SUFFIXES_WITH_COMMENTS = (".jsonc", ".code-workspace")
 
@@ -27,6 +29,18 @@ def json_fault(text: str) -> Fault | None:
 def jsonc_fault(text: str) -> Fault | None:
     """Return where ``text`` is no JSON with comments and trailing commas, or None."""
     return json_fault(re.sub(_PIECES, _blanked, text, flags=re.DOTALL))
+
+
+def loose_fault(text: str) -> Fault | None:
+    """Return where ``text`` is no JSON; comments in it may be meant."""
+    strict = json_fault(text)
+    if strict is None or strict is UNKNOWN:
+        return strict
+    found = jsonc_fault(text)
+    there = text.split("\n")[strict.line - 1][strict.column - 1 :]
+    if found is None and there.startswith(("//", "/*")):
+        return strict._replace(unless=UNLESS_COMMENTS)
+    return strict if found is None else found._replace(errors=2)
 
 
 def lines_fault(text: str) -> Fault | None:

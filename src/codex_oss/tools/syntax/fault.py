@@ -6,6 +6,7 @@ from typing import NamedTuple
 class Fault(NamedTuple):
     """``line`` and ``column`` count from 1; ``by`` names who says so.
 
+    ``unless``: when it may be right all the same, in words for the model.
     ``errors``: how many places there are; parsers that stop at the first say 1.
     """
 
@@ -14,6 +15,7 @@ class Fault(NamedTuple):
     what: str
     by: str
     errors: int = 1
+    unless: str = ""
 
 
 UNKNOWN = Fault(0, 0, "", "", 0)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import PurePath
 
+from codex_oss.tools.syntax.doubts import in_another_language, unless_template
 from codex_oss.tools.syntax.fault import UNKNOWN, Fault
 
 CPU_S = 4
@@ -54,11 +55,13 @@ def judged(path: str, before: bytes | None, after: bytes) -> str:
     now = parse(text)
     if now is None:
         return "Parses: OK"
-    if now is UNKNOWN:
+    if now is UNKNOWN or in_another_language(path, text):
         return ""
     was = parse(old) if old is not None and old.strip() else None
     if was is not None and was.errors >= now.errors:
         return f"Does not parse, as before this edit: {_place(now, text)}"
+    if unless := now.unless or unless_template(path, text):
+        return f"Does not parse ({now.by}): {_place(now, text)}\n{unless}"
     return f"SYNTAX ERROR ({now.by}): {_place(now, text)}\nMend it now."
 
 
@@ -72,6 +75,8 @@ def _parser(path: str) -> Parse | None:
 
     if data.takes_comments(path):
         return data.jsonc_fault
+    if suffix == ".json" and name not in data.NEVER_WITH_COMMENTS:
+        return data.loose_fault
     if suffix in (".json", ".ipynb", ".webmanifest", ".geojson"):
         return data.json_fault
     if suffix in (".jsonl", ".ndjson"):

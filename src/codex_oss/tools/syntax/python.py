@@ -4,6 +4,7 @@ import ast
 import sys
 import warnings
 
+from codex_oss.tools.syntax.doubts import unless_newer
 from codex_oss.tools.syntax.fault import UNKNOWN, Fault
 
 BY = f"Python {sys.version_info.major}.{sys.version_info.minor}"
@@ -19,7 +20,11 @@ def fault(text: str) -> Fault | None:
     except SyntaxError as error:
         if "too many nested" in error.msg or "too complex" in error.msg:
             return UNKNOWN
-        return Fault(error.lineno or 1, error.offset or 1, error.msg, BY)
+        lines = text.splitlines()
+        number = error.lineno or 1
+        line = lines[number - 1] if number <= len(lines) else ""
+        unless = unless_newer(line)
+        return Fault(number, error.offset or 1, error.msg, BY, unless=unless)
     except ValueError as error:  # NUL characters
         return Fault(1, 1, str(error), BY)
     except (RecursionError, MemoryError):

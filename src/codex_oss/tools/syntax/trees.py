@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from tree_sitter import Language, Node, Parser, Point
 
+from codex_oss.tools.syntax.doubts import unless_macro
 from codex_oss.tools.syntax.fault import UNKNOWN, Fault
 
 MAX_STEPS = 3000
@@ -74,7 +75,8 @@ def _fault(text: str, language: Language, name: str) -> Fault | None:
         shown = source[first.start_byte : first.end_byte].decode("utf-8", "replace")
         what = f"unexpected {shown.strip()[:_SHOWN]!r}"
     by = f"tree-sitter's {name} grammar"
-    return Fault(row + 1, len(before) + 1, what, by, len(found))
+    unless = unless_macro(text) if name == "c" else ""
+    return Fault(row + 1, len(before) + 1, what, by, len(found), unless)
 
 
 def _parsed(source: bytes, language: Language) -> Node | None:
