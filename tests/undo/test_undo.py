@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from codex_oss.errors import UndoError
-from codex_oss.undo import back, report, restore
+from codex_oss.undo import back, ending, report, restore
 from codex_oss.undo.plan import Judged
+from codex_oss.undo.scan import Limits
 from undoing import Ground, clear
 
 
@@ -280,6 +281,51 @@ def test_git_is_neither_read_nor_written(ground: Ground) -> None:
     assert [e.path for e in ground.undo().lines] == [os.fsencode(ground.work / "x")]
     assert (git / "HEAD").read_text() == "ref: y"
     assert worktree.read_text() == "gitdir: /here"
+
+
+@pytest.mark.parametrize("moved", [".git", "bare"])
+def test_a_repository_that_was_moved_stays_where_it_is(
+    ground: Ground, moved: str
+) -> None:
+    repository = ground.work / "sub" / moved
+    for name in ("objects", "refs"):
+        (repository / name).mkdir(parents=True)
+    (repository / "HEAD").write_text("ref: refs/heads/main")
+    to = ground.work / "backup"
+
+    def command() -> None:
+        repository.rename(to)
+        (to / "index").write_text("changed")
+        (ground.work / "x").write_text("x")
+
+    told = ground.turn(command)
+    assert told is not None
+    assert "backup (was made, and stays: it belongs to version control)" in told
+    ground.undo()
+    assert not (ground.work / "x").exists()
+    assert (to / "HEAD").exists()
+
+
+def test_what_could_not_be_looked_at_stays_where_it_was_moved(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ground.work / "a/deep").mkdir(parents=True)
+    (ground.work / "a/deep/mine").write_text("mine")
+
+    def near(_: int) -> Limits:
+        return Limits(10**6, entries=2)
+
+    monkeypatch.setattr(ending, "limits", near)
+
+    def command() -> None:
+        monkeypatch.undo()
+        (ground.work / "a/deep").rename(ground.work / "near")
+
+    told = ground.turn(command)
+    assert told is not None
+    assert "near (was made, and stays: it is beyond the limits of undo)" in told
+    ground.undo()
+    assert (ground.work / "near/mine").read_text() == "mine"
 
 
 def test_a_deleted_repository_is_told(ground: Ground) -> None:

@@ -96,6 +96,7 @@ class _Scan:
         self._trusted_ns = time.time_ns() - TICK_NS
         self._roots = frozenset(look.roots)
         self._left_out = frozenset(look.left_out)
+        self._unknown = _unknown(look.first)
         self.waiting: deque[tuple[bytes, Stamp, int]] = deque()
 
     def tree(self) -> Tree:
@@ -184,13 +185,17 @@ class _Scan:
         first = self._look.first
         if first is not None and path in first.skipped:
             return first.skipped[path].why
+        # Moved here: what it holds is not the turn's.
+        if (skip := self._unknown.get(_identity(stamp_of(told)))) is not None:
+            return skip.why if isinstance(skip, Skip) else None
         return "mount" if told.st_dev != device else None
 
     def _folder(self, path: bytes, told: os.stat_result, why: SkipWhy | None) -> None:
         first = self._look.first
         seen = first is not None and isinstance(first.entries.get(path), Folder)
         # What was looked into before cannot be hidden by a mark that is new.
-        if why == "made" and seen and first is not None and path not in first.skipped:
+        marked = why in ("made", "repository")
+        if marked and seen and first is not None and path not in first.skipped:
             why = None
         if why is not None:
             self._skipped[path] = Skip(why, stamp_of(told))
@@ -225,6 +230,10 @@ class _Scan:
         self, path: bytes, name: bytes, told: os.stat_result, folder: int
     ) -> None:
         stamp = stamp_of(told)
+        moved = self._unknown.get(_identity(stamp))
+        if isinstance(moved, Unkept):
+            self._entries[path] = Unkept(moved.why, stamp)
+            return
         known = self._look.known
         entry = known.entries.get(path)
         if not isinstance(entry, File) or known.stamps.get(path) != stamp:
@@ -247,6 +256,24 @@ class _Scan:
         self._room -= entry.size
         if stamp is not None and max(stamp.mtime_ns, stamp.ctime_ns) < self._trusted_ns:
             self._stamps[path] = stamp
+
+
+def _unknown(first: Tree | None) -> dict[tuple[int, ...], Skip | Unkept]:
+    """Return what could not be looked at before a turn, by what it is known by."""
+    if first is None:
+        return {}
+    folders = (s for s in first.skipped.values() if s.why in ("limit", "unreadable"))
+    entries = (e for e in first.entries.values() if isinstance(e, Unkept))
+    files = (e for e in entries if e.why in ("full", "unreadable"))
+    return {_identity(each.stamp): each for each in (*folders, *files)}
+
+
+def _identity(stamp: Stamp) -> tuple[int, ...]:
+    """Return what stays the same when something is moved or gets another mode.
+
+    The time is in it since file systems give numbers out again.
+    """
+    return stamp.dev, stamp.ino, stamp.mtime_ns
 
 
 def _is_placeholder(name: bytes, folder: int) -> bool:

@@ -36,6 +36,9 @@ INSIDE = (b"pyvenv.cfg", b"CACHEDIR.TAG")
 """Files that say so of the folder they lie in: a virtual environment of Python, and
 what the Cache Directory Tagging Specification marks."""
 
+_GIT = (b"HEAD", b"objects", b"refs")
+"""What git asks of a folder that it takes for a repository, whatever that is called."""
+
 
 def reason(name: bytes, folder: int, siblings: frozenset[bytes]) -> SkipWhy | None:
     """Return why a folder is not looked into; None if it is.
@@ -46,13 +49,19 @@ def reason(name: bytes, folder: int, siblings: frozenset[bytes]) -> SkipWhy | No
         return "repository"
     if name in MADE or not siblings.isdisjoint(BESIDE.get(name, ())):
         return "made"
-    for mark in INSIDE:
-        try:
-            os.lstat(name + b"/" + mark, dir_fd=folder)
-        except OSError:
-            continue
+    if any(_holds(name, mark, folder) for mark in INSIDE):
         return "made"
+    if all(_holds(name, mark, folder) for mark in _GIT):
+        return "repository"
     return None
+
+
+def _holds(name: bytes, mark: bytes, folder: int) -> bool:
+    try:
+        os.lstat(name + b"/" + mark, dir_fd=folder)
+    except OSError:
+        return False
+    return True
 
 
 def in_repository(path: bytes) -> bool:
