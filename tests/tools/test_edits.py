@@ -184,6 +184,19 @@ def test_words_for_lines_are_not_written_over_them(stage: Stage, line: str) -> N
     assert stage.whole(content, "long.txt").startswith("Success")
 
 
+def test_words_that_were_refused_once_are_refused_in_other_contents(
+    stage: Stage,
+) -> None:
+    stage.seen.command("cat long.txt a.py", stage.cwd)
+    stage.whole("line 1\n# ... rest of the file\n", "long.txt")
+
+    assert "in place of lines" in stage.whole("x\n# ... rest of the file\n")
+    assert "in place of lines" in stage.whole(
+        "line 2\n# ... rest of the file\n", "long.txt"
+    )
+    assert (stage.text(), stage.text("long.txt")) == ("x = 1\n", LONG)
+
+
 def test_no_form_writes_words_for_lines(stage: Stage) -> None:
     line = "# ... existing code ..."
 
@@ -282,6 +295,13 @@ def test_after_two_failures_the_next_form_is_shown(stage: Stage) -> None:
     assert stage.kept == [("patch", False)] * 2 + [("replace", False)] * 2
 
 
+def test_a_file_that_no_form_can_change_says_nothing_of_the_model(stage: Stage) -> None:
+    (stage.cwd / "latin").write_bytes(b"caf\xe9\nx\n")
+    for path in ("latin", "gone.py", "."):
+        assert "write_file" not in stage.edit("x", "y", path)
+    assert (stage.offered, stage.kept) == ([], [])
+
+
 def test_a_long_file_is_not_to_be_written_anew(stage: Stage) -> None:
     (stage.cwd / "long.txt").write_text(LONG * 10)
     stage.edit("nowhere", "x", "long.txt")
@@ -321,7 +341,6 @@ def test_an_example_is_whole_or_none(stage: Stage) -> None:
     stage.patch(*long)
     assert '"old_text":"the lines as they are"' in stage.patch(*long)
 
-    (stage.cwd / "folder").mkdir()
-    many = [f"+{n}" for n in range(50)]
-    assert '"content":"the whole file"' in stage.patch("*** Add File: folder", *many)
+    many = [*(f"+{n}" for n in range(50)), "+# ... rest of the file"]
+    assert '"content":"the whole file"' in stage.patch("*** Add File: long.txt", *many)
     assert '"content":"1\\n"' in stage.patch("*** Add File: folder", "+1")

@@ -32,6 +32,10 @@ MAX_FILE_BYTES = 16 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 
+class Unreadable(PatchError):
+    """A file that cannot be read or is no text: no form of edit would change it."""
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What happens to one file.
 
@@ -163,9 +167,9 @@ class _Tree:
             elif entry.after is None and not missing_ok:
                 raise FileNotFoundError(errno.ENOENT, "No such file or directory")
         except OSError as error:
-            raise PatchError(f"Failed to {doing} {path}: {_cause(error)}") from error
+            raise Unreadable(f"Failed to {doing} {path}: {_cause(error)}") from error
         except PatchError as error:
-            raise PatchError(f"Failed to {doing} {path}: {error}") from error
+            raise Unreadable(f"Failed to {doing} {path}: {error}") from error
         return entry
 
     def _before(self, path: Path, *, missing_ok: bool) -> bytes | None:
@@ -266,7 +270,7 @@ def _text(data: bytes, path: Path) -> tuple[bytes, str]:
         problem = f"invalid utf-8 sequence of {error.end - error.start} bytes"
         if error.reason == "unexpected end of data":
             problem = "incomplete utf-8 byte sequence"
-        raise PatchError(
+        raise Unreadable(
             f"Failed to read file to update {path}: {problem} from index {at}"
         ) from error
 

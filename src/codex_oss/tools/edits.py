@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from codex_oss.errors import PatchError
-from codex_oss.patch.apply import Change, plan, summary
+from codex_oss.patch.apply import Change, Unreadable, plan, summary
 from codex_oss.patch.meant import lost_by, lost_by_whole, numbered_content
 from codex_oss.patch.parse import Patch
 from codex_oss.ports import Output, Scope
@@ -61,7 +61,7 @@ class Edits:
         self._seen = seen
         self._ladder = ladder
         self._clock = clock
-        self._insisted: set[str] = set()
+        self._refused: set[int] = set()
 
     async def make(self, edit: Edit, scope: Scope) -> Output:
         """Make an edit and return what the model reads."""
@@ -102,9 +102,9 @@ class Edits:
     # --- guards -----------------------------------------------------------------------
 
     def _refuse_loss(self, changes: Sequence[Change]) -> None:
-        """Raise for content that stands for something else; once for each line.
+        """Raise for content that stands for something else; once for each content.
 
-        Who sends it again means it: such a line may well be a real comment.
+        Who sends the same again means it: such a line may well be a real comment.
         """
         if self._seen is None:
             return
@@ -118,8 +118,9 @@ class Edits:
                     hint="Send it without: they are not part of the file.",
                 )
             lost = (lost_by_whole if change.whole else lost_by)(before, after)
-            if lost and lost not in self._insisted:
-                self._insisted.add(lost)
+            content = hash((change.target, change.after))
+            if lost and content not in self._refused:
+                self._refused.add(content)
                 raise PatchError(
                     f"`{lost}` would be written into {change.name} in place of lines",
                     hint=_WHOLE if change.whole else _PART,
@@ -157,6 +158,8 @@ class Edits:
 
     async def _failed(self, edit: Edit, error: PatchError) -> Output:
         text = f"{edit.failing}: {error.report()}"
+        if isinstance(error, Unreadable):
+            return Output(text, success=False)
         await self._count(edit.form, landed=False)
         form = self._ladder.failed(edit.form) if self._ladder else None
         if form is not None:
@@ -206,7 +209,7 @@ _PART = (
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace").replace("\r\n", "\n")
+    return data.decode("utf-8", "replace").removeprefix("\ufeff").replace("\r\n", "\n")
 
 
 def _lines(change: Change, size: int) -> str:
