@@ -24,6 +24,7 @@ def has_ended(popen: subprocess.Popen[bytes]) -> bool:
 def await_end(popen: subprocess.Popen[bytes]) -> None:
     """Wait until a child has ended, and keep its number reserved if possible."""
     if hasattr(os, "waitid"):
-        os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOWAIT)
+        with contextlib.suppress(ChildProcessError):  # another thread was quicker
+            os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOWAIT)
     else:
         popen.wait()
