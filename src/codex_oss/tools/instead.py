@@ -12,6 +12,7 @@ import msgspec
 from codex_oss.errors import PatchError
 from codex_oss.patch.apply import read_file
 from codex_oss.patch.indentation import moved
+from codex_oss.patch.meant import has_gap
 from codex_oss.patch.nearest import start_of_nearest
 from codex_oss.patch.parse import (
     AddFile,
@@ -44,7 +45,8 @@ def instead(form: Form, failed: str | Patch, cwd: Path, read: Read = read_file) 
     if form == "whole":
         return _whole(path, files)
     if isinstance(hunk, AddFile):
-        content = hunk.content if _short(hunk.content) else "the whole file"
+        whole = _short(hunk.content) and not has_gap(hunk.content)
+        content = hunk.content if whole else "the whole file"
         example = _call("write_file", path=hunk.path, content=content)
         return f"Write new files with write_file instead:\n{example}"
     return _replacing(hunk, path, files)
