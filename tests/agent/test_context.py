@@ -203,6 +203,15 @@ def test_the_file_over_the_budget_is_cut_and_people_are_told(repo: Path) -> None
     ]
 
 
+def test_of_a_file_however_large_no_more_is_read_than_counts(repo: Path) -> None:
+    with (repo / "AGENTS.md").open("wb") as file:
+        file.write(b"Be brief.")
+        file.truncate(1 << 40)
+    read = read_project_docs(repo, repo / "home", max_bytes=9)
+    assert "<INSTRUCTIONS>\nBe brief.\n</INSTRUCTIONS>" in read.text
+    assert f"Loaded only 9 of {1 << 40} bytes" in read.warnings[0]
+
+
 def test_no_budget_means_no_project_docs_but_the_global_one(repo: Path) -> None:
     (repo.parent / "home" / "AGENTS.md").write_text("all")
     (repo / "AGENTS.md").write_text("root")

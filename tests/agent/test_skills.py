@@ -47,6 +47,15 @@ def test_files_are_found_at_any_depth_in_the_order_of_places_and_names(
     assert (names(found), found.warnings) == (["alpha", "beta", "own"], [])
 
 
+def test_a_file_that_several_places_lead_to_is_one_skill(tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    write(first, "x", skill("alpha"))
+    (first / "round").symlink_to(first)
+    (tmp_path / "second").symlink_to(first)
+    found = find_skills([first, tmp_path / "second"])
+    assert (names(found), len(brought(found, "$alpha"))) == (["alpha"], 1)
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

@@ -1,5 +1,6 @@
 """What a repository is at, against git itself."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -62,3 +63,9 @@ def test_a_repository_without_a_commit_has_a_branch(repo: Path) -> None:
 
 def test_outside_of_a_repository_nothing_is_known(tmp_path: Path) -> None:
     assert facts(tmp_path) == {}
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(repo: Path) -> None:
+    (repo / ".git/config").unlink()
+    os.mkfifo(repo / ".git/config")
+    assert "repository_url" not in facts(repo)

@@ -26,6 +26,14 @@ class ProjectDocs(msgspec.Struct, frozen=True):
     warnings: list[str]
 
 
+class _File(msgspec.Struct, frozen=True):
+    """A file's beginning; ``size`` is that of all of it."""
+
+    path: Path
+    data: bytes
+    size: int
+
+
 def read_project_docs(  # noqa: PLR0913  one for each thing that people may choose
     cwd: Path,
     home: Path,
@@ -49,15 +57,15 @@ def read_project_docs(  # noqa: PLR0913  one for each thing that people may choo
     where more than ``max_bytes`` should be read.
     """
     hidden = (*_KERNELS_OWN, *denied)
-    found: list[tuple[Path, bytes]] = []
+    found: list[_File] = []
     names = (*NAMES, *fallback_names)
     for folder in folders(cwd, project_root(cwd, markers)) if max_bytes > 0 else ():
-        first = next(_files(folder, names, hidden), None)
-        if first is not None and first[1].strip():
+        first = next(_files(folder, names, hidden, max_bytes), None)
+        if first is not None and first.data.strip():
             found.append(first)
     parts, warnings = _within_budget(found, max_bytes, remedy)
     body = "\n\n".join(parts)
-    general = (data.strip() for _, data in _files(home, NAMES, hidden))
+    general = (file.data.strip() for file in _files(home, NAMES, hidden))
     if (data := next(filter(None, general), None)) is not None:
         text = data.decode("utf-8", "ignore")
         body = f"{text}{SEPARATOR}{body}" if body else text
@@ -70,29 +78,29 @@ def read_project_docs(  # noqa: PLR0913  one for each thing that people may choo
 
 
 def _within_budget(
-    found: list[tuple[Path, bytes]], limit: int, remedy: str
+    found: list[_File], limit: int, remedy: str
 ) -> tuple[list[str], list[str]]:
     """Return as much of the files as may be read, and what people should know."""
     parts: list[str] = []
     left = limit
     why = f"the project's files may fill {limit} bytes. Shorten them, or {remedy}."
     warnings: list[str] = []
-    for path, data in found:
+    for file in found:
         if not left:
-            return parts, [*warnings, f"Left out {path} and what follows: {why}"]
-        parts.append(data[:left].decode("utf-8", "ignore"))
-        if len(data) > left:
-            cut = f"Loaded only {left} of {len(data)} bytes from {path}"
+            return parts, [*warnings, f"Left out {file.path} and what follows: {why}"]
+        parts.append(file.data[:left].decode("utf-8", "ignore"))
+        if file.size > left:
+            cut = f"Loaded only {left} of {file.size} bytes from {file.path}"
             warnings, left = [f"{cut}: {why}"], 0
             continue
-        left -= len(data)
+        left -= file.size
     return parts, warnings
 
 
 def _files(
-    folder: Path, names: Sequence[str], hidden: tuple[str, ...]
-) -> Iterator[tuple[Path, bytes]]:
-    """Yield the files of these names, in this order."""
+    folder: Path, names: Sequence[str], hidden: tuple[str, ...], most: int = -1
+) -> Iterator[_File]:
+    """Yield the files of these names, in this order, as far as they may be read."""
     for name in names:
         path = folder / name
         try:
@@ -100,7 +108,9 @@ def _files(
                 continue
             if not path.is_file():  # a pipe of that name would be waited for
                 continue
-            data = path.read_bytes()
+            with path.open("rb") as file:
+                data = file.read(most)
+                size = max(len(data), os.fstat(file.fileno()).st_size)
         except OSError:
             continue
-        yield path, data
+        yield _File(path, data, size)

@@ -72,11 +72,14 @@ def find_skills(
     skills: list[Skill] = []
     warnings: list[str] = []
     hidden = (*_KERNELS_OWN, *denied)
+    seen: set[str] = set()  # places are often links to each other
     for place in places:
         here: list[Skill] = []
         for path in _files(place):
-            if str(path) in disabled or within(os.path.realpath(path), hidden):
+            real = os.path.realpath(path)
+            if real in seen or str(path) in disabled or within(real, hidden):
                 continue
+            seen.add(real)
             read = _read(path)
             if isinstance(read, str):
                 warnings.append(f"skill {path} is left out: {read}")

@@ -77,6 +77,8 @@ def _without_password(url: str) -> str:
 
 def _text(path: Path) -> str:
     try:
+        if not path.is_file():  # a pipe of that name would be waited for
+            return ""
         with path.open("rb") as file:
             return file.read(MAX_BYTES).decode("utf-8", "replace")
     except OSError:
