@@ -1,6 +1,7 @@
 """What is kept for undo: before anything changes, bounded, and for its owner alone."""
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 
@@ -129,6 +130,32 @@ def test_the_oldest_turns_make_room(ground: Ground) -> None:
     assert size <= 120_000
     ground.undo()
     assert path.read_bytes() == bytes([10]) * 20_000
+
+
+def test_contents_that_find_no_room_give_theirs_back(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        (ground.work / name).write_text(name * 1000)
+    write = os.pwrite
+
+    def full(fd: int, data: bytes, offset: int) -> int:
+        if offset >= 2000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(fd, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    told = ground.turn(lambda: (ground.work / "a").write_text("changed"))
+    assert told == (
+        "this turn cannot be undone: cannot keep a file's content: "
+        "No space left on device"
+    )
+    assert sum(pack.stat().st_size for pack in ground.state.rglob("*.pack")) == 0
+    monkeypatch.undo()
+    before = ground.shape()
+    ground.turn((ground.work / "a").unlink)
+    ground.undo()
+    assert ground.shape() == before
 
 
 def test_contents_are_put_together_without_what_nothing_names(tmp_path: Path) -> None:
@@ -291,25 +318,6 @@ def test_patches_before_and_after_commands_belong_to_one_turn(ground: Ground) ->
         "patched",
         "patched",
     ]
-
-
-def test_a_turn_that_was_killed_is_ended_by_the_next(ground: Ground) -> None:
-    path = ground.work / "x"
-
-    async def killed() -> None:
-        recorder = ground.recorder()
-        recorder.begin("killed", "killed")
-        await recorder.before(None)
-        path.write_text("half")
-        assert recorder._live is not None
-        os.close(recorder._live[1])  # as the end of its process does
-
-    asyncio.run(killed())
-    ground.turn(lambda: path.write_text("next"))
-    ground.undo()
-    assert path.read_text() == "half"
-    assert [turn.prompt for turn in ground.undo().turns] == ["killed"]
-    assert not path.exists()
 
 
 def test_workspaces_where_nothing_happens_are_forgotten(ground: Ground) -> None:

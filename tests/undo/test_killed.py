@@ -1,5 +1,6 @@
-"""An undo that is killed anywhere: the next one leads to its end, and redo back."""
+"""An undo or a turn that is killed anywhere: the next one leads to its end."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -130,3 +131,22 @@ def test_a_list_of_turns_restores_nothing(ground: Ground) -> None:
     halfway = ground.shape()
     assert [r.prompt for r in back.listed(ground.workspace)] == ["do thing 1"]
     assert ground.shape() == halfway
+
+
+def test_a_turn_that_was_killed_is_ended_by_the_next(ground: Ground) -> None:
+    path = ground.work / "x"
+
+    async def killed() -> None:
+        recorder = ground.recorder()
+        recorder.begin("killed", "killed")
+        await recorder.before(None)
+        path.write_text("half")
+        assert recorder._live is not None
+        os.close(recorder._live[1])  # as the end of its process does
+
+    asyncio.run(killed())
+    ground.turn(lambda: path.write_text("next"))
+    ground.undo()
+    assert path.read_text() == "half"
+    assert [turn.prompt for turn in ground.undo().turns] == ["killed"]
+    assert not path.exists()

@@ -73,6 +73,7 @@ class Blobs:
         self._end = 0
         self._open = _Pack("", {})
         self._flushed = 0
+        self._flushed_end = 0
 
     def close(self) -> None:
         """Put all on disk."""
@@ -86,7 +87,7 @@ class Blobs:
         pack = self._open
         if len(pack.places) > self._flushed:
             _replace(pack.index, msgspec.msgpack.encode(pack.places))
-            self._flushed = len(pack.places)
+            self._flushed, self._flushed_end = len(pack.places), self._end
 
     def keep(self, name: bytes, folder: int) -> Kept | None:
         """Keep the file ``name`` of an open folder; None if it is large, or no file.
@@ -117,6 +118,7 @@ class Blobs:
             if digest not in self._known:
                 self._append(packs, digest, data)
         except OSError as error:
+            self._drop()
             raise UndoError(
                 f"cannot keep a file's content: {error.strerror}"
             ) from error
@@ -178,7 +180,8 @@ class Blobs:
     def _append(self, packs: dict[str, _Pack], digest: bytes, data: bytes) -> None:
         if self._fd < 0:
             path = f"{self._folder}/{os.urandom(8).hex()}"
-            self._open, self._end, self._flushed = _Pack(path, {}), 0, 0
+            self._open, self._end = _Pack(path, {}), 0
+            self._flushed = self._flushed_end = 0
             self._fd = os.open(self._open.file, _NEW, 0o600)
             packs[path] = self._open
         rest, at = memoryview(data), self._end
@@ -189,6 +192,15 @@ class Blobs:
         self._known[digest] = self._open.path
         self._end = at
         self.added += len(data)
+
+    def _drop(self) -> None:
+        """Give the room back that contents take which nothing will name."""
+        pack = self._open
+        for digest in list(pack.places)[self._flushed :]:
+            del pack.places[digest], self._known[digest]
+        self._end = self._flushed_end
+        if self._fd >= 0:
+            os.ftruncate(self._fd, self._end)
 
     def _get(self, digest: bytes) -> bytes:
         packs = self._load()

@@ -46,6 +46,8 @@ def compare(before: Tree, after: Tree) -> tuple[list[Change], list[Gap]]:
             continue
         if path in after.skipped and not isinstance(was, Folder):
             continue
+        if now is ABSENT and _is_told(before, path):
+            continue
         change = Change(path, was, now)
         gap = gap_of(change)
         if gap is None:
@@ -91,6 +93,12 @@ def _skipped(before: Tree, after: Tree) -> list[Gap]:
         else:
             gaps.append(Gap(path, f"{STAYS}: {_why(skip)}"))
     return gaps
+
+
+def _is_told(before: Tree, path: bytes) -> bool:
+    """Return whether a folder is a gap, and it would come back without its content."""
+    skip = before.skipped.get(path)
+    return skip is not None and skip.why != "limit"
 
 
 def _why(skip: Skip) -> str:

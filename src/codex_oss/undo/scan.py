@@ -160,8 +160,7 @@ class _Scan:
                 self._gone(base + name, Stamp(0, 0, 0, 0, 0))
                 continue
             if not stat.S_ISDIR(told.st_mode):
-                if name not in skipped.REPOSITORIES:
-                    self._other(base + name, told, folder)
+                self._other(base + name, told, folder)
             elif not (path in self._roots and _is_placeholder(name, folder)):
                 why = self._why(base + name, told, device)
                 why = why or skipped.reason(name, folder, siblings)
@@ -208,7 +207,9 @@ class _Scan:
         if path in self._left_out:
             return
         name = path[path.rindex(b"/") + 1 :]
-        if stat.S_ISREG(told.st_mode):
+        if name in skipped.REPOSITORIES:  # of a submodule, a working tree
+            self._entries[path] = Unkept("repository", stamp_of(told))
+        elif stat.S_ISREG(told.st_mode):
             self._file(path, name, told, folder)
         elif stat.S_ISLNK(told.st_mode):
             try:
