@@ -132,6 +132,19 @@ def test_the_oldest_turns_make_room(ground: Ground) -> None:
     assert path.read_bytes() == bytes([10]) * 20_000
 
 
+def test_paths_count_for_the_limits(ground: Ground) -> None:
+    deep = ground.work / ("d" * 200)
+    deep.mkdir()
+    for number in range(10):
+        (deep / f"{number}").write_text("x")
+    found = look(ground, names=1000)
+    assert found.skipped[os.fsencode(deep)].why == "limit"
+    # The record of a turn has its paths too.
+    ground.turn((deep / "0").unlink, recorder=ground.recorder(max_bytes=200))
+    (turns,) = ground.state.glob("undo/*/turns")
+    assert list(turns.iterdir()) == []
+
+
 def test_contents_that_find_no_room_give_theirs_back(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,8 @@ TICK_NS = 2_000_000_000
 """How coarse a file system's clock may be, in nanoseconds (FAT's is)."""
 ENTRIES = 200_000
 """Files and folders that one look may find."""
+NAMES = 64 * 1024 * 1024
+"""Bytes that their paths may have: what a look costs in memory and on disk."""
 SECONDS = 20.0
 """How long one look may take."""
 
@@ -50,6 +52,7 @@ class Limits(msgspec.Struct, frozen=True):
     size: int
     entries: int = ENTRIES
     seconds: float = SECONDS
+    names: int = NAMES
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +95,7 @@ class _Scan:
         self._stamps: dict[bytes, Stamp] = {}
         self._skipped: dict[bytes, Skip] = {}
         self._room = look.limits.size
+        self._names = 0
         self._began = time.monotonic()
         self._trusted_ns = time.time_ns() - TICK_NS
         self._roots = frozenset(look.roots)
@@ -154,6 +158,7 @@ class _Scan:
         for name, each in named:
             if self._over():
                 return False
+            self._names += len(base) + len(name)
             try:
                 told = each.stat(follow_symlinks=False)
             except OSError:
@@ -174,6 +179,7 @@ class _Scan:
         limits = self._look.limits
         return (
             len(self._entries) > limits.entries
+            or self._names > limits.names
             or time.monotonic() - self._began > limits.seconds
         )
 

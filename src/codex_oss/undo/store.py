@@ -182,14 +182,20 @@ class Store:
         for record in old:
             self.forget(record)
         many = self.blobs.added > self.max_bytes // SWEEP_EVERY
+        many = many or self._noted() > self.max_bytes // 4
         if not old and not many and number % SWEEP_EVERY:
             return
-        while self._sweep(records) > self.max_bytes and records:
+        while self._sweep(records) + self._noted() > self.max_bytes and records:
             # A few at a time: each round lists all contents.
             for record in records[: max(1, len(records) // 4)]:
                 self.forget(record)
             records = self.records()
         self.blobs.added = 0
+
+    def _noted(self) -> int:
+        """Return the bytes of all turns' records, whose paths are of any length."""
+        names = [name for name in os.listdir(self._turns) if name.endswith(".done")]
+        return sum((self._turns / name).stat().st_size for name in names)
 
     def _sweep(self, records: list[Record]) -> int:
         wanted: set[bytes] = set()
