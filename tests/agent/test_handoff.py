@@ -166,6 +166,38 @@ def test_whatever_was_said_the_short_conversation_fits() -> None:
         assert not any("data:image" in str(item) for item in short)
 
 
+def test_images_that_the_model_has_not_seen_yet_stay_if_there_is_room() -> None:
+    def picture(text: str) -> Message:
+        image = InputImage(image_url="data:image/png;base64,AAAA")
+        return Message(role="user", content=[InputText(text=text), image])
+
+    def seen(room: int, *more: Item) -> list[bool]:
+        items = [picture("one"), *WORK[1:], picture("two"), *more]
+        parts = Parts(
+            surroundings=[], items=items, known=facts(items), summary="s", room=room
+        )
+        prompts = (each for each in rebuilt(parts)[0] if "'two'" in str(each))
+        return ["data:image" in str(each) for each in prompts]
+
+    assert seen(6000) == [True]
+    assert seen(3000) == [False]
+    assert seen(6000, said("I see a cat.")) == [False]
+
+
+def test_an_image_that_a_tool_has_just_shown_stays_if_there_is_room() -> None:
+    def last(room: int) -> Item:
+        shown = InputImage(image_url="data:image/png;base64,AAAA")
+        items = [*WORK, *call("view_image", {"path": "a.png"}, 9, "")]
+        items[-1] = FunctionCallOutput(call_id="c9", output=[shown])
+        parts = Parts(
+            surroundings=[], items=items, known=facts(items), summary="s", room=room
+        )
+        return rebuilt(parts)[0][-1]
+
+    assert "data:image" in str(last(6000))
+    assert "left out to make room" in str(last(3000))
+
+
 def test_what_the_model_has_not_seen_yet_is_cut_not_dropped() -> None:
     output = "head\n" + "x" * 20_000 + "\ntail"
     items = [user("go"), *WORK[1:], *call("exec_command", {"cmd": "ls"}, 9, output)]

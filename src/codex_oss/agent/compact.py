@@ -52,19 +52,23 @@ def rebuilt(parts: Parts) -> tuple[list[Item], str]:
     Its order: the surroundings, what users said, the handoff, the last rounds; a prompt
     that nobody has answered yet comes last.
     """
-    items = [
-        masking.without_images(item)
-        for item in parts.items
-        if item not in parts.surroundings
-    ]
+    whole = [item for item in parts.items if item not in parts.surroundings]
+    items = [masking.without_images(item) for item in whole]
     asked = rounds.prompts(items)
     begins = rounds.starts(items)
     open_prompts = [n for n in asked if not begins or n > begins[-1]]
     said = _prompts([items[n] for n in asked], _of(PROMPTS_SHARE, parts.room))
     cut = len(said) - min(len(open_prompts), len(said))
     told, summary = _told(parts, _of(SUMMARY_SHARE, parts.room))
+    if open_prompts and said[-1] is items[open_prompts[-1]]:
+        prompt = whole[open_prompts[-1]]  # its images have not been seen yet
+        if weigh_all((*said[:-1], prompt, told)) <= parts.room:
+            said[-1] = prompt
     left = parts.room - weigh_all(said) - weigh(told)
     last = _last_rounds(items, left, unanswered=not open_prompts)
+    if begins and not open_prompts:  # so it is with those of the last outputs
+        newest = [*items[: begins[-1]], *whole[begins[-1] :]]
+        last = _last_rounds(newest, left, unanswered=True) or last
     return [*parts.surroundings, *said[:cut], told, *last, *said[cut:]], summary
 
 
