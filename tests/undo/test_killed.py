@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from codex_oss.errors import UndoError
 from codex_oss.undo import back, store
 from undoing import Ground, clear
 
@@ -42,9 +44,13 @@ def ground(tmp_path: Path) -> Ground:
 
 def killed(ground: Ground, step: str, left: int) -> None:
     """Undo in a process that is killed when a step is taken for the nth time."""
+    run_killed(_KILLED, ground.work.parent, step, left)
+
+
+def run_killed(program: str, *arguments: object) -> None:
     paths = [str(SRC), str(Path(__file__).parents[1])]
     ended = subprocess.run(
-        [sys.executable, "-c", _KILLED, str(ground.work.parent), step, str(left)],
+        [sys.executable, "-c", program, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         check=False,
         timeout=LIMIT_S,
@@ -150,3 +156,42 @@ def test_a_turn_that_was_killed_is_ended_by_the_next(ground: Ground) -> None:
     assert path.read_text() == "half"
     assert [turn.prompt for turn in ground.undo().turns] == ["killed"]
     assert not path.exists()
+
+
+_PATCHING = """
+import os, signal, sys
+from pathlib import Path
+from codex_oss.patch import write
+from codex_oss.patch.apply import Change
+from undoing import Ground
+ground, left = Ground(Path(sys.argv[1])), int(sys.argv[2])
+for step in ("link", "rename"):
+    def killing(*args, done=getattr(write.Entry, step), **more):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return done(*args, **more)
+    setattr(write.Entry, step, killing)
+old, new = ground.work / "old", ground.work / "new"
+x, what = ground.work / "x", {"name": "", "kind": "update"}
+changes = [
+    Change(path=x, before=b"x", after=b"y", target=x, **what),
+    Change(path=old, before=b"old", after=b"new", target=new, removed=old, **what),
+]
+ground.turn(lambda: write.write(changes), paths=[x, old, new])
+"""
+
+
+@pytest.mark.parametrize("left", range(4))
+def test_a_killed_patch_leaves_nothing_behind(ground: Ground, left: int) -> None:
+    for name in ("old", "x"):
+        (ground.work / name).write_text(name)
+    before = ground.shape()
+    run_killed(_PATCHING, ground.work.parent, left)
+    assert ground.shape() != before
+    (ground.work / ".codex-oss-mine").write_text("mine")
+    with suppress(UndoError):  # as nothing had reached its place yet
+        ground.undo()
+    (ground.work / ".codex-oss-mine").unlink()
+    assert ground.shape() == before

@@ -15,6 +15,8 @@ _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", 
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 """Flags to make a file where nothing is."""
+TEMP = ".codex-oss-", ".tmp"
+"""How names of files begin and end that are there only while something is written."""
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from codex_oss.errors import PatchError
 from codex_oss.patch.apply import Change
-from codex_oss.patch.folders import NEW, Entry, Folders
+from codex_oss.patch.folders import NEW, TEMP, Entry, Folders
 
 
 def write(changes: Sequence[Change]) -> None:
@@ -130,7 +130,7 @@ class _Writer:
 
     def _beside(self, entry: Entry) -> Entry:
         number = len(self._temps) + len(self._kept)
-        return entry.beside(f".codex-oss-{self._token}-{number}.tmp")
+        return entry.beside(f"{self._token}-{number}".join(TEMP))
 
     def _put(self, temp: Entry, target: Entry) -> None:
         if target.mode() is not None:

@@ -7,9 +7,17 @@ is there now is what became of it.
 from collections.abc import Callable
 
 from codex_oss.undo.compare import compare, gap_of
-from codex_oss.undo.entries import Begun, Change, Gap, Record, Tree
+from codex_oss.undo.entries import (
+    Begun,
+    Change,
+    Gap,
+    Record,
+    Tree,
+    Unkept,
+)
 from codex_oss.undo.interrupted import settle
 from codex_oss.undo.look import look
+from codex_oss.undo.restore import clean, left_by_patches
 from codex_oss.undo.scan import Limits, Look, scan
 from codex_oss.undo.store import Store
 
@@ -82,13 +90,23 @@ def end_abandoned(store: Store) -> bool:
 
 def end_killed(store: Store) -> bool:
     """Put turns of killed processes on record; return whether a turn still runs."""
-    runs = False
-    for begun, live in store.begun():
-        if live:
-            runs = True
-        else:
-            end(begun, store)
-    return runs
+    begun = store.begun()
+    killed = [each for each, live in begun if not live]
+    for each in killed:
+        end(each, store)
+        if len(killed) == len(begun):  # nobody else may be patching
+            clean(left_by_patches(_folders(each)))
+    return len(killed) < len(begun)
+
+
+def _folders(begun: Begun) -> set[bytes]:
+    """Return where files were patched that are all kept, should patching not end."""
+    only = {path for path, was in begun.exact.items() if isinstance(was, Unkept)}
+    return set(map(_folder, begun.exact)) - set(map(_folder, only))
+
+
+def _folder(path: bytes) -> bytes:
+    return path.rpartition(b"/")[0]
 
 
 def _changes(

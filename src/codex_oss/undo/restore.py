@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from codex_oss.errors import UndoError
-from codex_oss.patch.folders import NEW, Folders
+from codex_oss.patch.folders import NEW, TEMP, Folders
 from codex_oss.patch.folders import Entry as Place
 from codex_oss.undo.blobs import Blobs
 from codex_oss.undo.entries import (
@@ -87,6 +87,17 @@ def shut(modes: Mapping[bytes, int]) -> None:
         ):
             with suppress(OSError):
                 _at(folder, lambda place, mode=mode: _set_mode(place, mode))
+
+
+def left_by_patches(folders: Iterable[bytes]) -> list[bytes]:
+    """Return what a killed process has left where it was patching files."""
+    begin, end = map(os.fsencode, TEMP)
+    found: list[bytes] = []
+    for folder in folders:
+        with suppress(OSError):
+            names = [n for n in os.listdir(folder) if n.startswith(begin)]  # noqa: PTH208  bytes
+            found += [folder + b"/" + name for name in names if name.endswith(end)]
+    return found
 
 
 def clean(temps: Sequence[bytes]) -> None:
@@ -179,10 +190,10 @@ class _Restoring:
     def _beside(self, path: bytes) -> Path:
         above = _folder_above(path)
         number = self._numbers.setdefault(path, len(self._numbers))
-        return above / f".codex-oss-{self._token}-{number}.tmp"
+        return above / f"{self._token}-{number}".join(TEMP)
 
     def _beside_link(self, path: bytes) -> Path:
-        return _path(path).with_name(f".codex-oss-{self._token}.tmp")
+        return _path(path).with_name(self._token.join(TEMP))
 
     def _stage(self, path: bytes, target: File) -> None:
         temp = self._beside(path)
