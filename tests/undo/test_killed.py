@@ -195,3 +195,18 @@ def test_a_killed_patch_leaves_nothing_behind(ground: Ground, left: int) -> None
         ground.undo()
     (ground.work / ".codex-oss-mine").unlink()
     assert ground.shape() == before
+
+
+def test_what_a_killed_process_was_writing_here_is_swept(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "SWEEP_EVERY", 1)
+    ground.turn((ground.work / "x").touch)
+    (folder,) = ground.state.glob("undo/work-*")
+    for name in ("tree.ab12.new", "turns/7.tree", "turns/7.live", "turns/8.done.a.new"):
+        (folder / name).touch()
+    ground.turn((ground.work / "y").touch)
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"lock", "workspace", "tree", "turns", "blobs"}
+    assert {path.name for path in (folder / "turns").iterdir()} == {"1.done", "9.done"}
+    assert ground.undo(count=2).done

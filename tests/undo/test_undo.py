@@ -1,6 +1,7 @@
 """Turns are taken back and made again, bit by bit, and nothing else is touched."""
 
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -251,6 +252,18 @@ def test_a_folder_without_turns_says_where_there_are_some(ground: Ground) -> Non
     with pytest.raises(UndoError) as error:
         back.take(place, back.Wanted())
     assert error.value.hint == f"There is for {ground.work}: -C FOLDER."
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="others keep what is theirs")
+def test_root_makes_no_program_that_runs_as_its_owner(ground: Ground) -> None:
+    program = ground.work / "program"
+    program.write_text("of somebody")
+    os.chown(program, 1234, 1234)
+    program.chmod(0o6755)
+    ground.turn(program.unlink)
+    ground.undo()
+    assert program.read_text() == "of somebody"
+    assert stat.S_IMODE(program.stat().st_mode) == 0o755
 
 
 def test_many_paths_are_told_in_number(ground: Ground) -> None:

@@ -8,6 +8,7 @@ in the same way: all that is there now is kept.
 
 import errno
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -334,6 +335,8 @@ def _write(place: Place, data: bytes, mode: int, like: Path) -> None:
             except OSError:
                 told = os.stat(place.folder)  # noqa: PTH116  a descriptor
             os.fchown(file.fileno(), told.st_uid, told.st_gid)
+            # Whose it was is not known: nobody's program becomes root's.
+            mode &= ~(stat.S_ISUID | stat.S_ISGID)
         os.fchmod(file.fileno(), mode)
 
 

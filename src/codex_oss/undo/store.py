@@ -185,12 +185,23 @@ class Store:
         many = many or self._noted() > self.max_bytes // 4
         if not old and not many and number % SWEEP_EVERY:
             return
+        self._drop_lost()
         while self._sweep(records) + self._noted() > self.max_bytes and records:
             # A few at a time: each round lists all contents.
             for record in records[: max(1, len(records) // 4)]:
                 self.forget(record)
             records = self.records()
         self.blobs.added = 0
+
+    def _drop_lost(self) -> None:
+        """Delete what processes have left that were killed while they wrote here."""
+        known = self._numbers(".begun") | self._numbers(".done")
+        for folder in (self._folder, self._turns):
+            for name in os.listdir(folder):
+                number = name.partition(".")[0]
+                lost = number.isdecimal() and int(number) not in known
+                if name.endswith(".new") or (folder == self._turns and lost):
+                    (folder / name).unlink()
 
     def _noted(self) -> int:
         """Return the bytes of all turns' records, whose paths are of any length."""
