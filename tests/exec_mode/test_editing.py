@@ -71,7 +71,7 @@ def test_any_bytes_in_any_pieces_are_taken(data: bytes, size: int) -> None:
     for at in range(0, len(data), size):
         for each in strokes.feed(data[at : at + size]):
             editor.feed(each)
-            editor.draw(10)
+            editor.draw(10, 5)
     assert all(char.isprintable() or char in "\n\t" for char in editor.text)
 
 
@@ -90,18 +90,30 @@ def test_text_is_the_same_in_every_chunking(text: str) -> None:
 
 def test_a_drawing_puts_the_cursor_where_the_next_letter_goes() -> None:
     _, editor = typed("ab\x1b[D")
-    assert editor.draw(80) == "\r\x1b[J> ab\r\x1b[3C"
+    assert editor.draw(80, 24) == "\r\x1b[J> ab\r\x1b[3C"
     _, editor = typed("one\x1b\ntwo")
-    assert editor.draw(80) == "\r\x1b[J> one\n  two\r\x1b[5C"
-    assert editor.draw(80) == "\r\x1b[1A\x1b[J> one\n  two\r\x1b[5C"
+    assert editor.draw(80, 24) == "\r\x1b[J> one\n  two\r\x1b[5C"
+    assert editor.draw(80, 24) == "\r\x1b[1A\x1b[J> one\n  two\r\x1b[5C"
     assert editor.leave("one", 80) == "\r\x1b[1A\x1b[J> one\n"
+
+
+@pytest.mark.parametrize("height", [1, 5, 24, 200])
+def test_a_drawing_is_no_higher_than_the_terminal(height: int) -> None:
+    _, editor = typed("\x1b\n".join(f"line {n}" for n in range(30)))
+    assert editor.draw(80, height).count("\n") < height
+    menu = Menu("which?", [f"row {n}" for n in range(30)])
+    for _ in range(20):
+        menu.feed(key.DOWN)
+    drawn = menu.draw(80, height)
+    assert drawn.count("\n") < max(height, 4)
+    assert "→ row 20" in drawn
 
 
 def test_a_menu_is_narrowed_by_words_and_chosen_from_by_arrows() -> None:
     menu = Menu("which?", ["mend the parser", "write docs", "parse dates"])
     for each in Keystrokes().feed(b"PARSE\x1b[B"):
         menu.feed(each)
-    assert menu.draw(80) == (
+    assert menu.draw(80, 24) == (
         "\r\x1b[Jwhich? (2 of 3)\nsearch: PARSE\n  mend the parser\n→ parse dates\n"
         "↑↓ choose · type to search · enter: take · esc: none"
     )

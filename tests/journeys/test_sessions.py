@@ -273,6 +273,7 @@ def test_a_person_chooses_talks_and_leaves(tmp_path: Path) -> None:
             person.sees("\r> ")
             person.press("/nonsense\r")
             person.sees("There is no command /nonsense")
+            person.sees("\r> ")
             person.press("not sent\x03\x04")
             person.sees(f"To go on: codex-oss resume {thread_id}")
         again = run_exec(tmp_path, ["resume", *chosen, "the docs", "three"])

@@ -83,6 +83,7 @@ def test_what_is_no_conversation_is_not_listed(tmp_path: Path) -> None:
     (folder / "rollout-x.jsonl").write_text("x")
     (folder / f"rollout-2026-01-01T00-00-00-{thread_id(2)}.jsonl").write_text("x\n")
     (folder / "notes.txt").write_text("x")
+    os.mkfifo(folder / f"rollout-2026-01-01T00-00-00-{thread_id(3)}.jsonl")
     assert [each.first_prompt for each in catalog.entries(tmp_path, {})] == ["one"]
 
 

@@ -18,6 +18,8 @@ def test_prompts_are_kept_in_codexs_words_and_for_nobody_else(tmp_path: Path) ->
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.write_bytes(path.read_bytes() + b'{"torn')
     assert prompts.last() == ["hello\nthere", "again"]
+    prompts.add("T", 1795249315.0, "behind it")
+    assert prompts.last() == ["hello\nthere", "again", "behind it"]
 
 
 def test_the_oldest_go_where_there_is_no_room(tmp_path: Path) -> None:

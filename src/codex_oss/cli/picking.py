@@ -60,7 +60,7 @@ async def _choose(menu: Menu, keys: Keys) -> int | None:
         return None
     try:
         while not menu.over:
-            keys.write(menu.draw(keys.columns()))
+            keys.write(menu.draw(keys.columns(), keys.rows()))
             data = await keys.read()
             if not data:
                 return None

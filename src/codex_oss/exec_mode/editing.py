@@ -72,11 +72,12 @@ class Editor:
             self._shown, self._draft = len(self.before), ""
         return done
 
-    def draw(self, columns: int) -> str:
+    def draw(self, columns: int, height: int) -> str:
         """Return what brings the terminal from the last drawing to this one."""
         rows, row, column = self._rows(max(columns - 1, 4))
-        top = max(0, min(row - SHOWN_ROWS // 2, len(rows) - SHOWN_ROWS))
-        rows, row = rows[top : top + SHOWN_ROWS], row - top
+        most = max(1, min(SHOWN_ROWS, height))
+        top = max(0, min(row - most // 2, len(rows) - most))
+        rows, row = rows[top : top + most], row - top
         clear = self._to_top() + "\x1b[J"
         up, self._row = len(rows) - 1 - row, row
         back = (f"\x1b[{up}A" if up else "") + "\r"

@@ -11,8 +11,8 @@ import termios
 import tty
 from typing import Any
 
-COLUMNS = 80
-"""The width of a terminal that does not tell its own."""
+COLUMNS, ROWS = 80, 24
+"""The size of a terminal that does not tell its own."""
 READ_SIZE = 1024
 """Bytes that are read at once; a key is one, or a few."""
 
@@ -106,6 +106,13 @@ class Keys:
             return os.get_terminal_size(self._fd).columns or COLUMNS
         except OSError:
             return COLUMNS
+
+    def rows(self) -> int:
+        """Return the terminal's height."""
+        try:
+            return os.get_terminal_size(self._fd).lines or ROWS
+        except OSError:
+            return ROWS
 
     def in_front(self) -> bool:
         """Tell whether the keys are for us, and not for another job of the shell."""

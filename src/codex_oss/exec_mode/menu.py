@@ -6,6 +6,8 @@ from codex_oss.exec_mode.visible import visible
 
 SHOWN_ROWS = 15
 """Rows that are shown at the same time."""
+_OTHER_ROWS = 3
+"""The title, the search and the help: what scrolls away is not erased."""
 _HELP = "↑↓ choose · type to search · enter: take · esc: none"
 _STEPS = {
     key.UP: -1,
@@ -50,11 +52,12 @@ class Menu:
         elif typed.isprintable():
             self._narrow(self._search + typed)
 
-    def draw(self, columns: int) -> str:
+    def draw(self, columns: int, rows: int) -> str:
         """Return what brings the terminal from the last drawing to this one."""
         width = max(columns - 1, 4)
-        top = max(0, min(self._at - SHOWN_ROWS // 2, len(self._left) - SHOWN_ROWS))
-        shown = self._left[top : top + SHOWN_ROWS]
+        most = max(1, min(SHOWN_ROWS, rows - _OTHER_ROWS))
+        top = max(0, min(self._at - most // 2, len(self._left) - most))
+        shown = self._left[top : top + most]
         count = f"{len(self._left)} of {len(self._rows)}"
         lines = [f"{self._title} ({count})", f"search: {self._search}"]
         for number, index in enumerate(shown, start=top):

@@ -169,7 +169,7 @@ class Prompting:
 
         def begin() -> bool:
             begun = keys.begin(with_interrupt=True)
-            keys.write(PASTES_ON + editor.draw(keys.columns()))
+            keys.write(PASTES_ON + editor.draw(keys.columns(), keys.rows()))
             return begun
 
         # After Ctrl-Z the shell has left the terminal as it likes it.
@@ -185,7 +185,7 @@ class Prompting:
                         return done
                     if editor.ended:
                         return None
-                keys.write(editor.draw(keys.columns()))
+                keys.write(editor.draw(keys.columns(), keys.rows()))
             return None
         finally:
             loop.remove_signal_handler(signal.SIGCONT)

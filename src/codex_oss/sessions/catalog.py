@@ -5,6 +5,7 @@ there, codex-oss 10 kB; of each file at most ``HEAD_BYTES`` are read.
 """
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -151,6 +152,8 @@ def _file(found: "os.DirEntry[str]", *, archived: bool) -> File | None:
     try:
         known = found.stat()
     except OSError:
+        return None
+    if not stat.S_ISREG(known.st_mode):  # a pipe of that name would be waited for
         return None
     return File(
         Path(found.path), name[-_ID_LENGTH:], known.st_mtime, known.st_size, archived

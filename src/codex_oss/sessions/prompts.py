@@ -58,21 +58,31 @@ class Prompts:
         if not self._keep:
             return
         line = msgspec.json.encode(_Line(session_id, int(now), text)) + b"\n"
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         try:
             with os.fdopen(os.open(self._path, flags, 0o600), "r+b", 0) as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
-                file.write(line)
+                _append(file.fileno(), line)
                 self._trim(file.fileno())
         except OSError:
             return
 
     def _trim(self, fd: int) -> None:
-        """Let the oldest lines go where the file is larger than it may be."""
+        """Let the oldest lines go where the file is larger than it may be.
+
+        Who is killed meanwhile has lines twice, not none.
+        """
         size, limit = os.fstat(fd).st_size, self._max_bytes
         if limit is None or size <= limit:
             return
         kept = os.pread(fd, limit, size - limit)
         kept = kept[kept.find(b"\n") + 1 :]
-        os.ftruncate(fd, 0)
-        os.write(fd, kept)  # O_APPEND: at the new end, which is the beginning
+        if os.pwrite(fd, kept, 0) == len(kept):
+            os.ftruncate(fd, len(kept))
+
+
+def _append(fd: int, line: bytes) -> None:
+    """Write a line at the end, and end one before it that was cut off."""
+    size = os.fstat(fd).st_size
+    torn = size and os.pread(fd, 1, size - 1) != b"\n"
+    os.pwrite(fd, b"\n" + line if torn else line, size)
