@@ -211,11 +211,14 @@ def test_what_the_model_has_not_seen_yet_is_cut_not_dropped() -> None:
     assert weigh_all(short) <= 3000
 
 
-def test_the_oldest_rounds_go_first_and_never_the_users_words() -> None:
+def test_the_oldest_rounds_go_first_and_then_the_users_oldest_words() -> None:
     items = [*WORK, user("more"), said("a"), user("again"), said("b")]
     short = without_oldest(items, lambda some: weigh_all(some) <= 96)
     assert short == [user("do it"), user("more"), said("a"), user("again"), said("b")]
     assert weigh_all(short) == 96
+    short = without_oldest(items, lambda some: weigh_all(some) <= 70)
+    assert short == [user("do it"), user("again"), said("b")]
+    assert without_oldest(items, lambda _: False) == short
 
 
 def test_a_long_conversation_is_weighed_a_few_times_not_once_for_each_round() -> None:

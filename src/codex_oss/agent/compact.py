@@ -189,7 +189,10 @@ def _is_image(part: Part) -> bool:
 def without_oldest(
     items: Sequence[Item], fits: Callable[[Sequence[Item]], bool]
 ) -> list[Item]:
-    """Return the items without their oldest rounds, as many as it takes to fit."""
+    """Return the items without their oldest rounds, as many as it takes to fit.
+
+    Where that does not suffice, prompts go too, but the first and the newest.
+    """
     begins = rounds.starts(items)
     spoken = rounds.prompts(items)
 
@@ -203,5 +206,12 @@ def without_oldest(
     # What is left weighs the less, the more rounds are left out: to weigh it anew for
     # each of thousands of rounds would take minutes.
     most = max(0, len(begins) - 1)  # the last round stays
-    count = bisect_left(range(most), x=True, key=lambda n: fits(without(n)))
-    return without(count)
+    short = without(bisect_left(range(most), x=True, key=lambda n: fits(without(n))))
+    between = rounds.prompts(short)[1:-1]
+
+    def shorter(count: int) -> list[Item]:
+        gone = set(between[:count])
+        return [item for n, item in enumerate(short) if n not in gone]
+
+    many = range(len(between))
+    return shorter(bisect_left(many, x=True, key=lambda n: fits(shorter(n))))
