@@ -1,6 +1,7 @@
 """An undo or a turn that is killed anywhere: the next one leads to its end."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from codex_oss.errors import UndoError
-from codex_oss.undo import back, store
+from codex_oss.undo import back, restore, store
 from undoing import Ground, clear
 
 LIMIT_S = 60
@@ -156,6 +157,35 @@ def test_a_turn_that_was_killed_is_ended_by_the_next(ground: Ground) -> None:
     assert path.read_text() == "half"
     assert [turn.prompt for turn in ground.undo().turns] == ["killed"]
     assert not path.exists()
+
+
+def test_what_could_not_be_removed_goes_with_the_next_undo(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, away = ground.work / "d", ground.work.parent / "away"
+    folder.mkdir()
+    for name in "ab":
+        (folder / name).write_text("before")
+    ground.turn(lambda: [(folder / name).write_text("after") for name in "ab"])
+
+    def swapped(*_: object) -> None:  # as a command that still runs may
+        folder.rename(away)
+        folder.symlink_to(away)
+        raise OSError(errno.ELOOP, "a link", str(folder))
+
+    monkeypatch.setattr(restore._Restoring, "_put", swapped)
+    with pytest.raises(UndoError, match="nothing was restored"):
+        ground.undo()
+    monkeypatch.undo()
+    assert {path.read_text() for path in (away / "a", away / "b")} == {"after"}
+    folder.unlink()
+    away.rename(folder)
+    assert len(list(folder.iterdir())) > 2
+    assert ground.undo().done
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+        "a": "before",
+        "b": "before",
+    }
 
 
 _PATCHING = """

@@ -121,12 +121,17 @@ def _restored(todo: list[Judged], then: list[Record], store: Store) -> list[byte
     )
 
     def note(temps: list[bytes]) -> None:
-        store.restore(msgspec.structs.replace(under_way, temps=temps))
+        nonlocal under_way
+        under_way = msgspec.structs.replace(under_way, temps=temps)
+        store.restore(under_way)
 
     try:
         stuck = restore(todo, store.blobs, note)
     except UndoError:
-        store.restore(None)
+        left = any(os.path.lexists(temp) for temp in under_way.temps)
+        # Of that only the files which could not be removed are still to be settled.
+        ended = msgspec.structs.replace(under_way, changes=[], then=[], done=True)
+        store.restore(ended if left else None)
         raise
     store.restore(msgspec.structs.replace(under_way, done=True))
     return stuck

@@ -41,6 +41,7 @@ def settle(store: Store) -> None:
             store.keep(record)
     else:
         _take_back(under_way, store)
+    shut(under_way.modes)
     store.restore(None)
 
 
@@ -63,7 +64,6 @@ def _take_back(under_way: Restoring, store: Store) -> None:
             hint="`codex-oss undo --dry-run` tells what is as it should be, and what "
             "is not.",
         ) from error
-    shut(under_way.modes)
 
 
 def _is_on_the_way(now: Entry, change: Change) -> bool:

@@ -68,9 +68,13 @@ def restore(
     return restoring.stay
 
 
-def opened_up(todo: Iterable[Judged]) -> dict[bytes, int]:
-    """Return the folders that ``restore`` makes writable meanwhile, and their modes."""
-    folders = {_folder_above(judged.step.path) for judged in todo}
+def opened_up(todo: Sequence[Judged]) -> dict[bytes, int]:
+    """Return the folders that ``restore`` makes writable meanwhile, and their modes.
+
+    Without those that get another one.
+    """
+    paths = {judged.step.path for judged in todo}
+    folders = {_folder_above(path) for path in paths} - set(map(_path, paths))
     return {
         os.fsencode(folder): permissions(folder.lstat().st_mode)
         for folder in folders
@@ -157,16 +161,12 @@ class _Restoring:
         return lost
 
     def finish(self) -> None:
-        """Remove what was staged in vain, and lock what was opened."""
-        for temp in self._staged.values():
-            _at(temp, Place.remove, missing_ok=True)
+        """Remove what was staged in vain, and shut what was opened, if it is there."""
+        clean([os.fsencode(temp) for temp in self._staged.values()])
         for folder, mode in reversed(self._opened.items()):
             if folder not in self._modes:
-                _at(
-                    folder,
-                    lambda place, mode=mode: _set_mode(place, mode),
-                    missing_ok=True,
-                )
+                with suppress(OSError):
+                    _at(folder, lambda place, mode=mode: _set_mode(place, mode))
 
     # --- steps ------------------------------------------------------------------------
 
