@@ -246,6 +246,9 @@ def test_a_server_is_tried(home: Path, capsys: pytest.CaptureFixture[str]) -> No
         "  rpcerr: Does rpcerr.",
         "  write-thing (may change something): Does write-thing.",
     ]
+    with (home / "config.toml").open("a") as file:
+        file.write('enabled_tools = ["echo"]\n')
+    assert run(capsys, "test", "d")[1].startswith("d: 1 tool, in ")
     run(capsys, "add", "e", "--", sys.executable, mcp_scripted.__file__, "never starts")
     why = "it ended with exit code 1: no such database"
     told = f"Error: MCP server e does not start: {why}\n"

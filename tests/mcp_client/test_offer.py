@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,8 @@ from codex_oss.mcp.offer import (
 )
 from mcp_scripted import ODD
 
+NEAR = "a_é "
+"""Letters of which names that come near to each other are made."""
 OBJECT: dict[str, Any] = {"type": "object", "properties": {}}
 
 
@@ -95,7 +98,34 @@ def test_names_can_be_called_and_are_all_different(
 
 
 def test_a_name_is_flat_and_long_ones_are_cut() -> None:
-    assert flat_name("git hub", "make.issue", ()) == "mcp__git_hub__make_issue"
+    assert flat_name("github", "make.issue", ()) == "mcp__github__make_issue"
     name = flat_name("a", "x" * 90, ())
     assert name == f"mcp__a__{'x' * 47}_{name[-8:]}"
     assert name != flat_name("a", "x" * 91, ())
+
+
+@pytest.mark.parametrize(
+    ("server", "tool", "others", "name"),
+    [
+        ("a__b", "c", "mcp__a__b__c", "mcp__a_b_"),
+        ("a_", "b", "mcp__a___b", "mcp__a_"),
+        ("a b", "c", "mcp__a_b__c", "mcp__a_b_"),
+        ("s" * 60, "c", f"mcp__{'s' * 49}__c", f"mcp__{'s' * 31}_"),
+    ],
+    ids=["inner", "end", "space", "long"],
+)
+def test_no_server_takes_a_name_away_from_another(
+    server: str, tool: str, others: str, name: str
+) -> None:
+    mine = flat_name(server, tool, ())
+    assert re.fullmatch(f"{name}[0-9a-f]{{8}}__{tool}", mine)
+    assert mine != others
+    assert flat_name(server, tool, [others]) == mine
+
+
+@given(*[st.text(NEAR, max_size=6)] * 4)
+def test_the_names_of_two_servers_are_never_the_same(
+    one: str, tool: str, two: str, other: str
+) -> None:
+    if one != two:
+        assert flat_name(one, tool, ()) != flat_name(two, other, ())

@@ -191,8 +191,9 @@ async def _test(name: str, server: McpServer) -> int:
                 f"MCP server {name} does not start: {one.why}", hint=one.hint
             )
         took = loop.time() - begun
+        tools = "1 tool" if len(one.tools) == 1 else f"{len(one.tools)} tools"
         has = " and resources" if one.resources else ""
-        sys.stdout.write(f"{name}: {len(one.tools)} tools{has}, in {took:.1f} s\n")
+        sys.stdout.write(f"{name}: {tools}{has}, in {took:.1f} s\n")
         for tool in one.tools:
             asks = "" if tool.read_only else " (may change something)"
             told = tool.description.partition("\n")[0][:MAX_TOLD]

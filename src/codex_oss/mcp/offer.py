@@ -17,6 +17,10 @@ MAX_SCHEMA = 64 * 1024
 """Bytes of a tool's schema as JSON; a larger one is replaced by one that takes all."""
 FLAT_NAME = 64
 """Letters of the name that a model calls (the limit of OpenAI's API)."""
+LABEL = 40
+"""Letters of it that are the server's."""
+MARK = 9
+"""Letters of a mark that tells apart names which would be the same."""
 
 ANYTHING: dict[str, Any] = {"type": "object", "properties": {}}
 
@@ -72,18 +76,39 @@ def _parameters(schema: object) -> dict[str, Any]:
 
 
 def flat_name(server: str, tool: str, taken: Iterable[str]) -> str:
-    """Return ``mcp__server__tool`` as models can call it, and like none ``taken``."""
-    name = f"mcp__{_plain(server)}__{_plain(tool)}"
+    """Return ``mcp__server__tool`` as models can call it, and like none ``taken``.
+
+    The part before the tool's is of this server alone, so that no server's tools can
+    take a name away from another's.
+    """
+    start = f"mcp__{_label(server)}__"
+    name = start + _plain(tool)
     if len(name) <= FLAT_NAME and name not in taken:
         return name
-    mark = f"_{crc32(f'{server}/{tool}'.encode(errors='replace')):08x}"
-    name = name[: FLAT_NAME - len(mark)] + mark
+    name = _marked(name, f"{server}/{tool}", FLAT_NAME)
     number = 2
     while name in taken:
         end = f"_{number}"
         name = name[: FLAT_NAME - len(end)] + end
         number += 1
     return name
+
+
+def _label(server: str) -> str:
+    """Return a server's part of a name, of which nobody else's is the beginning.
+
+    It holds no ``__`` and does not end with ``_``: the first ``__`` is its end.
+    """
+    label = re.sub("__+", "_", _plain(server)).rstrip("_")
+    if label == server and len(label) <= LABEL:
+        return label
+    return _marked(label[: LABEL - MARK].rstrip("_"), server, LABEL)
+
+
+def _marked(name: str, whole: str, most: int) -> str:
+    """Return a name, cut to ``most``, with a mark of the ``whole`` that it is from."""
+    mark = f"_{crc32(whole.encode(errors='replace')):08x}"
+    return name[: most - MARK] + mark
 
 
 def _plain(name: str) -> str:
