@@ -179,12 +179,16 @@ def test_a_client_that_is_configured_is_not_registered(
         line: str = ran.stdout.readline()
         page = parse_qs(urlsplit(line.strip()).query)
         refusal = "error=access_denied&error_description=no%1B%5B2J"
-        back = f"{page['redirect_uri'][0]}?{refusal}"
-        _, err = ran.communicate(f"{back}\n", timeout=LIMIT_S)
+        other = f"{page['redirect_uri'][0]}?{refusal}&state=other"
+        back = f"{page['redirect_uri'][0]}?{refusal}&state={page['state'][0]}"
+        _, err = ran.communicate(f"{other}\n\n{back}\n", timeout=LIMIT_S)
     assert page["client_id"] == ["nobody-knows-it"]
     assert server.accounts.clients == {}
     assert ran.returncode == 1
-    assert err == "Error: the server refused the login: access_denied: no\\x1b[2J\n"
+    assert err.splitlines() == [
+        "This is not the login that is waited for, which goes on waiting.",
+        "Error: the server refused the login: access_denied: no\\x1b[2J",
+    ]
 
 
 def test_a_refusal_is_told_and_nothing_is_kept(home: Path, server: OAuthServer) -> None:

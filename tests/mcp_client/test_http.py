@@ -106,6 +106,12 @@ def test_a_bad_answer_is_an_error_of_the_call(mode: str) -> None:
     assert result
 
 
+def test_why_a_compressed_answer_is_refused_is_told() -> None:
+    with McpHttp("compressed") as server:
+        result, _ = called(server)
+    assert result == "the answer is compressed, which nobody wanted"
+
+
 def test_a_server_that_floods_is_ended() -> None:
     with McpHttp("flood") as server:
         result, _ = called(server)

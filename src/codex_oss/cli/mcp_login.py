@@ -131,8 +131,10 @@ def _hear(callback: "Callback") -> None:
         pasted.extend(data)
         *lines, rest = pasted.split(b"\n")
         pasted[:] = rest[:MAX_PASTED]
-        for line in lines:
-            callback.take(line.decode(errors="replace").strip())
+        for line in filter(None, (each.strip() for each in lines)):
+            shown = callback.take(line.decode(errors="replace"))
+            if not shown.status.startswith("200"):
+                sys.stderr.write(f"{shown.text}\n")
         if not data:
             loop.remove_reader(fd)
 

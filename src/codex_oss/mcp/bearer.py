@@ -93,6 +93,7 @@ class Bearer(httpx2.Auth):
                 asyncio.timeout(RENEW_S),
                 bounded.client(timeout=RENEW_S) as client,
             ):
+                client.event_hooks["request"].append(bounded.nothing_secret_in_clear)
                 context = await _context(client, login, self._secret)
                 told = await client.send(_asked(context, login))
         except (httpx2.HTTPError, TimeoutError) as error:
@@ -193,6 +194,7 @@ def _asked(context: OAuthContext, login: Login) -> httpx2.Request:
     base = context.get_authorization_base_url(login.issuer or login.server_url)
     metadata = context.oauth_metadata
     url = str(metadata.token_endpoint) if metadata else f"{base}/token"
+    bounded.refuse_clear(url, login.issuer or login.server_url)
     fields = {
         "grant_type": "refresh_token",
         "refresh_token": login.refresh_token or "",

@@ -5,8 +5,12 @@ them finds out too late.
 """
 
 from collections.abc import AsyncIterator, Mapping
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import httpx2
+
+from codex_oss.errors import McpError
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of an answer, and of one event of a stream."""
@@ -38,14 +42,49 @@ def client(
     )
 
 
+async def nothing_secret_in_clear(request: httpx2.Request) -> None:
+    """Raise ``McpError`` for a request of a login that others could read."""
+    refuse_clear(str(request.url))
+
+
+def refuse_clear(url: str, named_by: str = "") -> None:
+    """Raise ``McpError`` where others could read what is sent to ``url``.
+
+    On this machine nobody can; but who is asked over https has no reason to name such
+    an address.
+    """
+    parts = urlsplit(url)
+    here = _is_here(parts.hostname or "") and not named_by.startswith("https:")
+    if parts.scheme != "https" and not (parts.scheme == "http" and here):
+        place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        raise McpError(
+            f"{place} is not asked: what a login sends could be read on the way",
+            hint="Logins need https; without it they stay on this machine.",
+        )
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 async def _wants_plain(request: httpx2.Request) -> None:
     request.headers["Accept-Encoding"] = "identity"
 
 
+def compressed(response: httpx2.Response) -> str:
+    """Return why an answer is refused; empty where it may be read."""
+    coding = response.headers.get("content-encoding", "").strip().lower()
+    if coding in ("", "identity"):
+        return ""
+    return "the answer is compressed, which nobody wanted"
+
+
 def _plain(response: httpx2.Response) -> None:
-    coding = response.headers.get("content-encoding", "identity")
-    if coding.strip().lower() not in ("", "identity"):
-        raise httpx2.DecodingError("the answer is compressed, which nobody wanted")
+    if why := compressed(response):
+        raise httpx2.DecodingError(why)
 
 
 class _Limited(httpx2.AsyncByteStream):

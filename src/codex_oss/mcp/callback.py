@@ -1,7 +1,11 @@
-"""The page on this machine that a browser is sent to when a person has logged in."""
+"""The page on this machine that a browser is sent to when a person has logged in.
+
+Any page in the browser may call it: only what knows the ``state`` of this login counts.
+"""
 
 import asyncio
 import contextlib
+import hmac
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +24,9 @@ READ_S = 10.0
 """For a browser to send its request."""
 DONE = "You are logged in. This page can be closed."
 NOT_DONE = "The login failed; the terminal says why. This page can be closed."
+NOT_THIS = "This is not the login that is waited for, which goes on waiting."
+NOTHING = "There is nothing here."
+OK, BAD, ABSENT = "200 OK", "400 Bad Request", "404 Not Found"
 
 
 class Granted(msgspec.Struct, frozen=True):
@@ -31,15 +38,27 @@ class Granted(msgspec.Struct, frozen=True):
     error: str = ""
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """What a browser is shown, with the status line's words."""
+
+    status: str
+    text: str
+
+
 class Callback:
     """The page. ``url`` is its address; ``wait`` returns what the browser brought."""
 
     def __init__(self, path: str) -> None:
         self.url = ""
         self._path = path
+        self._state = ""
         self._granted: asyncio.Future[Granted] = (
             asyncio.get_running_loop().create_future()
         )
+
+    def expect(self, state: str) -> None:
+        """Take the answer to the login that has this ``state``, and no other."""
+        self._state = state
 
     async def wait(self) -> Granted:
         """Return the answer; raises ``McpError`` when none comes, or a refusal."""
@@ -55,15 +74,20 @@ class Callback:
             raise McpError(f"the server refused the login: {granted.error}")
         return granted
 
-    def take(self, url: str) -> str:
-        """Take an address as the browser calls it; return what is to be shown, if any.
+    def take(self, url: str) -> Shown:
+        """Take an address as the browser calls it; return what is to be shown.
 
-        Empty when it is another page. The first answer counts.
+        The first answer to this login counts; all others change nothing.
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # what a person pastes
+            return Shown(ABSENT, NOTHING)
         found = {name: given[0] for name, given in parse_qs(parts.query).items()}
         if parts.path != self._path or not ({"code", "error"} & found.keys()):
-            return ""
+            return Shown(ABSENT, NOTHING)
+        if not self._is_this(found.get("state", "")):
+            return Shown(BAD, NOT_THIS)
         told = (found.get("error", ""), found.get("error_description", ""))
         granted = Granted(
             code=found.get("code", ""),
@@ -73,7 +97,12 @@ class Callback:
         )
         if not self._granted.done():
             self._granted.set_result(granted)
-        return NOT_DONE if granted.error else DONE
+        return Shown(OK, NOT_DONE if granted.error else DONE)
+
+    def _is_this(self, state: str) -> bool:
+        return bool(self._state) and hmac.compare_digest(
+            state.encode(errors="replace"), self._state.encode()
+        )
 
     async def serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -91,11 +120,10 @@ class Callback:
         writer.close()
 
 
-def _answer(shown: str) -> bytes:
-    status = "200 OK" if shown else "404 Not Found"
-    body = (shown or "There is nothing here.").encode()
+def _answer(shown: Shown) -> bytes:
+    body = shown.text.encode()
     head = (
-        f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        f"HTTP/1.1 {shown.status}\r\nContent-Type: text/plain; charset=utf-8\r\n"
         f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\n"
         "Referrer-Policy: no-referrer\r\nConnection: close\r\n\r\n"
     )

@@ -41,8 +41,11 @@ async def endpoint(
     async def note(response: httpx2.Response) -> None:
         for wire in wires:
             wire.status = response.status_code
+            if why := bounded.compressed(response):
+                wire.end(why)
 
-    client.event_hooks["response"].append(note)
+    # First: the SDK says nothing of why an answer was refused.
+    client.event_hooks["response"].insert(0, note)
     client.event_hooks["request"].append(_Pace().wait)
     async with (
         client,

@@ -5,7 +5,6 @@ one that is described wrongly.
 """
 
 import asyncio
-import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -25,6 +24,7 @@ from codex_oss.mcp.bearer import Bearer
 from codex_oss.mcp.credentials import Credentials
 from codex_oss.mcp.failure import FORBIDDEN, reworded
 from codex_oss.mcp.form import Form, fill, read_form
+from codex_oss.mcp.quiet import quiet
 from codex_oss.mcp.server import Agree, Place
 from codex_oss.mcp.wire import Wire
 
@@ -194,9 +194,7 @@ async def open_link(
     name: str, settings: McpServer, place: Place, agree: Agree
 ) -> AsyncGenerator[Link, None]:
     """Connect to a server and yield the session; raises ``McpError``."""
-    # The SDK tells its log of what servers send; nobody reads it, and the person's
-    # terminal gets what has no reader.
-    logging.getLogger().addHandler(logging.NullHandler())
+    quiet()
     wire: Wire | None = None
     try:
         async with _wire(name, settings, place) as wire:

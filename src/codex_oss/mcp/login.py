@@ -5,8 +5,8 @@ one is configured, a person agrees in a browser, and the browser brings the code
 page on this machine (``callback``).
 """
 
-import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
+from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import msgspec
@@ -29,6 +29,7 @@ from codex_oss.mcp.bearer import UNAUTHORIZED, expiry, secret_method
 from codex_oss.mcp.callback import Callback, listening
 from codex_oss.mcp.credentials import Credentials, Login
 from codex_oss.mcp.failure import BAD, shown_url
+from codex_oss.mcp.quiet import quiet
 
 STEP_S = 30.0
 """For each request; how long a person may take is ``callback.LOGIN_S``."""
@@ -59,7 +60,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 async def log_in(name: str, server: McpServer, logins: Credentials, wish: Wish) -> None:
     """Log in and keep what comes of it; raises ``McpError``."""
     assert server.url is not None
-    logging.getLogger().addHandler(logging.NullHandler())
+    quiet()
+    bounded.refuse_clear(server.url)
     async with listening(server.oauth.get("callback_url", ""), wish.port) as callback:
         kept = _Kept(server, callback.url)
         provider = _provider(server, kept, callback, wish)
@@ -97,6 +99,12 @@ def _provider(
         if kept.secret and kept.client is not None:
             method = secret_method(provider.context, kept.secret)
             kept.client.token_endpoint_auth_method = method
+        if (metadata := provider.context.oauth_metadata) is not None:
+            issuer = str(metadata.issuer)
+            for place in (url, str(metadata.token_endpoint)):
+                bounded.refuse_clear(place, issuer)
+        bounded.refuse_clear(url)
+        callback.expect(parse_qs(urlsplit(url).query).get("state", [""])[0])
         wish.show(callback, url)
 
     async def answer() -> AuthorizationCodeResult:
@@ -160,11 +168,11 @@ async def _asked(
         "Accept": "application/json, text/event-stream",
         "MCP-Protocol-Version": LATEST_HANDSHAKE_VERSION,
     }
+    client = bounded.client(auth=auth, timeout=STEP_S, headers=dict(headers) | shown)
+    client.event_hooks["request"].append(bounded.nothing_secret_in_clear)
     try:
         async with (
-            bounded.client(
-                auth=auth, timeout=STEP_S, headers=dict(headers) | shown
-            ) as client,
+            client,
             client.stream("POST", url, json=HELLO) as response,
         ):
             return response.status_code
