@@ -1,6 +1,7 @@
 """The official SDK's client against ``codex-oss mcp-server``, over stdio and HTTP."""
 
 import asyncio
+import json
 import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from mcp.client.streamable_http import streamable_http_client
 from codex_oss.policy import NO_ESCALATION
 from fake_server import FakeServer, call, message, turn
 from mcp_http_peer import HttpPeer
-from mcp_server_peer import WAIT_S, command, environment, home
+from mcp_server_peer import WAIT_S, Peer, command, environment, home
 from serving_mcp import served
 
 TOUCH = {
@@ -143,6 +144,20 @@ INITIALIZE = {
     },
 }
 ACCEPT = {"Accept": "application/json, text/event-stream"}
+
+
+def test_it_says_the_same_of_itself_over_both_transports(tmp_path: Path) -> None:
+    place = home(tmp_path, "http://127.0.0.1:9")
+    with served(place) as url:
+        answer = httpx2.post(url, json=INITIALIZE, headers=ACCEPT)
+    (told,) = (
+        json.loads(line.removeprefix("data: "))
+        for line in answer.text.splitlines()
+        if line.startswith("data: {")
+    )
+    with Peer(place) as peer:
+        assert told == peer.initialize()
+    assert told["result"]["capabilities"] == {"tools": {"listChanged": True}}
 
 
 @pytest.mark.parametrize(

@@ -146,3 +146,18 @@ def test_an_unknown_id_is_repeated_shortly_and_on_one_line() -> None:
     assert str(not_found("a\nb\x1b[1m" + "x" * 500)) == (
         "Session not found for thread_id: a\\nb\\x1b[1m" + "x" * 93 + "…"
     )
+
+
+def test_an_unknown_id_is_as_short_where_it_is_told_as_data() -> None:
+    async def talk() -> None:
+        threads = Threads(Opener())
+        unknown = ReplyCall(prompt="x", thread_id="a\n" + "x" * 100_000)
+        told = await ended(threads.reply(unknown, asks=False))
+        assert told.failed
+        assert told.structured == {
+            "threadId": "a\\n" + "x" * 98 + "…",
+            "content": told.text,
+        }
+        await threads.close()
+
+    asyncio.run(talk())

@@ -169,17 +169,24 @@ def reason(question: Question) -> str:
 
 
 def answer(reply: object) -> Answer:
-    """Return what a client's reply means, in either of both styles."""
+    """Return what a client's reply means, in either of both styles.
+
+    Where it says several things that differ, a refusal counts.
+    """
     try:
         said = msgspec.convert(reply, _Reply)
     except msgspec.ValidationError:
         return "no"
-    if said.decision:
-        return _DECISIONS.get(said.decision, "no")
     inside = said.content.get("decision") if said.content else None
-    if said.action == "accept" and isinstance(inside, str):
-        return _DECISIONS.get(inside, "no")
-    return _ACTIONS.get(said.action, "no")
+    told: list[Answer] = []
+    if said.decision:
+        told.append(_DECISIONS.get(said.decision, "no"))
+    if isinstance(inside, str):
+        told.append(_DECISIONS.get(inside, "no"))
+    if said.action or not said.decision:
+        told.append(_ACTIONS.get(said.action, "no"))
+    refusals: list[Answer] = [each for each in told if each in ("no", "stop")]
+    return refusals[0] if refusals else told[0]
 
 
 class _Reply(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from mcp.server.transport_security import (
 
 from codex_oss.errors import CodexOssError
 from codex_oss.mcp_server.door import Door, Kept
+from codex_oss.mcp_server.patience import Patient
 from codex_oss.mcp_server.server import Agent
 
 PATH = "/mcp"
@@ -49,6 +50,7 @@ async def serve(agent: Agent, place: tuple[str, int], key: str, err: TextIO) -> 
     guarded = RequestBodyLimitMiddleware(Door(app), MAX_BODY)
     settings = uvicorn.Config(
         _Guard(guarded, key) if key else guarded,
+        http=Patient,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=GRACE_S,

@@ -37,13 +37,30 @@ _CLOSED = (anyio.ClosedResourceError, anyio.BrokenResourceError)
 """What the SDK raises where the client's stream is closed meanwhile."""
 
 
+class _Server(Server[Any]):
+    """Says the same of itself over every transport."""
+
+    def create_initialization_options(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
+        extensions: dict[str, dict[str, Any]] | None = None,
+    ) -> InitializationOptions:
+        """Return what ``initialize`` is answered with, as Codex answers it."""
+        return super().create_initialization_options(
+            notification_options or NotificationOptions(tools_changed=True),
+            experimental_capabilities,
+            extensions,
+        )
+
+
 class Agent:
     """Answers the requests of all clients of one process."""
 
     def __init__(self, threads: Threads) -> None:
         self._threads = threads
         self._parked: dict[str, TakenTurn] = {}
-        self.server: Server[Any] = Server(
+        self.server: Server[Any] = _Server(
             NAME,
             title=TITLE,
             version=__version__,
@@ -51,11 +68,6 @@ class Agent:
             on_call_tool=self._call,
         )
         self.server.middleware.append(_once)
-
-    def options(self) -> InitializationOptions:
-        """Return what ``initialize`` is answered with."""
-        changing = NotificationOptions(tools_changed=True)
-        return self.server.create_initialization_options(changing)
 
     async def _list(
         self,

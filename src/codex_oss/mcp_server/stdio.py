@@ -41,7 +41,9 @@ async def serve(agent: Agent) -> None:
     reading = asyncio.ensure_future(talk.read())
     writing = asyncio.ensure_future(talk.write(to_client))
     serving = asyncio.ensure_future(
-        agent.server.run(incoming, outgoing, agent.options())
+        agent.server.run(
+            incoming, outgoing, agent.server.create_initialization_options()
+        )
     )
     try:
         await asyncio.wait((serving, writing), return_when=asyncio.FIRST_COMPLETED)

@@ -68,7 +68,7 @@ class Threads:
                 ready = await self._opener.resume(thread_id, client, asks=asks)
                 return await self._keep(Conversation(ready, client))
 
-        return self._take(found, call.prompt, thread_id, asks=asks)
+        return self._take(found, call.prompt, shown(thread_id), asks=asks)
 
     async def close(self) -> None:
         """End all turns and everything that was started for them."""
