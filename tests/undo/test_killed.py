@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from codex_oss.errors import UndoError
+from codex_oss.patch.folders import Entry as Place
 from codex_oss.undo import back, restore, store
 from undoing import Ground, clear
 
@@ -186,6 +187,31 @@ def test_what_could_not_be_removed_goes_with_the_next_undo(
         "a": "before",
         "b": "before",
     }
+
+
+def test_an_interrupted_undo_is_as_if_there_was_none(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        (ground.work / name).write_text("before")
+    ground.turn(lambda: [(ground.work / n).write_text("after") for n in "ab"])
+    after = ground.shape()
+    rename, left = Place.rename, 1
+
+    def interrupted(place: Place, to: Place) -> None:
+        nonlocal left
+        left -= 1
+        if left == -1:
+            raise KeyboardInterrupt
+        rename(place, to)
+
+    monkeypatch.setattr(Place, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ground.undo()
+    assert ground.shape() == after
+    (ground.work / "a").write_text("before")  # by hand
+    ground.turn((ground.work / "c").touch)
+    assert (ground.work / "a").read_text() == "before"
 
 
 _PATCHING = """

@@ -127,7 +127,7 @@ def _restored(todo: list[Judged], then: list[Record], store: Store) -> list[byte
 
     try:
         stuck = restore(todo, store.blobs, note)
-    except UndoError:
+    except (UndoError, KeyboardInterrupt):
         left = any(os.path.lexists(temp) for temp in under_way.temps)
         # Of that only the files which could not be removed are still to be settled.
         ended = msgspec.structs.replace(under_way, changes=[], then=[], done=True)
