@@ -58,6 +58,9 @@ def test_each_fault_is_told_with_its_place(value: object, wanted: list[str]) -> 
         ({"prefixItems": [{"const": 1}], "items": False}, [[1], []], [[2], [1, 2]]),
         ({"uniqueItems": True}, [[1, 2]], [[{"a": 1, "b": 2}, {"b": 2, "a": 1}]]),
         ({"multipleOf": 0.5}, [1.5, 2], [0.7]),
+        ({"multipleOf": 0.01}, [19.99, 0, 1e300], [0.005]),
+        ({"minLength": "5", "required": [5]}, ["a"], []),
+        ({"$ref": "#/allOf/0", "allOf": [{"type": "string"}]}, ["a"], [1]),
         ({"patternProperties": {"^x": {"type": "null"}}}, [{"x": None}], [{"xy": 1}]),
         ({"additionalProperties": {"type": "null"}}, [{"a": None}], [{"a": 1}]),
         (

@@ -5,7 +5,9 @@ and references inside of the schema; other keywords demand nothing. (JSON Schema
 2020-12.)
 """
 
+import math
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, cast
@@ -32,7 +34,7 @@ _TYPES: dict[str, Callable[[object], bool]] = {
     "boolean": lambda value: isinstance(value, bool),
     "null": lambda value: value is None,
     "number": _is_number,
-    "integer": lambda value: _is_number(value) and float(cast("float", value)) % 1 == 0,
+    "integer": lambda value: _is_number(value) and cast("float", value) % 1 == 0,
 }
 _BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "minimum": (lambda value, bound: value >= bound, "at least"),
@@ -53,6 +55,12 @@ _SIZES = {
 def faults(value: object, schema: object) -> list[str]:
     """Return what is wrong with a value, each with its place; the first few."""
     return list(islice(_Check(schema).faults(value, schema, "$", 0), MOST))
+
+
+def main() -> None:
+    """Read a value and a schema as one JSON array; write what is wrong as another."""
+    value, schema = msgspec.json.decode(sys.stdin.buffer.read())
+    sys.stdout.buffer.write(msgspec.json.encode(faults(value, schema)))
 
 
 def _text(value: object) -> str:
@@ -93,6 +101,11 @@ class _Check:
         """Return what ``#/$defs/x`` names; anything goes where that is nothing."""
         node = self._whole
         for name in reference.removeprefix("#").split("/")[1:]:
+            if isinstance(node, list):
+                number = int(name) if name.isdecimal() else -1
+                items = cast("list[object]", node)
+                node = items[number] if 0 <= number < len(items) else True
+                continue
             node = _table(node).get(name.replace("~1", "/").replace("~0", "~"), True)
         return node if reference.startswith("#") else True
 
@@ -157,7 +170,7 @@ def _of_the_value(value: object, rules: dict[str, Any], at: str) -> Iterator[str
                 words = " or ".join(map(_text, allowed))
                 yield f"{at} must be {words}, and is {_text(value)}"
     for name, (kind, bound, unit) in _SIZES.items():
-        if name in rules and isinstance(value, kind):
+        if _is_number(rules.get(name)) and isinstance(value, kind):
             holds, words = _BOUNDS[bound]
             size = len(value)  # pyright: ignore[reportUnknownArgumentType]  JSON
             if not holds(size, rules[name]):
@@ -175,8 +188,16 @@ def _of_a_scalar(value: object, rules: dict[str, Any], at: str) -> Iterator[str]
         if _is_number(bound := rules.get(name)) and not holds(value, bound):
             yield f"{at} must be {words} {bound}, and is {_text(value)}"
     step = rules.get("multipleOf")
-    if _is_number(step) and step and (cast("Any", value) / step) % 1:
+    if _is_number(step) and step and not _is_multiple(cast("float", value), step):
         yield f"{at} must be a multiple of {step}, and is {_text(value)}"
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    """Return whether it is, counted as people do: 19.99 is a multiple of 0.01."""
+    times = value / step
+    return math.isinf(times) or math.isclose(
+        times, round(times), rel_tol=1e-9, abs_tol=0.0
+    )
 
 
 def _same(one: object, other: object) -> bool:

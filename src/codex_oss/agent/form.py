@@ -5,6 +5,8 @@ that fill in a form think worse. So where tools are offered over Chat Completion
 model works and answers freely first, and is then asked for the same in the form.
 """
 
+from collections.abc import Callable
+
 import msgspec
 
 SHOWN_BYTES = 4096
@@ -31,6 +33,8 @@ class AnswerForm(msgspec.Struct, frozen=True):
     schema: object
     apart: bool
     strict: bool = True
+    faults: Callable[[object, object], list[str]] | None = None
+    """What checks a value by a schema; None: ``conforms``, which may take its time."""
 
     def asked(self, fault: str) -> str:
         """Return how the model is asked for it; ``fault`` is what was wrong before."""
@@ -46,8 +50,10 @@ class AnswerForm(msgspec.Struct, frozen=True):
             return "there is none"
         try:
             value = msgspec.json.decode(answer)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeEncodeError) as error:
             return f"it is no JSON ({error})"
-        from codex_oss.agent.conforms import faults  # noqa: PLC0415  few have a schema
+        except RecursionError:
+            return "it is nested too deep"
+        from codex_oss.agent import conforms  # noqa: PLC0415  few have a schema
 
-        return "; ".join(faults(value, self.schema))
+        return "; ".join((self.faults or conforms.faults)(value, self.schema))

@@ -1,5 +1,6 @@
 """One turn: ask the model, run its calls, repeat until it only talks."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
@@ -116,13 +117,13 @@ class Turn:
         """Work until there is an answer, and until it has its form if it needs one."""
         await self._until_answered()
         form, fault = self._settings.form, ""
-        if form is None or not form.fault(self._last):
+        if form is None or not await asyncio.to_thread(form.fault, self._last):
             return
         for asks in (form.apart, True):
             if asks:
                 self._settings.scope.remark(form.asked(fault))
                 await self._ask(Asking("none", formed=True))
-            if not (fault := form.fault(self._last)):
+            if not (fault := await asyncio.to_thread(form.fault, self._last)):
                 return
         if not form.strict:
             return

@@ -50,8 +50,14 @@ def form(job: Job, frame: context.Frame) -> AnswerForm | None:
     """Return what the final answer must follow."""
     if job.output_schema is None:
         return None
-    apart = frame.form is not None
-    return AnswerForm(job.output_schema, apart=apart, strict=not job.reviews)
+    from codex_oss.wiring.checking import faults  # noqa: PLC0415  few have a schema
+
+    return AnswerForm(
+        job.output_schema,
+        apart=frame.form is not None,
+        strict=not job.reviews,
+        faults=faults,
+    )
 
 
 def _answer_forms(
