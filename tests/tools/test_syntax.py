@@ -141,6 +141,15 @@ def test_warnings_of_a_parser_are_not_printed(
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("wrong", ["     b: 1", "    a: b: c", "\tb: 1", "    nothing"])
+def test_a_fault_in_yaml_is_told_where_it_is(wrong: str) -> None:
+    lines = [f"  s{n}:\n    a: {n}" for n in range(30)]
+    lines.insert(20, wrong)
+    told = judged("a.yaml", None, "\n".join(["all:", *lines, ""]).encode())
+    line = int(told.partition(" line ")[2].partition(",")[0])
+    assert abs(line - 42) <= 1
+
+
 def test_every_grammar_that_is_named_is_installed() -> None:
     assert [suffix for suffix in GRAMMARS if grammar(suffix) is None] == []
 

@@ -19,6 +19,7 @@ MAX_NODES = 20_000
 """Looked at to count errors; more errors than that are no matter."""
 CHUNK_BYTES = 64 * 1024
 _SHOWN = 40
+_AT_END = "something here, or in a line beside, does not fit what stands above"
 
 GRAMMARS: dict[str, tuple[str, str]] = {
     ".sh": ("tree_sitter_bash", "language"),
@@ -65,6 +66,11 @@ def _fault(text: str, language: Language, name: str) -> Fault | None:
         return None
     first = found[0]
     row, column = first.start_point
+    by = f"tree-sitter's {name} grammar"
+    last = first.end_point.row
+    if name == "yaml" and first.is_error and last > row:
+        # This grammar gives up where it is wrong, with all that it has read so far.
+        return Fault(last + 1, 1, _AT_END, by, len(found))
     line = source.split(b"\n")[row] if source else b""
     before = line[:column].decode("utf-8", "replace")
     if first.is_missing:
@@ -74,7 +80,6 @@ def _fault(text: str, language: Language, name: str) -> Fault | None:
     else:
         shown = source[first.start_byte : first.end_byte].decode("utf-8", "replace")
         what = f"unexpected {shown.strip()[:_SHOWN]!r}"
-    by = f"tree-sitter's {name} grammar"
     unless = unless_macro(text) if name == "c" else ""
     return Fault(row + 1, len(before) + 1, what, by, len(found), unless)
 
