@@ -233,6 +233,16 @@ def test_an_answer_in_words_is_the_review(tmp_path: Path, repo: Path) -> None:
     assert (ran.returncode, ran.stdout) == (0, "All fine.\n")
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_review_that_says_nothing_is_said_to_be_none(
+    tmp_path: Path, repo: Path, program: Sequence[str]
+) -> None:
+    script = [Reply(events=turn(message(answer(words=""))))]
+    ran, _ = review(tmp_path, script, "--uncommitted", program=program)
+    words = "Reviewer failed to output a response.\n"
+    assert (ran.returncode, ran.stdout) == (0, words)
+
+
 def test_a_failed_request_fails_the_review(tmp_path: Path, repo: Path) -> None:
     script = [Reply(status=400, body={"error": {"message": "no"}})]
     ran, _ = review(tmp_path, script, "--uncommitted", "--json")

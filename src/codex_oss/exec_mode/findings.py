@@ -51,6 +51,10 @@ SCHEMA: dict[str, Any] = {
 """What the model is held to, where its server can."""
 
 
+NO_ANSWER = "Reviewer failed to output a response."
+"""What stands for a review without words, as the Codex CLI has it."""
+
+
 class LineRange(msgspec.Struct, frozen=True):
     """Lines of a file, from 1."""
 
@@ -107,7 +111,7 @@ def words(review: Review, folder: Path) -> str:
         several = len(review.findings) > 1
         parts.append("Full review comments:" if several else "Review comment:")
         parts += [_finding(finding, folder) for finding in review.findings]
-    return "\n\n".join(filter(None, parts))
+    return "\n\n".join(filter(None, parts)) or NO_ANSWER
 
 
 def _finding(finding: Finding, folder: Path) -> str:
