@@ -43,6 +43,8 @@ _DIFF_LINES = (
 _HEAD = (
     r'diff --git (?:a/(?P<plain>.+) b/(?P=plain)|"a/(?P<quoted>.+)" "b/(?P=quoted)")'
 )
+_LONGEST_HEAD = 10_000
+"""Characters; paths are shorter."""
 _NOWHERE = "/dev/null"
 _VERSION = r"\d+\.[\w. ()-]+"
 _ESCAPED = rb"\\([0-7]{3}|.)"
@@ -147,8 +149,9 @@ def _names(lines: list[str], at: int) -> bool:
 
 def _of_empty(lines: list[str], at: int) -> Hunk | None:
     """Return what a head without hunks does: an empty file comes, or goes."""
-    head = re.fullmatch(_HEAD, lines[at])
-    if head is None:
+    # Two names of any length are compared at each place where one may end.
+    head = len(lines[at]) < _LONGEST_HEAD and re.fullmatch(_HEAD, lines[at])
+    if not head:
         return None
     for number in range(at + 1, len(lines)):
         if _names(lines, number):
