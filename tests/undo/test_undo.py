@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from codex_oss.errors import UndoError
-from codex_oss.undo import back, report, restore
+from codex_oss.undo import back, look, report, restore
+from codex_oss.undo.entries import Entry
 from codex_oss.undo.plan import Judged
 from undoing import Ground, clear
 
@@ -264,6 +265,22 @@ def test_root_makes_no_program_that_runs_as_its_owner(ground: Ground) -> None:
     ground.undo()
     assert program.read_text() == "of somebody"
     assert stat.S_IMODE(program.stat().st_mode) == 0o755
+
+
+def test_what_cannot_be_looked_at_is_not_taken_for_deleted(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = ground.work / "x"
+    path.write_text("before")
+    ground.turn(lambda: path.write_text("after"))
+
+    def barred(*_: object) -> Entry:
+        raise PermissionError
+
+    monkeypatch.setattr(look, "at", barred)
+    report = ground.undo()
+    assert not report.done
+    assert [gap.why for gap in report.conflicts] == ["was changed since"]
 
 
 def test_many_paths_are_told_in_number(ground: Ground) -> None:

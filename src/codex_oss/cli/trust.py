@@ -24,8 +24,8 @@ def placed_config(options: argparse.Namespace, cwd: Path) -> load.Loaded:
         raise CodexOssError(
             "Not inside a trusted directory and --skip-git-repo-check was not "
             "specified.",
-            hint=f"{cwd} is in no git repository, so changes could not be undone "
-            "there. Run `git init`, or add --skip-git-repo-check.",
+            hint=f"{cwd} is in no git repository, so git could not bring back "
+            "what was there. Run `git init`, or add --skip-git-repo-check.",
         )
     if options.trust and _trust(around, loaded.home):
         loaded = load_config(options, os.environ, cwd=cwd)

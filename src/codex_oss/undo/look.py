@@ -16,6 +16,7 @@ from codex_oss.undo.entries import (
     Entry,
     Folder,
     Link,
+    Stamp,
     Unkept,
     permissions,
     stamp_of,
@@ -31,6 +32,8 @@ def look(path: bytes, blobs: Blobs) -> Entry:
     folders = Folders()
     try:
         return at(folders.entry(Path(os.fsdecode(path))), blobs)
+    except PermissionError:
+        return Unkept("unreadable", Stamp(0, 0, 0, 0, 0))
     except OSError:  # a folder that is none any more: a link, a file
         return ABSENT
     finally:
