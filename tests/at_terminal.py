@@ -1,5 +1,6 @@
 """Programs at a terminal whose screen is read and whose keys are pressed by a test."""
 
+import codecs
 import os
 import re
 import select
@@ -19,6 +20,8 @@ ROWS, COLUMNS = 60, 200
 _TAKE = 'exec 3<>"$1"; shift; exec "$@"'
 _TAKE_ALL = 'exec <>"$1" 1>&0 2>&0; shift; exec "$@"'
 _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_BEGUN = re.compile(r"\x1b(?:\[[0-9;?]*)?$")
+"""The begin of a control whose end is still to be read."""
 
 
 class AtTerminal:
@@ -55,7 +58,10 @@ class AtTerminal:
             raise
         # Without anybody at it, a terminal ends: the program opens its own later.
         self._theirs = theirs
-        self.screen = ""
+        self.screen: str = ""
+        self._begun: str = ""
+        # What is read at once may end anywhere, in a letter and in a control as well.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def __enter__(self) -> Self:
         return self
@@ -79,12 +85,19 @@ class AtTerminal:
         while text not in self.screen:
             ready = select.select([self._ours], [], [], LOOK_S)[0]
             if ready:
-                data = os.read(self._ours, 65536).decode("utf-8", "replace")
-                self.screen += _CONTROLS.sub("", data)
+                self._show(self._decoder.decode(os.read(self._ours, 65536)))
             elif self.popen.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"no {text!r} on the screen: {self.screen!r}")
         before, _, self.screen = self.screen.partition(text)
         return before
+
+    def _show(self, text: str) -> None:
+        """Add what was read to the screen, without its controls."""
+        text = self._begun + text
+        begun = _BEGUN.search(text)
+        end = begun.start() if begun else len(text)
+        self._begun = text[end:]
+        self.screen += _CONTROLS.sub("", text[:end])
 
     def press(self, keys: str) -> None:
         """Type; ``\\x03`` is Ctrl-C."""

@@ -77,6 +77,8 @@ __all__ = [
 
 WAIT_S = 20.0
 """Bound of every wait of a test on the server and of the server on a test."""
+HOLD_S = 90.0
+"""How long a gate stays shut: longer than a test waits for what happens meanwhile."""
 
 
 LLAMACPP: dict[str, Any] = {
@@ -113,9 +115,12 @@ class Gate:
         assert self._reached.wait(WAIT_S), "the server never came to the gate"
 
     def pass_through(self) -> None:
-        """Wait, in the server, until the gate is open."""
+        """Wait, in the server, until the gate is open.
+
+        Raises ``AssertionError`` if it never is; the test fails by that at its end.
+        """
         self._reached.set()
-        self._opened.wait(WAIT_S)
+        assert self._opened.wait(HOLD_S), "nobody opened the gate"
 
 
 class Reply:

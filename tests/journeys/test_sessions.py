@@ -276,12 +276,16 @@ def test_a_person_chooses_talks_and_leaves(tmp_path: Path) -> None:
             person.sees("\r> ")
             person.press("not sent\x03\x04")
             person.sees(f"To go on: codex-oss resume {thread_id}")
+            assert person.end()[0] == 0
         again = run_exec(tmp_path, ["resume", *chosen, "the docs", "three"])
         assert again.stdout == "Done.\n"
-        said = ["user: one\ntwo", "assistant: Done.", "user: three"]
-        assert asked(server)[-3:] == said
-    kept = (tmp_path / "home/history.jsonl").read_text()
-    assert [json.loads(line)["text"] for line in kept.splitlines()] == ["one\ntwo"]
+        assert asked(server)[-3:] == [
+            "user: one\ntwo",
+            "assistant: Done.",
+            "user: three",
+        ]
+    (kept,) = (tmp_path / "home/history.jsonl").read_text().splitlines()
+    assert json.loads(kept)["text"] == "one\ntwo"
 
 
 def test_ctrl_c_ends_the_turn_and_not_the_conversation(tmp_path: Path) -> None:
