@@ -71,9 +71,8 @@ def end(
             gaps=gaps,
         )
     if changes:
-        for each in store.records():
-            if each.undone:
-                store.forget(each)
+        for number in store.undone():
+            store.forget(number)
     store.end(begun.number, record)
     store.make_room(begun.number)
     return record

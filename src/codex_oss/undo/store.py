@@ -53,6 +53,12 @@ _NAME = 40
 _T = TypeVar("_T")
 
 
+class _State(msgspec.Struct, frozen=True):
+    """Of a ``Record`` what is quickly read: it may name many paths."""
+
+    undone: int = 0
+
+
 def place(home: Path, workspace: bytes) -> Path:
     """Return the folder of a workspace, below our state's."""
     readable = os.fsdecode(workspace.rpartition(b"/")[2])[:_NAME]
@@ -139,13 +145,18 @@ class Store:
         self.blobs.flush()
         _write(self._turns / f"{record.number}.done", msgspec.msgpack.encode(record))
 
-    def forget(self, record: Record) -> None:
+    def forget(self, number: int) -> None:
         """Keep a turn no longer."""
-        (self._turns / f"{record.number}.done").unlink(missing_ok=True)
+        (self._turns / f"{number}.done").unlink(missing_ok=True)
+
+    def undone(self) -> list[int]:
+        """Return the numbers of turns that were taken back."""
+        found = {n: _read(self._turns / f"{n}.done", _State) for n in self._done()}
+        return [number for number, state in found.items() if state and state.undone]
 
     def records(self) -> list[Record]:
         """Return the turns that have ended, the oldest first."""
-        paths = (self._turns / f"{n}.done" for n in sorted(self._numbers(".done")))
+        paths = (self._turns / f"{n}.done" for n in self._done())
         return [record for path in paths if (record := _read(path, Record)) is not None]
 
     def restore(self, under_way: Restoring | None) -> None:
@@ -177,19 +188,19 @@ class Store:
 
         Contents are listed only if it is time for that.
         """
-        records = self.records()
-        old, records = records[:-TURNS], records[-TURNS:]
-        for record in old:
-            self.forget(record)
+        old = self._done()[:-TURNS]
+        for each in old:
+            self.forget(each)
         many = self.blobs.added > self.max_bytes // SWEEP_EVERY
         many = many or self._noted() > self.max_bytes // 4
         if not old and not many and number % SWEEP_EVERY:
             return
         self._drop_lost()
+        records = self.records()
         while self._sweep(records) + self._noted() > self.max_bytes and records:
             # A few at a time: each round lists all contents.
             for record in records[: max(1, len(records) // 4)]:
-                self.forget(record)
+                self.forget(record.number)
             records = self.records()
         self.blobs.added = 0
 
@@ -222,6 +233,9 @@ class Store:
             for change in under_way.changes:
                 wanted.update(_digests([change.before, change.after]))
         return self.blobs.sweep(wanted)
+
+    def _done(self) -> list[int]:
+        return sorted(self._numbers(".done"))
 
     def _numbers(self, suffix: str) -> set[int]:
         names = (name.partition(".") for name in os.listdir(self._turns))
