@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from codex_oss.config import locked as config_locked
 from codex_oss.config import rules as config_rules
 from codex_oss.config.rules import RulesFile
 from codex_oss.errors import ConfigError
@@ -179,11 +180,11 @@ def test_processes_that_add_at_the_same_time_lose_nothing(tmp_path: Path) -> Non
 def test_a_lock_that_is_never_let_go_is_told_with_the_line_to_add(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config_rules, "MAX_LOCK_TRIES", 2)
+    monkeypatch.setattr(config_locked, "MAX_TRIES", 2)
     folder = tmp_path / "rules"
     folder.mkdir()
     with (
-        config_rules._locked(folder / ".lock"),
+        config_locked.locked(folder / ".lock"),
         pytest.raises(ConfigError, match="Cannot add a rule to") as caught,
     ):
         RulesFile(tmp_path).allow(("a",))

@@ -106,7 +106,13 @@ def add_exec(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a JSON schema that the last message must follow",
     )
-    add("--color", choices=COLORS, default="auto", help="colours on stderr")
+    add_turns(parser)
+
+
+def add_turns(parser: argparse.ArgumentParser) -> None:
+    """Add the options of all commands that let the agent work."""
+    add = parser.add_argument
+    add("--color", choices=COLORS, default="auto", help="colours")
     add(
         "--skip-git-repo-check",
         action="store_true",

@@ -2,8 +2,8 @@
 
 import argparse
 
-from codex_oss.cli.arguments import add_exec, add_work
-from codex_oss.cli.parser import Parser, add_config
+from codex_oss.cli.arguments import add_exec, add_turns
+from codex_oss.cli.parser import Parser
 
 _ABOUT = {
     "exec resume": "Do one more task in a conversation, as `codex-oss exec` does.",
@@ -67,26 +67,7 @@ def _add_line_mode(made: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also those that scripts have led, such as those of exec",
     )
-    add("--color", choices=("always", "never", "auto"), default="auto", help="colours")
-    add(
-        "--skip-git-repo-check",
-        action="store_true",
-        help="also work outside a git repository",
-    )
-    add(
-        "--trust",
-        action="store_true",
-        help="from here on follow this project's own configuration; its MCP servers "
-        "run outside the sandbox",
-    )
-    add("--ephemeral", action="store_true", help="write nothing to disk")
-    add(
-        "--yes",
-        action="store_true",
-        help="consent to what may be downloaded, installed or started for the model",
-    )
-    add_config(made)
-    add_work(made)
+    add_turns(made)
 
 
 def _add_list(made: argparse.ArgumentParser) -> None:

@@ -1,20 +1,15 @@
 """Where people keep rules about commands: ``rules/*.rules`` of a Codex home."""
 
 import os
-import select
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
+from codex_oss.config.locked import locked
 from codex_oss.errors import ConfigError
 from codex_oss.policy.rule_text import line, parse
 from codex_oss.policy.rules import PrefixRule, Rules
 
 MAX_FILE_BYTES = 1024 * 1024
 """A larger file does not hold rules."""
-MAX_LOCK_TRIES = 50
-LOCK_PAUSE_S = 0.02
-"""How often, and how far apart, another process's lock is tried: a second in all."""
 
 
 class RulesFile:
@@ -69,7 +64,7 @@ class RulesFile:
         path = self._home / "rules" / "default.rules"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with _locked(path.parent / ".lock"):
+            with locked(path.parent / ".lock"):
                 _append(path.resolve(), line(prefix).encode())
         except OSError as error:
             raise ConfigError(
@@ -141,23 +136,6 @@ def _text(path: Path) -> str:
         raise ConfigError(f"{path}:{number}: not UTF-8", hint="Save it as UTF-8") from (
             error
         )
-
-
-@contextmanager
-def _locked(path: Path) -> Generator[None]:
-    """Hold the lock at ``path``; ``OSError`` if another process does not let go."""
-    import fcntl  # noqa: PLC0415  only needed when a person allows something
-
-    with path.open("ab") as file:
-        for tries_left in reversed(range(MAX_LOCK_TRIES)):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not tries_left:
-                    raise
-                select.select([], [], [], LOCK_PAUSE_S)
-        yield
 
 
 def _append(path: Path, rule: bytes) -> None:

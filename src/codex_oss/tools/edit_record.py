@@ -6,21 +6,17 @@ warning, and what cannot be written is forgotten.
 """
 
 import os
-import select
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
+from codex_oss.config.locked import locked
 from codex_oss.tools.ladder import Form, Tallies, Tally, after
 
 MAX_FILE_BYTES = 256 * 1024
 """A larger file is not ours."""
 MAX_MODELS = 200
 """Those that were not used for longest are dropped."""
-MAX_LOCK_TRIES = 50
-LOCK_PAUSE_S = 0.02
 
 
 class _File(msgspec.Struct):
@@ -43,7 +39,7 @@ class EditRecord:
         """Count one attempt. Takes the lock for some milliseconds."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with _locked(self._path.with_suffix(".lock")):
+            with locked(self._path.with_suffix(".lock")):
                 file = self._file()
                 tallies = file.models.pop(self._name, {})
                 file.models[self._name] = after(tallies, form, landed=landed)
@@ -68,20 +64,3 @@ class EditRecord:
                 "which form of edits each model gets right."
             )
             return _File()
-
-
-@contextmanager
-def _locked(path: Path) -> Generator[None]:
-    """Hold the lock at ``path``; ``OSError`` if another process does not let go."""
-    import fcntl  # noqa: PLC0415  only after an edit
-
-    with path.open("ab") as file:
-        for tries_left in reversed(range(MAX_LOCK_TRIES)):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not tries_left:
-                    raise
-                select.select([], [], [], LOCK_PAUSE_S)
-        yield
