@@ -246,6 +246,28 @@ def test_conversations_are_listed_searched_put_away_and_deleted(tmp_path: Path) 
     assert "mend the parser" in shown
 
 
+def test_signals_between_two_prompts_do_not_end_line_mode(tmp_path: Path) -> None:
+    with FakeServer([turn(message("Done."))]) as server:
+        chosen = provider(server.url)
+        run_exec(tmp_path, [*chosen, "docs"])
+        with AtTerminal(
+            [*OURS, "resume", "--last", "--include-non-interactive", *chosen],
+            cwd=prepared(tmp_path),
+            env=environment(tmp_path) | {"TERM": "xterm"},
+            streams=True,
+        ) as person:
+            person.sees("\r> ")
+            person.popen.send_signal(signal.SIGCONT)  # as after Ctrl-Z and `fg`
+            person.sees("\r> ")
+            # A Ctrl-C that comes when no turn runs any more.
+            person.popen.send_signal(signal.SIGINT)
+            person.press("/nonsense\r")
+            person.sees("There is no command /nonsense")
+            person.sees("\r> ")
+            person.press("\x04")
+            assert person.end()[0] == 0
+
+
 def test_a_person_chooses_talks_and_leaves(tmp_path: Path) -> None:
     with FakeServer([turn(message("Done.")) for _ in range(9)]) as server:
         chosen = provider(server.url)
@@ -268,11 +290,6 @@ def test_a_person_chooses_talks_and_leaves(tmp_path: Path) -> None:
             person.sees("\r> ")
             person.press("/rename the docs\r")
             person.sees("is called 'the docs' now")
-            person.sees("\r> ")
-            person.popen.send_signal(signal.SIGCONT)  # as after Ctrl-Z and `fg`
-            person.sees("\r> ")
-            person.press("/nonsense\r")
-            person.sees("There is no command /nonsense")
             person.sees("\r> ")
             person.press("not sent\x03\x04")
             person.sees(f"To go on: codex-oss resume {thread_id}")

@@ -99,14 +99,21 @@ class Prompting:
 
         ``first`` is the first prompt, if it is known already.
         """
-        text = first
-        while not self._how:
-            if text is None:
-                text = await self._typed()
-            if text is None:
-                break
-            await self._do(text)
-            text = None
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        # A Ctrl-C between two prompts has nothing to interrupt.
+        loop.add_signal_handler(signal.SIGINT, _let_be)
+        try:
+            text = first
+            while not self._how:
+                if text is None:
+                    text = await self._typed()
+                if text is None:
+                    break
+                await self._do(text)
+                text = None
+        finally:
+            loop.add_signal_handler(signal.SIGINT, task.cancel)
         return self._how
 
     def say(self, text: str) -> None:
@@ -121,8 +128,6 @@ class Prompting:
     async def watch(self, happened: AsyncGenerator[events.Event, None]) -> None:
         """Print what happens until it is over; Ctrl-C interrupts it."""
         loop, printer = asyncio.get_running_loop(), self._printer()
-        task = asyncio.current_task()
-        assert task is not None
         loop.add_signal_handler(signal.SIGINT, self.session.interrupt)
         try:
             async with aclosing(happened):
@@ -131,7 +136,7 @@ class Prompting:
                     if isinstance(event, events.TurnCompleted):
                         self.usage = event.usage
         finally:
-            loop.add_signal_handler(signal.SIGINT, task.cancel)
+            loop.add_signal_handler(signal.SIGINT, _let_be)
         printer.finish(None)
 
     def show_tail(self) -> None:
@@ -191,6 +196,10 @@ class Prompting:
             loop.remove_signal_handler(signal.SIGCONT)
             keys.write(PASTES_OFF)
             keys.end()
+
+
+def _let_be() -> None:
+    """Do nothing."""
 
 
 def _was_said(item: Item) -> bool:
