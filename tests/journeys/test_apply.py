@@ -152,6 +152,8 @@ def test_what_git_writes_is_applied_as_git_would(
         (NEW.replace("new.py", "sub/.GIT/hooks/x"), "outside of"),
         (NEW.replace("new.py", ".codex/config.toml"), "is followed by agents"),
         ("nothing", "there is no diff in stdin"),
+        (NEW.replace("+1 @@", "+1,9 @@"), "ends within its last hunk"),
+        (DIFF + NEW.replace("+1 @@", "+1,2 @@"), "ends within its last hunk"),
         (
             "diff --git a/f.py b/g.py\nrename from f.py\nrename to g.py\n",
             "renames a file without changing it",

@@ -40,6 +40,9 @@ DONE = "Success. Updated the following files:"
 """What stands in the output of an edit that was made."""
 _FENCED = re.compile(r"^```(?:diff|patch)[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _STARTS = re.compile(r"^(?:diff --git |--- \S|Index: )", re.MULTILINE)
+_HUNK = re.compile(
+    r"^@@ -\d+(?:,(?P<old>\d+))? \+\d+(?:,(?P<new>\d+))? @@", re.MULTILINE
+)
 _UNSUPPORTED = {
     r"rename to .*(?!\n(?:index |--- ))$": "renames a file without changing it",
     "copy from ": "copies a file",
@@ -57,10 +60,12 @@ class Diff(msgspec.Struct, frozen=True):
     """What files held that are deleted, as far as the diff says it."""
 
 
-def in_text(text: str, source: str) -> Diff:
+def in_text(text: str, source: str, *, counted: bool = True) -> Diff:
     """Return the diff that a text is, or that stands in it.
 
-    Unified diffs and the patches of ``apply_patch`` are known. Raises ``PatchError``.
+    Unified diffs and the patches of ``apply_patch`` are known. Raises ``PatchError``,
+    also for a diff of git's that was cut off, if its lines are ``counted`` right, which
+    models do not do.
     """
     found = _diff_in(text)
     if found is None:
@@ -73,7 +78,23 @@ def in_text(text: str, source: str) -> Diff:
             raise PatchError(
                 f"the diff in {source} {what}", hint="`git apply` can do that."
             )
+    if counted and found.startswith("diff --git ") and _cut_off(found):
+        raise PatchError(
+            f"the diff in {source} ends within its last hunk",
+            hint="Take the whole diff; nothing was changed.",
+        )
     return Diff(foreign.read(found) or parse(found), source, _gone(found))
+
+
+def _cut_off(diff: str) -> bool:
+    """Return whether the last hunk has fewer lines than its head says."""
+    heads = list(_HUNK.finditer(diff))
+    if not heads:
+        return False
+    lines = diff[heads[-1].end() :].splitlines()[1:]
+    counts = (int(heads[-1][n] or 1) for n in ("old", "new"))
+    have = (sum(line[:1] in ("", " ", sign) for line in lines) for sign in "-+")
+    return any(there < told for told, there in zip(counts, have, strict=True))
 
 
 def in_conversation(items: Sequence[Item], begun_in: Path) -> Diff:
@@ -91,7 +112,7 @@ def in_conversation(items: Sequence[Item], begun_in: Path) -> Diff:
         for item in reversed(turn):
             if isinstance(item, Message) and item.role == "assistant":
                 if _diff_in(text_of(item.content)) is not None:
-                    return in_text(text_of(item.content), source)
+                    return in_text(text_of(item.content), source, counted=False)
                 break
     raise CodexOssError("no turn of that session has a diff")
 
