@@ -34,6 +34,20 @@ def run_exec(
     )
 
 
+def run_other(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run another command than `exec` there, with nothing on stdin."""
+    return subprocess.run(
+        [*OURS, *arguments],
+        cwd=prepared(folder),
+        env=environment(folder),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
 def prepared(folder: Path) -> Path:
     """Make `folder/home`, which is `CODEX_HOME`, and return `folder/repo`."""
     repo = folder / "repo"

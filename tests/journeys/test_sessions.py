@@ -12,7 +12,7 @@ import pytest
 
 from at_terminal import AtTerminal
 from fake_server import FakeServer, call, message, turn
-from running import OURS, environment, prepared, provider, run_exec
+from running import OURS, environment, prepared, provider, run_exec, run_other
 
 LIMIT_S = 60
 SLOW = "sleep 300"
@@ -21,20 +21,6 @@ SLOW = "sleep 300"
 def started(stdout: str) -> str:
     """Return the id that `--json` told first."""
     return json.loads(stdout.splitlines()[0])["thread_id"]
-
-
-def other(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run another command than `exec`."""
-    return subprocess.run(
-        [*OURS, *arguments],
-        cwd=prepared(folder),
-        env=environment(folder),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
 
 
 def asked(server: FakeServer) -> list[str]:
@@ -58,7 +44,7 @@ def test_a_conversation_goes_on_by_id_by_name_and_as_the_last(tmp_path: Path) ->
         thread_id = started(first.stdout)
         resume = ["resume", *chosen, "--json"]
         again = run_exec(tmp_path, [*resume, thread_id, "two"])
-        assert other(tmp_path, "rename", thread_id, "mine").returncode == 0
+        assert run_other(tmp_path, "rename", thread_id, "mine").returncode == 0
         named = run_exec(tmp_path, [*resume, "mine", "three"])
         last = run_exec(tmp_path, [*resume, "--last", "four"])
         said = asked(server)
@@ -227,21 +213,21 @@ def test_conversations_are_listed_searched_put_away_and_deleted(tmp_path: Path) 
         )
 
     def listed(*more: str) -> list[tuple[str, str, int]]:
-        rows = json.loads(other(tmp_path, "sessions", "--json", *more).stdout)
+        rows = json.loads(run_other(tmp_path, "sessions", "--json", *more).stdout)
         return [(row["id"], row["first_prompt"], row["turns"]) for row in rows]
 
     assert listed() == [(two, "write the docs", 1), (one, "mend the parser", 1)]
     assert listed("--search", "ANSWER 0") == [(one, "mend the parser", 1)]
     assert listed("-n", "1") == [(two, "write the docs", 1)]
-    assert other(tmp_path, "archive", one).returncode == 0
+    assert run_other(tmp_path, "archive", one).returncode == 0
     assert listed() == [(two, "write the docs", 1)]
     assert listed("--archived") == [(one, "mend the parser", 1)]
-    assert other(tmp_path, "unarchive", one).returncode == 0
-    unsure = other(tmp_path, "delete", two)
+    assert run_other(tmp_path, "unarchive", one).returncode == 0
+    unsure = run_other(tmp_path, "delete", two)
     assert (unsure.returncode, "nobody can be asked" in unsure.stderr) == (1, True)
-    assert other(tmp_path, "delete", "--force", two).returncode == 0
+    assert run_other(tmp_path, "delete", "--force", two).returncode == 0
     assert listed() == [(one, "mend the parser", 1)]
-    shown = other(tmp_path, "sessions").stdout
+    shown = run_other(tmp_path, "sessions").stdout
     assert one in shown
     assert "mend the parser" in shown
 
@@ -394,6 +380,6 @@ def test_line_mode_wants_a_terminal(tmp_path: Path) -> None:
     with FakeServer([turn(message("yes"))]) as server:
         chosen = provider(server.url)
         thread_id = started(run_exec(tmp_path, ["--json", *chosen, "one"]).stdout)
-    run = other(tmp_path, "resume", thread_id)
+    run = run_other(tmp_path, "resume", thread_id)
     assert run.returncode == 1
     assert f"codex-oss exec resume {thread_id} PROMPT" in run.stderr

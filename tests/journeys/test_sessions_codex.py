@@ -13,7 +13,7 @@ import pytest
 
 from codex_cli import CODEX, LIMIT_S, NO_CODEX, provided
 from fake_server import Event, FakeServer, message, turn
-from running import OURS, environment, prepared, provider
+from running import environment, prepared, provider, run_other
 
 pytestmark = pytest.mark.skipif(not CODEX, reason=NO_CODEX)
 
@@ -43,16 +43,7 @@ def codex(folder: Path, url: str, *arguments: str) -> str:
 
 
 def ours(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [*OURS, *arguments],
-        cwd=prepared(folder),
-        env=environment(folder),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    done = run_other(folder, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -12,7 +12,7 @@ from at_terminal import AtTerminal
 from codex_oss.sandbox.placeholders import MARKED
 from fake_events import call, message, turn
 from fake_server import FakeServer
-from running import OURS, environment, prepared, provider, run_exec
+from running import OURS, environment, prepared, provider, run_exec, run_other
 from undoing import Shape, shape
 
 LIMIT_S = 60
@@ -35,20 +35,6 @@ COMMAND = (
     "rmdir tree/deep tree; ln -sfn new link; "
     "mkdir -p made/empty; mv kept.txt renamed.txt"
 )
-
-
-def other(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run another command than `exec` in the repository."""
-    return subprocess.run(
-        [*OURS, *arguments],
-        cwd=prepared(folder),
-        env=environment(folder),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
 
 
 def options(server: FakeServer, *more: str) -> list[str]:
@@ -99,7 +85,7 @@ def test_patches_and_commands_are_taken_back_and_made_again(folder: Path) -> Non
     after = of(folder)
     assert set(after) >= {"new/moved.txt", "made/empty", "renamed.txt"}
 
-    undone = other(folder, "undo")
+    undone = run_other(folder, "undo")
 
     assert undone.returncode == 0, undone.stderr
     assert undone.stdout == (
@@ -110,7 +96,7 @@ def test_patches_and_commands_are_taken_back_and_made_again(folder: Path) -> Non
         "  A tree/\n  A tree/deep/\n  A tree/deep/leaf\n"
     )
     assert of(folder) == before
-    assert other(folder, "redo").returncode == 0
+    assert run_other(folder, "redo").returncode == 0
     assert of(folder) == after
     assert git_files(folder) == git
 
@@ -122,13 +108,13 @@ def test_a_file_of_the_person_is_never_overwritten_without_a_word(
     mine = folder / "repo/two"
     mine.write_text("mine")
 
-    refused = other(folder, "undo")
+    refused = run_other(folder, "undo")
     assert refused.returncode == 1
     assert "! two  was changed since" in refused.stdout
     assert "--skip-conflicts" in refused.stderr
     assert (folder / "repo/one").exists()
 
-    assert other(folder, "undo", "--skip-conflicts").returncode == 0
+    assert run_other(folder, "undo", "--skip-conflicts").returncode == 0
     assert not (folder / "repo/one").exists()
     assert mine.read_text() == "mine"
 
@@ -147,7 +133,7 @@ def test_a_person_at_a_terminal_is_asked_about_conflicts(folder: Path) -> None:
         code, _ = person.end()
     assert code == 0
     assert not (folder / "repo/one").exists()
-    assert other(folder, "redo").returncode == 0
+    assert run_other(folder, "redo").returncode == 0
     assert (folder / "repo/one").read_text() == "mine"
 
 
@@ -169,10 +155,10 @@ def test_a_turn_that_was_killed_is_taken_back(folder: Path) -> None:
             assert running.stdout is not None
             assert any("in_progress" in line for line in running.stdout)
             wait_for(folder / "repo/extra")
-            blocked = other(folder, "undo")
+            blocked = run_other(folder, "undo")
             running.send_signal(signal.SIGKILL)
     assert "a turn is running" in blocked.stderr
-    undone = other(folder, "undo")
+    undone = run_other(folder, "undo")
     assert undone.returncode == 0, undone.stderr
     assert of(folder) == before
 
@@ -185,7 +171,7 @@ def wait_for(path: Path) -> None:
 
 def test_the_model_hears_of_it_when_the_conversation_goes_on(folder: Path) -> None:
     work(folder, ("exec_command", {"cmd": "echo a > one"}), prompt="make one")
-    assert other(folder, "undo").returncode == 0
+    assert run_other(folder, "undo").returncode == 0
     with FakeServer([turn(message("fine"))]) as server:
         done = run_exec(folder, ["resume", "--last", *options(server), "and now?"])
         assert done.returncode == 0, done.stderr
@@ -217,14 +203,14 @@ def test_commands_cannot_read_what_is_kept(folder: Path) -> None:
 def test_turns_are_listed_for_people_and_for_programs(folder: Path) -> None:
     work(folder, ("exec_command", {"cmd": "echo a > one"}), prompt="make one")
     work(folder, ("exec_command", {"cmd": "rm one; mkdir .tox"}), prompt="remove it")
-    listed = json.loads(other(folder, "undo", "--list", "--json").stdout)
+    listed = json.loads(run_other(folder, "undo", "--list", "--json").stdout)
     assert [(t["prompt"], t["paths"], t["undone"]) for t in listed] == [
         ("remove it", [str(folder / "repo/one")], False),
         ("make one", [str(folder / "repo/one")], False),
     ]
-    page = other(folder, "undo", "--list").stdout
+    page = run_other(folder, "undo", "--list").stdout
     assert "1 path  remove it\n    not covered: " in page
-    done = other(folder, "undo", "-n", "2", "--dry-run", "--diff")
+    done = run_other(folder, "undo", "-n", "2", "--dry-run", "--diff")
     assert done.stdout == (
         'undo of turns "remove it", "make one"\n  nothing is to be changed\n'
         "not restored:\n  - .tox  tools make it again\n"
@@ -238,7 +224,7 @@ def test_without_undo_nothing_is_kept(folder: Path) -> None:
         off = options(server, "-c", "undo.enabled=false", "go")
         assert run_exec(folder, off).returncode == 0
     assert not (folder / ".codex-oss/undo").exists()
-    refused = other(folder, "undo")
+    refused = run_other(folder, "undo")
     assert refused.returncode == 1
     assert "no turn has changed anything" in refused.stderr
 
