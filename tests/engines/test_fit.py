@@ -246,14 +246,18 @@ def test_the_catalogue_has_no_name_twice_and_no_size_in_the_wrong_unit() -> None
 
 # --- a real model --------------------------------------------------------------------
 
+# It leaves without an orderly exit, as the engine's own process does: taking a server down may
+# wait for ever for a thread of its own.
 MEASURE = """
-import sys, xllamacpp
+import os, sys, xllamacpp
 params = xllamacpp.CommonParams()
 params.model.path = sys.argv[1]
 params.n_ctx, params.n_parallel, params.cache_ram_mib = 8192, 1, 0
 params.hostnames, params.port = ["127.0.0.1"], 0
 server = xllamacpp.Server(params)
-print([line.split()[1] for line in open("/proc/self/status") if "VmRSS" in line][0])
+resident = [line.split()[1] for line in open("/proc/self/status") if "VmRSS" in line][0]
+print(resident, flush=True)
+os._exit(0)
 """
 
 
