@@ -40,6 +40,7 @@ def test_every_key_is_shown(run: Run) -> None:
     text = render(run())
     shown = {line.partition(" ")[0].partition(".")[0] for line in text.splitlines()}
     tables = {"profiles", "projects", "mcp_servers", "features", "permissions", "tui"}
+    tables.add("models")
     assert set(Config.__struct_fields__) - tables <= shown
 
 

@@ -119,6 +119,36 @@ def test_a_form_that_fails_is_not_the_first_of_the_next_session(project: Path) -
     assert kept["models"]["big-70b"]["patch"] == [pytest.approx(3.439), 0.0]
 
 
+def test_a_form_that_a_person_chose_stays_whatever_fails(project: Path) -> None:
+    wrong = patch("nothing", "like it")
+    played(project, wrong, wrong)
+    (project / "home/config.toml").write_text('models."Big-*".edit_form = "patch"\n')
+
+    outputs, requests = played(project, wrong, wrong, wrong)
+
+    assert [offered(request) for request in requests] == [["apply_patch"]] * 4
+    assert not any("edit_file" in output for output in outputs)
+
+
+def test_people_read_which_form_it_is_and_why(project: Path) -> None:
+    whole = ["-c", "edit_form=whole"]
+
+    def head(*options: str) -> str:
+        with FakeServer([turn(message("done"))]) as server:
+            arguments = [*provider(server.url), "-m", "big-70b", *options, "go"]
+            told = run_exec(project, arguments).stderr
+        return next(row for row in told.splitlines() if row.startswith("edits:"))
+
+    assert head() == "edits: apply_patch (the full prompt's form)"
+    assert head(*whole) == "edits: write_file (`edit_form`, -c)"
+    failing = patch("nothing", "like it")
+    played(project, failing, failing, failing, failing)
+    assert head() == (
+        "edits: edit_file and write_file "
+        "(its last edits with apply_patch have mostly failed)"
+    )
+
+
 def test_a_file_that_was_not_read_is_not_overwritten(project: Path) -> None:
     whole = {"path": "a.py", "content": "print(2)\n"}
 

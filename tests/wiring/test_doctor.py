@@ -22,7 +22,7 @@ from fake_ollama import FakeOllama, OllamaModel
 from fake_server import FakeServer, Reply, closed_port
 
 GB = 1_000_000_000
-LIMIT_S = 20
+LIMIT_S = 60
 UPDATE = "Update Ollama: https://ollama.com/download"
 CARD = Card(name="A card", memory=4 * GB, free=3 * GB)
 LAPTOP = Host(processor="A processor", cores=8, memory=32 * GB, free=24 * GB)
@@ -104,6 +104,21 @@ def test_a_server_that_was_named_and_is_silent_is_something_to_do(
         )
         in told.checks
     )
+
+
+def test_how_the_model_would_edit_files_is_told_with_the_reason(tmp_path: Path) -> None:
+    with FakeOllama(OllamaModel("qwen3:4b")) as server:
+        by_size = page(tmp_path, OLLAMA_HOST=server.url)
+        pinned = 'models."qwen3*".edit_form = "whole"'
+        chosen = page(tmp_path, pinned, OLLAMA_HOST=server.url)
+    tools = "edit_file and write_file"
+    assert row(by_size, "edits") == Check(
+        name="edits",
+        state="note",
+        value=f"{tools} (for small models and small windows)",
+    )
+    key = '`models."qwen3*".edit_form`, ~/.codex/config.toml:1'
+    assert row(chosen, "edits").value == f"write_file ({key})"
 
 
 def test_another_machine_is_not_asked(tmp_path: Path) -> None:

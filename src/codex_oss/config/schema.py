@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from codex_oss.config.builtin import DEFAULT_PROVIDER
+from codex_oss.config.model_entry import EditForm, ModelEntry
 from codex_oss.config.provider import Provider
 from codex_oss.policy import ApprovalPolicy, Granular, SandboxMode
 
@@ -294,6 +295,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     prompt_profile: Literal["auto", "full", "lite"] = "auto"
     """How long the instructions and tool descriptions are; ``auto`` decides by the
     context window. codex-oss only."""
+    edit_form: EditForm = "auto"
+    """How the model edits files: ``patch``, ``replace`` or ``whole``, and no other way;
+    ``auto`` goes by its size and by what it got right so far: see
+    [edits](../guides/edits.md). codex-oss only."""
+    models: dict[str, ModelEntry] = {}
+    """Settings of single models, by name. codex-oss only."""
     oss_provider: str | None = None
     """The provider that profile ``oss`` uses: ``oss``, ``ollama``, ``lmstudio``,
     ``llamacpp``, ``vllm`` or any other provider's id."""

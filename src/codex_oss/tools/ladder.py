@@ -95,14 +95,15 @@ def rung(own: Form, tallies: Tallies) -> Form:
 class Ladder:
     """The ladder of one session; ``offer`` is told of a form that the model shall know.
 
-    ``keep`` counts attempts for later sessions. It may block.
+    None: a person has chosen the form, and no other is offered. ``keep`` counts
+    attempts for later sessions. It may block.
     """
 
     def __init__(
         self,
         start: Form,
         *,
-        offer: Callable[[Form], None],
+        offer: Callable[[Form], None] | None,
         keep: Callable[[Form, bool], None],
     ) -> None:
         self.keep = keep
@@ -121,7 +122,7 @@ class Ladder:
         """
         count = self._failures[form] = self._failures.get(form, 0) + 1
         below = FORMS[FORMS.index(form) + 1 :]
-        if count < FAILURES or not below:
+        if count < FAILURES or not below or self._offer is None:
             return None
         if below[0] not in self._offered:
             self._offered.add(below[0])

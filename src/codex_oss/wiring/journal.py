@@ -9,6 +9,7 @@ from codex_oss.items import Item, Message, Reasoning, text_of
 from codex_oss.policy import Permissions
 from codex_oss.ports import Clock, Journal
 from codex_oss.sessions import rollout
+from codex_oss.wiring.model_settings import reasoning_effort
 from codex_oss.wiring.permissions import Job, approval_summary
 
 _KIND_LENGTH = 20
@@ -82,7 +83,7 @@ def turn_context(job: Job, allowed: Permissions, model: str) -> dict[str, object
         "model": model,
         "configured_model": config.model,
         "model_provider": job.loaded.provider_id,
-        "effort": config.model_reasoning_effort,
+        "effort": reasoning_effort(job.loaded, model).value,
         "summary": config.model_reasoning_summary or "auto",
     }
 

@@ -7,6 +7,7 @@ from codex_oss.config.schema import Config
 from codex_oss.errors import ConfigError
 from codex_oss.tools.output import BYTES_PER_TOKEN
 from codex_oss.tools.shell import MAX_OUTPUT_BYTES
+from codex_oss.wiring.model_settings import thinking_budget
 from codex_oss.wiring.permissions import Job
 
 ALWAYS_THINK = ("gpt-oss",)
@@ -24,7 +25,7 @@ def limits(job: Job, model: str) -> Limits:
         compact_at=config.model_auto_compact_token_limit,
         output=config.tool_output_token_limit or None,
         compact_prompt=config.compact_prompt or _from_file(config),
-        thinking=config.model_thinking_budget,
+        thinking=thinking_budget(job.loaded, model).value,
         least_effort="low" if thinks else "none",
         asks_again=not responses,
     )

@@ -15,6 +15,7 @@ from codex_oss.ports import Tool
 from codex_oss.tools.ladder import Form
 from codex_oss.wire import responses
 from codex_oss.wiring.editing import Editing
+from codex_oss.wiring.model_settings import reasoning_effort
 from codex_oss.wiring.permissions import Job
 from codex_oss.wiring.world import shell_path
 
@@ -38,7 +39,7 @@ def frame(
         tools=[tool.spec for tool in editing.told(tools)],
         cache_key=thread_id,
         reasoning=responses.ReasoningParams(
-            effort=config.model_reasoning_effort or UNSET,
+            effort=reasoning_effort(job.loaded, name).value or UNSET,
             summary=config.model_reasoning_summary or "auto",
         ),
         text=text,

@@ -88,9 +88,7 @@ async def open_session(job: Job, err: TextIO) -> Opened:
     remote = _remote(job, end)
     try:
         opened = await open_model(job, client, err, end)
-        session, notes, file, permit, window = await _session(
-            job, allowed, opened.model, opened.name, end, remote
-        )
+        made = await _session(job, allowed, opened.model, opened.name, end, remote)
     except BaseException:
         await end_all(end)
         raise
@@ -98,14 +96,33 @@ async def open_session(job: Job, err: TextIO) -> Opened:
         ("workdir", str(job.cwd)),
         ("model", opened.name),
         *opened.rows,
+        *made.rows,
         ("approval", approval_summary(allowed)),
         ("sandbox", sandbox_summary(allowed, job.cwd)),
     ]
-    warnings = [*job.loaded.warnings, *opened.notes, *notes]
-    path = file.path if file is not None else None
+    file = made.file
     return Opened(
-        session, description, warnings, end, permit, path, allowed, window, file
+        made.session,
+        description,
+        [*job.loaded.warnings, *opened.notes, *made.notes],
+        end,
+        made.permit,
+        file.path if file is not None else None,
+        allowed,
+        made.window,
+        file,
     )
+
+
+class _Made(msgspec.Struct, frozen=True, kw_only=True):
+    """A session, what people should know of it, and what belongs to it."""
+
+    session: Session
+    notes: list[str]
+    rows: list[tuple[str, str]]
+    file: Rollout | None
+    permit: Permit
+    window: int | None
 
 
 async def _session(
@@ -115,7 +132,7 @@ async def _session(
     name: str,
     end: list[Callable[[], Any]],
     remote: "Remote | None",
-) -> tuple[Session, list[str], Rollout | None, Permit, int | None]:
+) -> _Made:
     config, clock, kept = job.loaded.config, SystemClock(), job.kept
     thread_id = kept.thread_id if kept else uuid7(clock.now())
     window = config.model_context_window or await model.window()
@@ -178,7 +195,14 @@ async def _session(
         *joined,
     ]
     notes += kept.warnings if kept else []
-    return session, notes, place.rollout, permit, window
+    return _Made(
+        session=session,
+        notes=notes,
+        rows=[] if job.reviews else [editing.row],
+        file=place.rollout,
+        permit=permit,
+        window=window,
+    )
 
 
 def _notify(job: Job, thread_id: str) -> Callable[[Turned], Awaitable[None]] | None:

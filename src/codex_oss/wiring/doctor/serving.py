@@ -3,6 +3,7 @@
 import asyncio
 import sys
 
+from codex_oss.agent import context
 from codex_oss.bridge.service import asking
 from codex_oss.bridge.service.state import FOLDER, Shelf
 from codex_oss.bridge.settings import settings
@@ -18,6 +19,7 @@ from codex_oss.engines.ollama.api import LEAST_VERSION
 from codex_oss.engines.ollama.faults import UPDATE
 from codex_oss.providers.ollama_facts import REFUSES_TRUNCATION
 from codex_oss.wire.ollama.version import older
+from codex_oss.wiring import editing
 from codex_oss.wiring.doctor.check import Check, note, ok, todo
 from codex_oss.wiring.inventory import as_if_unloaded
 from codex_oss.wiring.permissions import Job
@@ -46,6 +48,7 @@ async def models(job: Job) -> list[Check]:
         _embedded(seen),
         *(_silent(place) for place in seen.silent if place.named),
         *_taken(seen, room_for_one, job),
+        *_handled(seen, job),
         *_on_card(seen, host),
         _at_hand(seen),
     ]
@@ -135,6 +138,23 @@ def _taken(seen: Report, host: Host, job: Job) -> list[Check]:
     if choice.toy:
         return [_no_model(seen, host)]
     return [_of_choice(choice, seen, host)]
+
+
+def _handled(seen: Report, job: Job) -> list[Check]:
+    """Tell how the model that would be taken is offered to edit files."""
+    config, choice = job.loaded.config, seen.choice
+    local = job.loaded.provider_id in LOCAL
+    if local and (choice is None or choice.toy):
+        return []
+    name = choice.model if local and choice else config.model
+    if name is None:
+        return []
+    installed = _installed(choice, seen) if choice else None
+    window = config.model_context_window or (installed.loaded if installed else None)
+    profile = config.prompt_profile
+    if profile == "auto":
+        profile = context.choose_profile(name, window)
+    return [note(*editing.first_form(job, name, profile).row)]
 
 
 def _no_model(seen: Report, host: Host) -> Check:
