@@ -1,5 +1,6 @@
 """What people see when something is wrong: one cause, one next step, one exit code."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from fake_events import created, failed, message, turn
 from fake_server import FakeServer, Reply
-from running import provider, run_exec
+from running import OURS, environment, prepared, provider, run_exec
 
 OVERFLOW = {
     "code": 400,
@@ -172,3 +173,32 @@ def test_the_last_message_goes_to_the_file_that_o_names(tmp_path: Path) -> None:
     with FakeServer([turn(message("the answer"))]) as server:
         run_exec(tmp_path, [*provider(server.url), "-o", "last.txt", "hi"])
     assert (tmp_path / "repo" / "last.txt").read_text() == "the answer"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (
+            ["exec", "hi", "-m", "m", "--output-schema", "/dev/stdin"],
+            "Error: Output schema file /dev/stdin is not valid JSON: 'utf-8'",
+        ),
+        (["apply", "-"], "Error: there is no diff in stdin\n"),
+        (["review", "-"], "Error: stdin is not UTF-8 text: invalid start byte\n"),
+        (["exec", "-", "-m", "m"], "Error: stdin is not UTF-8 text: invalid start"),
+    ],
+)
+def test_what_is_no_text_on_stdin_is_an_error_and_no_crash(
+    tmp_path: Path, arguments: list[str], error: str
+) -> None:
+    done = subprocess.run(
+        [*OURS, *arguments],
+        cwd=prepared(tmp_path),
+        env=environment(tmp_path),
+        input=b'{"a": "\xff"}',
+        capture_output=True,
+        timeout=100,
+        check=False,
+    )
+    assert error in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == 1

@@ -33,7 +33,7 @@ from codex_oss.tools.placement import Placement
 from codex_oss.tools.shell import Settings, Shell
 from people import Person
 
-LIMIT_S = 30
+LIMIT_S = 60
 ENV = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
 SCRIPTED_ID = 66  # what the scripted number generator gives, every time
 
@@ -468,6 +468,23 @@ def test_waiting_for_a_session_reads_only_what_is_new(tmp_path: Path) -> None:
         await bench.run("echo two > pipe")
         assert await waiting == report("Process exited with code 4", "two\n", tokens=1)
         assert bench.clock.waits == [10.0, 5.0, 60.0, 10.0]
+
+    bounded(run)
+
+
+def test_two_calls_that_wait_for_one_session_both_hear_its_end(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = Bench(tmp_path)
+        os.mkfifo(tmp_path / "pipe")
+        await bench.in_background("echo one; cat pipe; exit 4", "one")
+        waits = [asyncio.create_task(bench.write(1001)) for _ in range(2)]
+        await bench.run("echo two > pipe")
+        exited = "Process exited with code 4"
+        assert await asyncio.gather(*waits) == [
+            report(exited, "two\n", tokens=1),
+            report(exited, "", tokens=0),
+        ]
+        assert await bench.write(1001) == "write_stdin failed: Unknown process id 1001"
 
     bounded(run)
 

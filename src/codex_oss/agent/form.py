@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from codex_oss.wire.json_text import NOT_JSON
+
 SHOWN_BYTES = 4096
 """Schemas up to this size are told in words too: a grammar does not say why."""
 ASKED = "Now give your final answer again, as JSON and nothing else."
@@ -50,10 +52,10 @@ class AnswerForm(msgspec.Struct, frozen=True):
             return "there is none"
         try:
             value = msgspec.json.decode(answer)
-        except (msgspec.DecodeError, UnicodeEncodeError) as error:
-            return f"it is no JSON ({error})"
         except RecursionError:
             return "it is nested too deep"
+        except NOT_JSON as error:
+            return f"it is no JSON ({error})"
         from codex_oss.agent import conforms  # noqa: PLC0415  few have a schema
 
         return "; ".join((self.faults or conforms.faults)(value, self.schema))

@@ -21,6 +21,7 @@ from codex_oss.items import (
     text_of_output,
     user,
 )
+from codex_oss.wire.json_text import fields
 
 MAX_FILES = 60
 MAX_COMMANDS = 12
@@ -155,13 +156,13 @@ def _sections(text: str) -> dict[str, list[str]]:
 
 
 def _steps(arguments: str) -> list[str]:
-    plan = masking.decoded(arguments).get("plan")
+    plan = fields(arguments).get("plan")
     if not isinstance(plan, list):
         return []
     steps: list[str] = []
     for step in cast("list[object]", plan):
-        fields = cast("dict[str, object]", step) if isinstance(step, dict) else {}
-        if isinstance(text := fields.get("step"), str):
-            mark = _MARKS.get(str(fields.get("status")), " ")
+        told = cast("dict[str, object]", step) if isinstance(step, dict) else {}
+        if isinstance(text := told.get("step"), str):
+            mark = _MARKS.get(str(told.get("status")), " ")
             steps.append(f"[{mark}] {masking.headline(text)}")
     return steps

@@ -7,7 +7,7 @@ servers have read and kept, changes seldom.
 
 from collections.abc import Callable, Sequence
 from itertools import takewhile
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 from msgspec.structs import replace
@@ -27,6 +27,7 @@ from codex_oss.items import (
     Reasoning,
     text_of_output,
 )
+from codex_oss.wire.json_text import fields
 
 KEPT_ROUNDS = 2
 """The last rounds, which stay as they are."""
@@ -162,8 +163,8 @@ def command_of(call: FunctionCall | CustomToolCall) -> str | None:
     """Return the command of a call that runs one."""
     if isinstance(call, CustomToolCall):
         return None
-    fields = decoded(call.arguments)
-    command = fields.get("cmd") or fields.get("command")
+    given = fields(call.arguments)
+    command = given.get("cmd") or given.get("command")
     if isinstance(command, list):
         command = " ".join(map(str, cast("list[object]", command)))
     return command if isinstance(command, str) else None
@@ -195,25 +196,16 @@ def shorter_call(item: Item) -> Item:
         case CustomToolCall(input=text) if len(text) > MAX_ARGUMENT:
             return replace(item, input=clipped(text, MAX_ARGUMENT))
         case FunctionCall(arguments=text) if len(text) > MAX_ARGUMENT:
-            fields = decoded(text)
+            given = fields(text)
             short = {
                 key: clipped(value, MAX_ARGUMENT) if isinstance(value, str) else value
-                for key, value in fields.items()
+                for key, value in given.items()
             }
-            if short == fields:
+            if short == given:
                 return item
             return replace(item, arguments=msgspec.json.encode(short).decode())
         case _:
             return item
-
-
-def decoded(arguments: str) -> dict[str, Any]:
-    """Return the fields of a call's arguments; none when they are no JSON object."""
-    try:
-        fields = msgspec.json.decode(arguments)
-    except msgspec.DecodeError:
-        return {}
-    return cast("dict[str, Any]", fields) if isinstance(fields, dict) else {}
 
 
 def clipped(text: str, size: int) -> str:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from codex_oss.bridge.full import Frame
 from codex_oss.bridge.store import Kept
 from codex_oss.wire import responses
+from codex_oss.wire.json_text import NOT_JSON
 
 REPLAY_BYTES = 1024 * 1024
 """Of one stream; beyond that its beginning is forgotten."""
@@ -158,5 +159,5 @@ class _Refusal(msgspec.Struct):
 def _error_in(body: bytes) -> responses.ResponseError:
     try:
         return msgspec.json.decode(body, type=_Refusal).error
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return responses.ResponseError("server_error", body.decode("utf-8", "replace"))

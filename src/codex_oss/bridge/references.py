@@ -15,6 +15,7 @@ from codex_oss.bridge.store import Store, find
 from codex_oss.errors import ItemNotFound
 from codex_oss.items import Item, Unknown
 from codex_oss.wire import responses
+from codex_oss.wire.json_text import NOT_JSON
 
 MAX_ITEMS = 1 << 15
 """Those that were not heard of for the longest time are forgotten; 8 MB at most."""
@@ -83,7 +84,7 @@ def _id_of(item: Item) -> str:
         return getattr(item, "id", None) or ""
     try:
         return msgspec.json.decode(item.raw, type=_Named).id
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return ""
 
 
@@ -93,7 +94,7 @@ def _named(item: Item) -> str | None:
         return None
     try:
         named = msgspec.json.decode(item.raw, type=_Named)
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return None
     # The API lets the type out; no other item is without one.
     return named.id if named.id and named.type in (None, _REFERENCE) else None

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from codex_oss.cli.place import folder
 from codex_oss.config import load
@@ -61,9 +62,9 @@ def _diff(options: argparse.Namespace, place: Path) -> Diff:
     if given is not None and options.last:
         raise UsageError("--last names a session: leave out what else does")
     if given == "-":
-        return in_text(sys.stdin.read(), "stdin")
+        return in_text(_text(sys.stdin.buffer, "stdin"), "stdin")
     if given is not None and Path(given).is_file():
-        return in_text(_text(Path(given)), given)
+        return in_text(_text_of(Path(given)), given)
     home = load.codex_home(os.environ)
     if given is not None:
         file = choosing.named(home, given)
@@ -75,12 +76,17 @@ def _diff(options: argparse.Namespace, place: Path) -> Diff:
     return in_conversation(kept.items, begun_in)
 
 
-def _text(path: Path) -> str:
+def _text_of(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            return _text(file, str(path))
     except OSError as error:
         raise CodexOssError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _text(file: BinaryIO, name: str) -> str:
+    """Return a diff's text; of files that are no UTF-8 it need not be UTF-8 either."""
+    data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise CodexOssError(f"{path} is larger than {MAX_BYTES >> 20} MiB")
+        raise CodexOssError(f"{name} is larger than {MAX_BYTES >> 20} MiB")
     return data.decode("utf-8", "replace")

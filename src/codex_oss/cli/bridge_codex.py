@@ -10,6 +10,7 @@ from codex_oss.bridge.service import asking
 from codex_oss.bridge.settings import CODEX_PROFILE
 from codex_oss.cli.bridge_call import Call, none_answers, note, say
 from codex_oss.errors import CodexOssError, ModelError
+from codex_oss.wire.json_text import NOT_JSON
 
 _OK = 200
 
@@ -88,7 +89,7 @@ def _catalogue(call: Call) -> bytes:
 def _refused(url: str, status: int, body: bytes) -> CodexOssError:
     try:
         said = msgspec.json.decode(body, type=_Refused).error.message
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return CodexOssError(
             f"what answers at {url} is no codex-oss bridge (status {status})",
             hint="Start one: codex-oss bridge start (or choose another by "

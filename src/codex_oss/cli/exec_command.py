@@ -24,6 +24,7 @@ from codex_oss.exec_mode.jsonl import JsonLines
 from codex_oss.policy import Granular
 from codex_oss.ports import Approver
 from codex_oss.sessions.kept import Kept
+from codex_oss.wire.json_text import NOT_JSON
 from codex_oss.wiring import session as wiring
 from codex_oss.wiring.permissions import Job
 from codex_oss.wiring.world import Nobody
@@ -167,7 +168,7 @@ def _schema(given: str | None) -> dict[str, Any] | None:
         ) from error
     try:
         return msgspec.json.decode(data, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise ConfigError(
             f"Output schema file {given} is not valid JSON: {error}"
         ) from error

@@ -8,6 +8,9 @@ from typing import TextIO
 
 from codex_oss.errors import CodexOssError
 
+_BEFORE_IMAGES = (
+    "If it was an argument: `-i` takes all words behind it; write it before them."
+)
 CHUNK_BYTES = 64 * 1024
 """Of a pipe, at a time."""
 
@@ -43,7 +46,7 @@ class Prompt:
         """Return the prompt if it is there; None: another program still writes it."""
         if self._typed:
             alone = self._given != "-"
-            return self._whole("" if alone else _read(self._stdin))
+            return self._whole("" if alone else read_text(self._stdin))
         fd = self._stdin.fileno()
         while not self._over and select.select([fd], [], [], 0)[0]:
             self._take(fd)
@@ -73,15 +76,16 @@ class Prompt:
 
     def _decoded(self) -> str:
         data = io.BytesIO(self._bytes)
-        return self._whole(_read(io.TextIOWrapper(data, encoding="utf-8")))
+        return self._whole(read_text(io.TextIOWrapper(data, encoding="utf-8")))
 
     def _whole(self, text: str) -> str:
         given = self._given
-        if given == "-":
-            return text
-        if given is None:
+        if given in (None, "-"):
             if not text.strip():
-                raise CodexOssError("No prompt provided via stdin.")
+                raise CodexOssError(
+                    "No prompt provided via stdin.",
+                    hint="" if given else _BEFORE_IMAGES,
+                )
             return text
         if not text:
             return given
@@ -89,7 +93,8 @@ class Prompt:
         return f"{given}\n\n<stdin>\n{text}{end}</stdin>"
 
 
-def _read(stdin: TextIO) -> str:
+def read_text(stdin: TextIO) -> str:
+    """Return all of a text; raises ``CodexOssError`` for what is none."""
     try:
         return stdin.read().removeprefix("\ufeff")
     except UnicodeDecodeError as error:

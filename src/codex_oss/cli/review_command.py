@@ -10,6 +10,7 @@ from pathlib import Path
 from codex_oss.cli.consent import consent
 from codex_oss.cli.exec_command import printer
 from codex_oss.cli.place import told_folder
+from codex_oss.cli.prompt_input import read_text
 from codex_oss.cli.trust import placed_config
 from codex_oss.errors import CodexOssError, UsageError
 from codex_oss.events import TokenUsage
@@ -77,7 +78,7 @@ def _target(options: argparse.Namespace) -> tuple[Target, str]:
     if options.prompt is None:
         return Target(), ""
     piped = options.prompt == "-"
-    asked = sys.stdin.read() if piped else options.prompt
+    asked = read_text(sys.stdin) if piped else options.prompt
     if not asked.strip():
         where = "provided via stdin" if piped else "given"
         raise CodexOssError(f"No prompt {where}.")

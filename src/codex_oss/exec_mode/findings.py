@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from codex_oss.wire.json_text import NOT_JSON
+
 _RANGE = {
     "type": "object",
     "properties": {"start": {"type": "integer"}, "end": {"type": "integer"}},
@@ -90,7 +92,7 @@ def read(text: str) -> Review:
     for candidate in (text, inner):
         try:
             return msgspec.json.decode(candidate, type=Review, strict=False)
-        except (msgspec.DecodeError, UnicodeEncodeError):
+        except NOT_JSON:
             continue
     return Review(overall_explanation=text)
 

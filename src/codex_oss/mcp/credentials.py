@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from codex_oss.errors import McpError
+from codex_oss.wire.json_text import NOT_JSON
 
 FILE = ".credentials.json"
 LOCKS = "mcp-oauth-locks"
@@ -136,7 +137,7 @@ class Credentials:
             raise McpError(f"cannot read {self.path}: {error.strerror}") from error
         try:
             return msgspec.json.decode(data, type=dict[str, Any])
-        except msgspec.DecodeError as error:
+        except NOT_JSON as error:
             raise self._broken("it is not one JSON object") from error
 
     def _broken(self, why: str) -> McpError:

@@ -18,6 +18,7 @@ from codex_oss.policy import (
     RunCommand,
     WriteFiles,
 )
+from codex_oss.wire.json_text import NOT_JSON
 
 MAX_ARGUMENTS, MAX_NAME, MAX_VALUE = 32, 100, 400
 """Arguments of a tool's call that a question shows, and characters of each."""
@@ -123,7 +124,7 @@ def arguments_shown(given: str) -> str:
     """
     try:
         decoded: object = msgspec.json.decode(given)
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return _cut(_line(given), MAX_VALUE)
     if not isinstance(decoded, dict):
         return _cut(_line(given), MAX_VALUE)

@@ -5,9 +5,7 @@ happens because of it, and its output is not, so what is open can be told apart.
 """
 
 from collections.abc import Callable
-from typing import Any, cast
-
-import msgspec
+from typing import Any
 
 from codex_oss.items import (
     Call,
@@ -19,6 +17,7 @@ from codex_oss.items import (
 )
 from codex_oss.mcp.offer import flat_name
 from codex_oss.mcp_server.patches import hunks_in
+from codex_oss.wire.json_text import fields
 
 BY_NAME = "mcp_call"
 """The tool that calls another by its name, where there are many."""
@@ -51,7 +50,7 @@ class OpenCalls:
 
     def of_tool(self, server: str, tool: str, given: str) -> Call | None:
         """Return the call of an MCP server's tool with the arguments ``given``."""
-        name, wanted = flat_name(server, tool, ()), _object(given)
+        name, wanted = flat_name(server, tool, ()), fields(given)
 
         def is_it(call: Call) -> bool:
             told = arguments(call)
@@ -75,12 +74,4 @@ class OpenCalls:
 
 def arguments(call: Call) -> dict[str, Any]:
     """Return a call's arguments; none where they are no JSON object."""
-    return _object(call.arguments) if isinstance(call, FunctionCall) else {}
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        decoded: object = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return {}
-    return cast("dict[str, Any]", decoded) if isinstance(decoded, dict) else {}
+    return fields(call.arguments) if isinstance(call, FunctionCall) else {}

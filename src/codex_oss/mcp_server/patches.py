@@ -23,6 +23,7 @@ from codex_oss.patch.parse import (
 )
 from codex_oss.tools import apply_patch, edit_file, write_file
 from codex_oss.tools.spec import arguments
+from codex_oss.wire.json_text import NOT_JSON
 
 _BEGIN, _END = "*** Begin Patch", "*** End Patch"
 
@@ -56,7 +57,7 @@ def _patch_in(call: Call) -> str:
     text = _text(call)
     try:
         decoded: object = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except NOT_JSON:
         decoded = text
     values = [decoded]
     if isinstance(decoded, dict):

@@ -29,6 +29,7 @@ from codex_oss.net.dial import Dialer
 from codex_oss.net.proxy import Proxy
 from codex_oss.net.reply import Reply
 from codex_oss.net.url import Url
+from codex_oss.wire.json_text import NOT_JSON
 
 Headers = Iterable[tuple[str, str]]
 
@@ -231,7 +232,7 @@ class Client:
             raise ServerFault(f"{asked}: an answer of more than {MAX_JSON_BYTES} bytes")
         try:
             return msgspec.json.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except NOT_JSON as error:
             raise ServerFault(f"{asked}: the answer is not JSON: {error}") from error
 
     # --- the pool ----------------------------------------------------------------

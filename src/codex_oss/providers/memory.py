@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from codex_oss.wire.json_text import NOT_JSON
+
 MAX_ENTRIES = 128
 """The oldest are dropped."""
 MAX_FILE_BYTES = 256 * 1024
@@ -66,7 +68,7 @@ def _read(path: Path) -> _File:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
         return msgspec.json.decode(data, type=_File)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, *NOT_JSON):
         return _File()
 
 

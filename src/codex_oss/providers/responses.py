@@ -24,6 +24,7 @@ from codex_oss.providers.tap import Tap, pour_twice
 from codex_oss.translate.failure import classify, overflow
 from codex_oss.wire import responses
 from codex_oss.wire.framing import SseDecoder
+from codex_oss.wire.json_text import NOT_JSON
 
 _DONE = "[DONE]"
 _ERROR = '"error"'
@@ -217,7 +218,7 @@ def _whole(asked: Asked, data: bytes) -> list[responses.Event]:
     """Return an answer that came as one JSON object as the events of a stream."""
     try:
         answer = responses.response_from(msgspec.json.decode(data))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         if b'"error"' in data:
             raise refusal(asked, _UNTOLD, {}, data) from error
         raise ServerFault(f"{asked.url} answered no response: {error}") from error

@@ -20,6 +20,7 @@ from codex_oss import process
 from codex_oss.errors import SandboxError
 from codex_oss.sandbox import bubblewrap
 from codex_oss.sandbox.bubblewrap import Found
+from codex_oss.wire.json_text import NOT_JSON
 
 PROBE_S = 10.0
 """How long the first run of bubblewrap may take."""
@@ -91,7 +92,7 @@ class Memory:
 
     def get(self, path: Path) -> Found | None:
         """Return what is known of a bwrap, if it still holds."""
-        with contextlib.suppress(OSError, msgspec.DecodeError):
+        with contextlib.suppress(OSError, *NOT_JSON):
             known = msgspec.json.decode(self._file.read_bytes(), type=_Known)
             if known.found.path == str(path) and known.place == _place(path):
                 return known.found

@@ -11,6 +11,7 @@ from codex_oss.patch import foreign, heredoc
 from codex_oss.patch.parse import parse
 from codex_oss.ports import Output, Scope
 from codex_oss.tools.edits import Edit, Edits
+from codex_oss.wire.json_text import NOT_JSON
 from codex_oss.wire.responses import CustomTool, FunctionTool
 
 NAME = "apply_patch"
@@ -97,12 +98,12 @@ def unwrap(text: str) -> heredoc.Invocation:
 def _decode(text: str) -> object:
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         import json  # noqa: PLC0415  only for JSON with raw newlines in its strings
 
         try:
             return json.loads(text, strict=False)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ToolError(f"failed to parse function arguments: {error}") from error
 
 

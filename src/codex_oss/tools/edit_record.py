@@ -12,6 +12,7 @@ import msgspec
 
 from codex_oss.config.locked import locked
 from codex_oss.tools.ladder import Form, Tallies, Tally, after
+from codex_oss.wire.json_text import NOT_JSON
 
 MAX_FILE_BYTES = 256 * 1024
 """A larger file is not ours."""
@@ -58,7 +59,7 @@ class EditRecord:
             return msgspec.json.decode(data[: MAX_FILE_BYTES + 1], type=_File)
         except FileNotFoundError:
             return _File()
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (OSError, *NOT_JSON) as error:
             self.warning = (
                 f"{self._path} cannot be read and is begun anew: {error}. It only says "
                 "which form of edits each model gets right."

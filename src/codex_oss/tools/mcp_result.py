@@ -11,6 +11,7 @@ from codex_oss.errors import ToolError
 from codex_oss.items import InputImage, InputText, Part
 from codex_oss.tools.output import Budget, truncate
 from codex_oss.tools.view_image import fitting_url
+from codex_oss.wire.json_text import NOT_JSON
 
 MAX_IMAGES = 8
 """Images of one result that the model gets."""
@@ -63,7 +64,7 @@ def _value(text: str) -> object:
     """Return the JSON value that a text is, or the text."""
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except NOT_JSON:
         return text
 
 

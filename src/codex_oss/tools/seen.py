@@ -21,6 +21,7 @@ from codex_oss.patch.parse import AddFile, ReplaceText, UpdateFile, WriteFile, p
 from codex_oss.policy.runners import everything
 from codex_oss.policy.script import Command, read
 from codex_oss.ports import Output, Scope, Tool
+from codex_oss.wire.json_text import NOT_JSON
 from codex_oss.wire.responses import CustomTool, FunctionTool
 
 READERS = frozenset(
@@ -207,7 +208,7 @@ def _command(call: Call) -> tuple[str, str] | None:
 def _fields(call: FunctionCall) -> _Fields:
     try:
         return msgspec.json.decode(call.arguments, type=_Fields)
-    except (msgspec.DecodeError, RecursionError):
+    except NOT_JSON:
         return _Fields()
 
 

@@ -224,9 +224,10 @@ class Shell:
         if running.exit_code is not None:
             self._sessions.forget(number)
             self._interrupted.discard(number)
-            del self._places[number]
-            hindsight = await self._look_back(running, command, place, scope)
-            note = "" if hindsight is None else hindsight.note
+            # Several calls may wait for one command: the first tells what was blocked.
+            if self._places.pop(number, None) is not None:
+                hindsight = await self._look_back(running, command, place, scope)
+                note = "" if hindsight is None else hindsight.note
         told = self._report(running, number, began, wanted.max_output_tokens)
         return Output(told + note)
 

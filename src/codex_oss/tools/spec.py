@@ -7,6 +7,7 @@ import msgspec
 
 from codex_oss.errors import ToolError
 from codex_oss.items import Call, FunctionCall
+from codex_oss.wire.json_text import NOT_JSON
 from codex_oss.wire.responses import FunctionTool
 
 Arguments = TypeVar("Arguments", bound=msgspec.Struct)
@@ -55,5 +56,5 @@ def _decoded(call: Call) -> object:
         raise ToolError(f"{call.name} is called with JSON arguments, not with text")
     try:
         return msgspec.json.decode(call.arguments or "{}")
-    except (msgspec.DecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise ToolError(f"failed to parse function arguments: {error}") from error

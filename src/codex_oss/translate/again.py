@@ -11,6 +11,7 @@ import msgspec
 
 from codex_oss.translate import constrain
 from codex_oss.wire import chat
+from codex_oss.wire.json_text import NOT_JSON
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -76,7 +77,7 @@ def _shown(call: chat.ToolCall) -> chat.ToolCall:
     try:
         if isinstance(arguments, str):
             msgspec.json.decode(arguments, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError):
+    except NOT_JSON:
         arguments = msgspec.json.encode({"arguments": arguments}).decode()
     return chat.ToolCall(call.id, chat.ToolFunction(name, arguments))
 

@@ -20,6 +20,7 @@ from codex_oss.translate.reply import (
     Piece,
     ReplyDecoder,
 )
+from codex_oss.wire.json_text import NOT_JSON
 
 __all__ = [
     "AnswerText",
@@ -201,7 +202,7 @@ def render_call(name: str, arguments: str) -> str:
     """Return an earlier call as the model wrote it; ``arguments`` is JSON text."""
     try:
         given: object = msgspec.json.decode(arguments or "{}")
-    except (msgspec.DecodeError, RecursionError):
+    except NOT_JSON:
         given = arguments
     return _call(name, given)
 

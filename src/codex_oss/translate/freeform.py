@@ -12,6 +12,7 @@ import msgspec
 from codex_oss.translate import lenient
 from codex_oss.translate.repair import mend_arguments
 from codex_oss.translate.tools import INPUT_SCHEMA
+from codex_oss.wire.json_text import NOT_JSON
 
 BEGIN, END = "*** Begin Patch", "*** End Patch"
 _SECTIONS = ("*** Add File: ", "*** Update File: ", "*** Delete File: ")
@@ -35,7 +36,7 @@ def input_of(arguments: str) -> str:
 def _decoded(text: str) -> object:
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except NOT_JSON:
         return None
 
 

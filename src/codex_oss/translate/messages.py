@@ -27,6 +27,7 @@ from codex_oss.translate.options import answer_form, given, offered_in, sends_fo
 from codex_oss.translate.quirks import Quirks
 from codex_oss.translate.tools import ToolMap
 from codex_oss.wire import chat, responses
+from codex_oss.wire.json_text import NOT_JSON
 
 ABORTED = "aborted"
 """The output of a call that never got one; templates refuse a call without."""
@@ -256,7 +257,7 @@ def _arguments(call: Call) -> str:
         return msgspec.json.encode({"input": call.input}).decode()
     try:
         msgspec.json.decode(call.arguments or "{}", type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError):
+    except NOT_JSON:
         return msgspec.json.encode({"arguments": call.arguments}).decode()
     return call.arguments or "{}"
 

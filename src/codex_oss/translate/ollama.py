@@ -10,6 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from codex_oss.wire import chat, ollama
+from codex_oss.wire.json_text import NOT_JSON
 
 _EFFORTS: dict[str, bool | str] = {"none": False, "minimal": "low", "xhigh": "max"}
 """Efforts by their words for ``think``; the others are called the same."""
@@ -140,7 +141,7 @@ def _object(arguments: str | dict[str, Any]) -> dict[str, Any]:
         return arguments
     try:
         return msgspec.json.decode(arguments or "{}", type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError):
+    except NOT_JSON:
         return {"arguments": arguments}
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from codex_oss.translate import lenient
 from codex_oss.translate.names import mend_name
+from codex_oss.wire.json_text import NOT_JSON
 
 __all__ = [
     "ALIASES",
@@ -86,7 +87,7 @@ def missing(arguments: str, schema: Schema | None) -> list[str]:
 def _strict(text: str) -> object:
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except NOT_JSON:
         return None
 
 

@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from codex_oss.bridge.ledger import Entry
 from codex_oss.facts import Sent
+from codex_oss.wire.json_text import NOT_JSON
 
 MAX_COMPARED = 16
 """Earlier requests that are looked at, the last first."""
@@ -91,7 +92,7 @@ def _prompts(entry: Entry) -> Iterator[bytes]:
 def _prompt(body: bytes) -> bytes:
     try:
         prompt = msgspec.json.decode(body, type=_Prompt)
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return b""  # cut, forgotten, or not JSON
     parts = (prompt.tools, prompt.instructions, prompt.system)
     head = b"\n".join(bytes(part) for part in parts)

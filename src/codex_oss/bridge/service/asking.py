@@ -8,6 +8,7 @@ import msgspec
 from codex_oss.bridge.health import Replica
 from codex_oss.errors import ModelError
 from codex_oss.net import Client
+from codex_oss.wire.json_text import NOT_JSON
 
 PATH = "/__health"
 INSPECTOR = "/__inspect"
@@ -61,7 +62,7 @@ async def ask(url: str, client: Client, key: str = "") -> Report | None:
         if status != _OK:
             return None
         found = msgspec.json.decode(body, type=_Health)
-    except (ModelError, msgspec.DecodeError):
+    except (ModelError, *NOT_JSON):
         return None
     return msgspec.convert(found, Report, from_attributes=True)
 

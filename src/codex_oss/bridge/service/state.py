@@ -7,6 +7,7 @@ import msgspec
 
 from codex_oss.errors import ConfigError
 from codex_oss.process.detached import Process
+from codex_oss.wire.json_text import NOT_JSON
 
 FOLDER = "bridge"
 
@@ -42,7 +43,7 @@ class Shelf(msgspec.Struct, frozen=True):
             data = self._file(port).read_bytes()
         except FileNotFoundError:
             return None
-        with contextlib.suppress(msgspec.DecodeError):
+        with contextlib.suppress(*NOT_JSON):
             return msgspec.json.decode(data, type=Instance)
         return None
 

@@ -7,6 +7,7 @@ import msgspec
 
 from codex_oss.bridge.service.state import write_whole
 from codex_oss.errors import ConfigError
+from codex_oss.wire.json_text import NOT_JSON
 
 PLAIN = (
     "CODEX_HOME",
@@ -60,7 +61,7 @@ def read_variables(path: Path) -> dict[str, str]:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
     except FileNotFoundError:
         return {}
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *NOT_JSON) as error:
         raise ConfigError(
             f"cannot read {path}: {error}",
             hint="Run `codex-oss bridge install` again.",

@@ -10,6 +10,7 @@ from codex_oss.translate.stream.mend import Meant
 from codex_oss.translate.stream.output import Output
 from codex_oss.translate.tools import Target
 from codex_oss.wire import responses
+from codex_oss.wire.json_text import NOT_JSON
 
 
 class OpenFunctionCall:
@@ -117,7 +118,7 @@ class OpenSearch:
         """End the item."""
         try:
             arguments = msgspec.json.decode(meant.text, type=dict[str, Any])
-        except (msgspec.DecodeError, RecursionError):
+        except NOT_JSON:
             arguments = {"query": meant.text}
         self._output.finish_item(self._index, self._item(arguments, "completed"))
 

@@ -5,6 +5,7 @@ import msgspec
 from codex_oss.translate.stream.call_items import OpenCall
 from codex_oss.translate.stream.mend import Meant
 from codex_oss.wire.chat import CallDelta
+from codex_oss.wire.json_text import NOT_JSON
 
 
 class Draft:
@@ -39,7 +40,7 @@ class Draft:
         """Whether the arguments are a whole JSON value."""
         try:
             msgspec.json.decode(self.arguments)
-        except (msgspec.DecodeError, RecursionError):
+        except NOT_JSON:
             return False
         return True
 

@@ -11,6 +11,7 @@ from codex_oss.translate.names import mend_name
 from codex_oss.translate.quirks import Mending
 from codex_oss.translate.repair import explain, mend_arguments, missing
 from codex_oss.translate.tools import Target, ToolMap
+from codex_oss.wire.json_text import NOT_JSON
 
 TOLD_LIMIT = 2000
 """Characters of a call that are told to people."""
@@ -114,7 +115,7 @@ def _wraps(arguments: str, text: str) -> bool:
     """Return whether ``arguments`` are what was asked for: ``{"input": text}``."""
     try:
         return msgspec.json.decode(arguments) == {"input": text}
-    except (msgspec.DecodeError, RecursionError):
+    except NOT_JSON:
         return False
 
 

@@ -5,13 +5,13 @@ import msgspec
 from codex_oss.wire.chat.answer import Choice, Chunk, ChunkError
 from codex_oss.wire.chat.lenient import read
 from codex_oss.wire.chat.request import Request
+from codex_oss.wire.json_text import NOT_JSON
 
 DONE = "[DONE]"
 """The data of the event that ends a stream."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Chunk)
-_NOT_JSON = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
 def encode(request: Request) -> bytes:
@@ -27,7 +27,7 @@ def decode_chunk(data: str | bytes) -> Chunk | ChunkError | None:
     text = data if isinstance(data, str) else data.decode("utf-8", "replace")
     try:
         chunk = _decoder.decode(text)
-    except _NOT_JSON:
+    except NOT_JSON:
         return _read(text)
     if (chunk.choices or chunk.usage) and '"error"' not in text:  # nearly every chunk
         return chunk
@@ -53,5 +53,5 @@ def decode_completion(data: str | bytes) -> Chunk | ChunkError | None:
 def _read(text: str) -> Chunk | ChunkError | None:
     try:
         return read(msgspec.json.decode(text))
-    except _NOT_JSON:
+    except NOT_JSON:
         return None

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
+from codex_oss.wire.json_text import NOT_JSON
 from codex_oss.wire.ollama.answer import Fault, Line
 from codex_oss.wire.ollama.request import Loading, Request
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Line)
-_NOT_JSON = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
 def encode(request: Request | Loading) -> bytes:
@@ -23,7 +23,7 @@ def decode_line(data: bytes) -> Line | Fault | None:
         return fault
     try:
         return _decoder.decode(data)
-    except _NOT_JSON:
+    except NOT_JSON:
         return None
 
 
@@ -31,7 +31,7 @@ def _fault(data: bytes) -> Fault | None:
     """Return the error that a line is; the word may also stand in what is said."""
     try:
         error = msgspec.json.decode(data, type=dict[str, Any]).get("error")
-    except _NOT_JSON:
+    except NOT_JSON:
         return None
     if not error:
         return None

@@ -12,6 +12,7 @@ from codex_oss import __version__
 from codex_oss.config.builtin import LOCAL
 from codex_oss.config.load import FILE_NAME
 from codex_oss.engines import hardware, room
+from codex_oss.wire.json_text import NOT_JSON
 from codex_oss.wiring.doctor.check import Check, note, ok, todo
 from codex_oss.wiring.engines import models_home
 from codex_oss.wiring.permissions import Job, permissions
@@ -147,7 +148,7 @@ def _packaged(program: str) -> str:
             with (folder / "package.json").open("rb") as file:
                 data = file.read(MAX_MANIFEST_BYTES)
             found = msgspec.json.decode(data, type=_Manifest)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        except (OSError, *NOT_JSON):
             continue
         if found.name == "@openai/codex":
             return found.version
