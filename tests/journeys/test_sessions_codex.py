@@ -1,12 +1,15 @@
 """Conversations that codex-oss and the real Codex CLI share."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event as Waiting
 from typing import Any
 
 import pytest
@@ -143,6 +146,43 @@ def test_what_is_open_here_is_closed_to_codex_and_the_other_way_round(
                 codex(folder, server.url, "resume", thread_id, "two")
             process.kill()
         assert len(server.posts) == 1
+
+
+def test_what_codex_has_compressed_is_searched_and_gone_on_with(folder: Path) -> None:
+    with FakeServer(answers(3)) as server:
+        codex(folder, server.url, "mend the lexer")
+        packed = _compressed_by_codex(folder)
+        (row,) = json.loads(ours(folder, "sessions", "--json", "--search", "LEXER"))
+        assert (row["path"], row["found"]) == (str(packed), "mend the lexer")
+        resume = ["exec", "resume", *provider(server.url), row["id"], "two"]
+        assert ours(folder, *resume) == "answer 1\n"
+        assert not packed.exists()
+        codex(folder, server.url, "resume", row["id"], "three")
+        said = conversation(server)
+    assert said == ["mend the lexer", "answer 0", "two", "answer 1", "three"]
+
+
+def _compressed_by_codex(folder: Path) -> Path:
+    """Let Codex compress the only session there is, as one of long ago."""
+    (plain,) = (folder / "home/sessions").rglob("*.jsonl")
+    os.utime(plain, (1_700_000_000, 1_700_000_000))
+    packed = plain.with_name(f"{plain.name}.zst")
+    waiting, deadline = Waiting(), time.monotonic() + LIMIT_S
+    with subprocess.Popen(
+        [CODEX, "--enable", "local_thread_store_compression", "app-server"],
+        cwd=prepared(folder),
+        env=environment(folder) | {"RUST_LOG": "off"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdin is not None
+        while plain.exists() or not packed.exists():
+            assert time.monotonic() < deadline, "Codex did not compress it"
+            waiting.wait(0.05)
+        process.stdin.close()
+        process.wait(LIMIT_S)
+    return packed
 
 
 def _threads(folder: Path) -> list[dict[str, Any]]:

@@ -138,6 +138,21 @@ def test_what_is_put_away_can_be_brought_back(tmp_path: Path) -> None:
     assert list(catalog.entries(tmp_path, {})) == []
 
 
+@pytest.mark.parametrize(
+    "day", ["..-..-home", "2026-02-30", "2026-W05-6", "20260131-x", "-a-b-c-d-e"]
+)
+def test_a_name_without_a_day_leads_to_no_folder(tmp_path: Path, day: str) -> None:
+    path = write(tmp_path, 1, "x")
+    away = tmp_path / "archived_sessions" / f"rollout-{day}-{thread_id(1)}.jsonl"
+    away.parent.mkdir()
+    path.rename(away)
+    file = choosing.named(tmp_path, thread_id(1), archived=True)
+    with pytest.raises(SessionError, match="does not tell the day") as caught:
+        shelf.unarchive(tmp_path, file)
+    assert f"rollout-2026-01-31T08-00-00-{thread_id(1)}.jsonl" in caught.value.hint
+    assert away.exists()
+
+
 def test_what_is_open_is_neither_moved_nor_deleted(tmp_path: Path) -> None:
     path = write(tmp_path, 1, "x")
     lock = Lock(tmp_path, thread_id(1))

@@ -60,5 +60,18 @@ def test_a_disk_that_refuses_is_said_with_the_way_out(tmp_path: Path) -> None:
     assert "--ephemeral" in caught.value.hint
 
 
+def test_a_session_that_goes_on_is_not_begun_anew_where_its_file_is_gone(
+    tmp_path: Path,
+) -> None:
+    rollout = Rollout(tmp_path, "T", FakeClock())
+    rollout.append(user("hi"))
+    rollout.rest()
+    rollout.path.unlink()
+    with pytest.raises(SessionError, match="No such file"):
+        rollout.append(user("and on"))
+    rollout.close()
+    assert not rollout.path.exists()
+
+
 def test_times_are_utc_with_milliseconds() -> None:
     assert utc(0.001) == "1970-01-01T00:00:00.001Z"

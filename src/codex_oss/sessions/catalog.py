@@ -13,6 +13,7 @@ import msgspec
 
 from codex_oss.errors import BadRequest
 from codex_oss.items import Message, text_of
+from codex_oss.sessions import packed
 from codex_oss.sessions.foreign import is_prompt
 from codex_oss.wire.responses import decode_item
 
@@ -29,7 +30,7 @@ INTERACTIVE = ("cli", "vscode")
 """Sources of conversations that a person led, in Codex's words."""
 
 _ID_LENGTH = 36
-_START, _END = "rollout-", ".jsonl"
+_START = "rollout-"
 
 
 class File(msgspec.Struct, frozen=True):
@@ -93,12 +94,20 @@ def files(home: Path, *, archived: bool = False) -> list[File]:
     root = home / (ARCHIVED if archived else SESSIONS)
     found = [_file(entry, archived=archived) for entry in _walk(str(root), 0)]
     known = [file for file in found if file is not None]
+    plain = {file.thread_id for file in known if not packed.is_packed(file.path)}
+    known = [
+        file
+        for file in known
+        if file.thread_id not in plain or not packed.is_packed(file.path)
+    ]
     known.sort(key=lambda file: file.modified, reverse=True)
     return known
 
 
 def entry(file: File, name: str = "") -> Entry | None:
     """Return what the head of a file says; None if it is no conversation's."""
+    if packed.is_packed(file.path):
+        return _entry(file, packed.head(file.path, HEAD_BYTES), name)
     try:
         with file.path.open("rb", buffering=0) as opened:
             head = opened.read(FIRST_BYTES) or b""
@@ -125,10 +134,15 @@ def turns(file: File) -> int | None:
     """Return how often the model was asked; None where the file is too large."""
     if file.size > COUNTED_BYTES:
         return None
-    try:
-        data = file.path.read_bytes()
-    except OSError:
-        return None
+    if packed.is_packed(file.path):
+        data = packed.head(file.path, COUNTED_BYTES + 1)
+        if len(data) > COUNTED_BYTES:
+            return None
+    else:
+        try:
+            data = file.path.read_bytes()
+        except OSError:
+            return None
     return data.count(b'"task_started"') or data.count(b'"user_message"')
 
 
@@ -139,14 +153,14 @@ def _walk(folder: str, depth: int) -> Iterator["os.DirEntry[str]"]:
     except OSError:
         return
     for each in inside:
-        if each.name.endswith(_END):
+        if each.name.endswith((packed.PLAIN, packed.PACKED)):
             yield each
         elif depth < 3 and each.name.isdigit():  # noqa: PLR2004  see above
             yield from _walk(each.path, depth + 1)
 
 
 def _file(found: "os.DirEntry[str]", *, archived: bool) -> File | None:
-    name = found.name.removesuffix(_END)
+    name = found.name.removesuffix(packed.PACKED).removesuffix(packed.PLAIN)
     if not name.startswith(_START) or len(name) < len(_START) + _ID_LENGTH:
         return None
     try:

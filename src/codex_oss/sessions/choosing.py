@@ -12,6 +12,8 @@ from codex_oss.sessions.names import names
 _ID_LENGTH = 36
 _SHORT = 8
 """Characters of an id that are enough, where they are one conversation's alone."""
+_TOLD = 5
+"""Of conversations that a word may mean."""
 _ID = frozenset("0123456789abcdef-")
 
 
@@ -37,8 +39,12 @@ def named(home: Path, word: str, *, archived: bool = False) -> File:
     if not same and len(word) >= _SHORT and _ID.issuperset(word):
         same = [file for file in files if file.thread_id.startswith(word)]
     if len(same) > 1:
-        ids = ", ".join(file.thread_id for file in same)
-        raise SessionError(f"{len(same)} sessions are called {word!r}: {ids}")
+        ids = ", ".join(file.thread_id for file in same[:_TOLD])
+        rest = ", …" if len(same) > _TOLD else ""
+        raise SessionError(
+            f"{len(same)} sessions are called {word!r}: {ids}{rest}",
+            hint="Name one by its whole id.",
+        )
     return same[0] if same else _missing(home, word, archived=archived)
 
 
@@ -87,8 +93,7 @@ def _missing(home: Path, word: str, *, archived: bool) -> File:
             hint=f"Bring it back first: codex-oss unarchive {other.thread_id}",
         )
     kind = "archived session" if archived else "session"
-    hint = "`codex-oss sessions --all` lists them."
-    packed = (home / catalog.SESSIONS).glob(f"*/*/*/rollout-*-{word}.jsonl.zst")
-    if is_id(word) and (path := next(packed, None)):
-        hint = f"Codex has compressed it; unpack it first: zstd -d {path}"
-    raise SessionError(f"there is no {kind} with this id or name: {word}", hint=hint)
+    raise SessionError(
+        f"there is no {kind} with this id or name: {word}",
+        hint="`codex-oss sessions --all` lists them.",
+    )

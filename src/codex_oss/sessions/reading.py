@@ -20,13 +20,12 @@ from codex_oss.items import (
     Item,
     user,
 )
+from codex_oss.sessions import packed
 from codex_oss.sessions.foreign import is_prompt, without_harness
 from codex_oss.sessions.kept import Kept
 from codex_oss.sessions.lock import Lock
 from codex_oss.wire.responses import decode_item
 
-MAX_BYTES = 512 * 1024 * 1024
-"""The largest file that is read."""
 MAX_TOLD = 5
 """Damaged lines that are named one by one."""
 USER_BYTES = 80_000
@@ -75,18 +74,27 @@ def find(home: Path, thread_id: str) -> Path | None:
     """Return the file of a conversation below Codex's home; None if there is none."""
     if not thread_id or not _ID.issuperset(thread_id):
         return None
-    found = (home / "sessions").glob(f"*/*/*/rollout-*-{thread_id}.jsonl")
-    return max(found, default=None)
+    folder = home / "sessions"
+    for end in (packed.PLAIN, packed.PACKED):
+        found = max(folder.glob(f"*/*/*/rollout-*-{thread_id}{end}"), default=None)
+        if found is not None:
+            return found
+    return None
 
 
 def take(home: Path, path: Path, thread_id: str) -> Kept:
     """Return what a session's file holds, and the right to go on from there.
 
-    Raises ``SessionError``, also while another process has that right.
+    A compressed one is unpacked. Raises ``SessionError``, also while another process
+    has that right.
     """
     lock = Lock(home, thread_id)
     lock.take()
     try:
+        # As it is now that nobody else has the right to change that.
+        path = next(iter(packed.forms(path)), path)
+        if packed.is_packed(path):
+            path = packed.unpacked(path)
         return read(path, thread_id, lock)
     except BaseException:
         lock.release()
@@ -95,14 +103,7 @@ def take(home: Path, path: Path, thread_id: str) -> Kept:
 
 def read(path: Path, thread_id: str, lock: Lock | None = None) -> Kept:
     """Return what a session's file holds. Raises ``SessionError``."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise SessionError(f"the session {path} is larger than {MAX_BYTES} bytes")
-        data = path.read_bytes()
-    except OSError as error:
-        raise SessionError(
-            f"cannot read the session {path}: {error.strerror}"
-        ) from error
+    data = packed.whole(path)
     size = data.rfind(b"\n") + 1
     lines = data[:size].splitlines()
     reader = _Reader()

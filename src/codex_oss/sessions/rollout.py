@@ -141,7 +141,10 @@ class Rollout:
     def _open(self) -> FileIO:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.lock.take()
-        file = self.path.open("a+b", buffering=0)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+        # One that goes on is there: made anew, its beginning would be missing.
+        flags |= os.O_CREAT if self._whole is None else 0
+        file = FileIO(os.open(self.path, flags, 0o600), "r+")
         try:
             self.path.chmod(0o600)
             if self._whole is not None:

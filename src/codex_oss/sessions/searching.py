@@ -4,8 +4,9 @@ from pathlib import Path
 
 import msgspec
 
-from codex_oss.errors import BadRequest
+from codex_oss.errors import BadRequest, SessionError
 from codex_oss.items import Message, text_of
+from codex_oss.sessions import packed
 from codex_oss.sessions.foreign import is_prompt
 from codex_oss.wire.responses import decode_item
 
@@ -29,12 +30,11 @@ def said(path: Path, text: str | None) -> str | None:
     if not text:
         return ""
     try:
-        with path.open("rb") as file:
-            for line in file:
-                # Most lines hold outputs of tools; they are no longer looked at.
-                if b'"message"' in line and (found := _found(line, text)):
-                    return found
-    except OSError:
+        for line in packed.lines(path):
+            # Most lines hold outputs of tools; they are no longer looked at.
+            if b'"message"' in line and (found := _found(line, text)):
+                return found
+    except SessionError:
         return None
     return None
 

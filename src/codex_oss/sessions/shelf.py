@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 import msgspec
 
 from codex_oss.errors import SessionError
-from codex_oss.sessions import catalog
+from codex_oss.sessions import catalog, packed
 from codex_oss.sessions.catalog import File
 from codex_oss.sessions.kept import Kept
 from codex_oss.sessions.lock import Lock
@@ -21,14 +22,26 @@ _DAY = 10
 
 def archive(home: Path, file: File) -> Path:
     """Put a conversation where lists do not show it, as Codex does."""
-    return _move(home, file, home / catalog.ARCHIVED / file.path.name)
+    return _move(home, file, home / catalog.ARCHIVED)
 
 
 def unarchive(home: Path, file: File) -> Path:
-    """Bring a conversation back to the folder of the day it began on."""
+    """Bring a conversation back to the folder of the day it began on.
+
+    Raises ``SessionError``, also where the file's name does not tell that day.
+    """
     began = file.path.name.removeprefix("rollout-")[:_DAY]
-    folder = home / catalog.SESSIONS / Path(*began.split("-"))
-    return _move(home, file, folder / file.path.name)
+    try:
+        day = date.fromisoformat(began).strftime("%Y/%m/%d")
+    except ValueError:
+        day = ""
+    if day != began.replace("-", "/"):  # other ways to write a day are no folder's
+        raise SessionError(
+            f"the name of {file.path} does not tell the day the session began on",
+            hint=f"Name it as rollout-2026-01-31T08-00-00-{file.thread_id}.jsonl, with "
+            "its day.",
+        )
+    return _move(home, file, home / catalog.SESSIONS / day)
 
 
 def delete(home: Path, file: File) -> None:
@@ -36,7 +49,9 @@ def delete(home: Path, file: File) -> None:
     lock = Lock(home, file.thread_id)
     lock.take()
     try:
-        file.path.unlink()
+        # The plain one, which counts, goes last.
+        for path in reversed(packed.forms(file.path)):
+            path.unlink()
     except OSError as error:
         raise SessionError(f"cannot delete {file.path}: {error.strerror}") from error
     finally:
@@ -52,7 +67,7 @@ def fork(home: Path, file: File, meta: Mapping[str, object], stamp: str) -> Kept
     """
     thread_id = str(meta["id"])
     origin = read(file.path, file.thread_id)
-    data = file.path.read_bytes()[: origin.size]
+    data = packed.whole(file.path)[: origin.size]
     said = origin.meta | dict(meta) | {"forked_from_id": file.thread_id}
     first = {"timestamp": meta.get("timestamp"), "ordinal": 0, "type": "session_meta"}
     lines = [msgspec.json.encode(first | {"payload": said})]
@@ -76,14 +91,18 @@ def _is_meta(line: bytes) -> bool:
     return b'"session_meta"' in line[:_META_BYTES]
 
 
-def _move(home: Path, file: File, target: Path) -> Path:
+def _move(home: Path, file: File, folder: Path) -> Path:
+    """Move a conversation's files and return where the one is that counts."""
+    target = folder / file.path.name
     lock = Lock(home, file.thread_id)
     lock.take()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if target.exists():
-            raise SessionError(f"cannot move the session: {target} exists")
-        file.path.rename(target)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for path in reversed(packed.forms(file.path) or [file.path]):
+            target = folder / path.name
+            if target.exists():
+                raise SessionError(f"cannot move the session: {target} exists")
+            path.rename(target)
     except OSError as error:
         raise SessionError(
             f"cannot move {file.path} to {target}: {error.strerror}"
