@@ -333,7 +333,7 @@ def python_for(uid: int) -> str:
                 cwd="/",
                 check=True,
                 capture_output=True,
-                timeout=30,
+                timeout=60,
                 **user(uid),
             )
             return candidate

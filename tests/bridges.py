@@ -14,7 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-START_S = 30.0
+from free_ports import free_port
+
+START_S = 60.0
 _PORT = re.compile(r"https?://127\.0\.0\.1:(\d+)")
 _SRC = Path(__file__).resolve().parents[1] / "src"
 
@@ -60,13 +62,6 @@ def relay(program: str, upstream: str) -> Generator[Running, None, None]:
         yield running
 
 
-def free_port() -> int:
-    """Return a port where nothing listens."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return held.getsockname()[1]
-
-
 @contextlib.contextmanager
 def _started(
     argv: Sequence[str], port: int | None, home: str = ""
@@ -93,11 +88,11 @@ def _started(
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(60)
         finally:
             process.kill()
-            process.wait(10)
-            reader.join(10)
+            process.wait(60)
+            reader.join(60)
 
 
 def _read(

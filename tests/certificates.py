@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-_MAKING_S = 20.0
+_MAKING_S = 60.0
 
 
 def self_signed(folder: Path) -> tuple[Path, Path]:

@@ -18,9 +18,9 @@ from typing import Any
 import msgspec
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-START_S = 30.0
+START_S = 100.0
 """For the browser's first answer; on a busy machine it takes seconds."""
-WAIT_S = 20.0
+WAIT_S = 60.0
 """For a page to become what a test waits for."""
 
 _ON_3_AND_4 = (
@@ -50,6 +50,11 @@ class Page:
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Send one command and return its result; fail if it fails."""
+        answer = await self._answer(method, params)
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    async def _answer(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         self._number += 1
         command: dict[str, Any] = {
             "id": self._number,
@@ -64,8 +69,7 @@ class Page:
             raw = (await self._reader.readuntil(b"\0"))[:-1]
             answer: dict[str, Any] = msgspec.json.decode(raw)
             if answer.get("id") == self._number:
-                assert "error" not in answer, answer
-                return answer["result"]
+                return answer
             self._heard(answer)
 
     async def attach(self) -> None:
@@ -101,6 +105,14 @@ class Page:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
+    async def _told(self, promise: str) -> bool:
+        """Wait for what a script promises; tell whether the page stayed for it."""
+        params = {"expression": promise, "awaitPromise": True, "returnByValue": True}
+        answer = await self._answer("Runtime.evaluate", params)
+        result = answer.get("result", {})
+        assert "exceptionDetails" not in result, answer
+        return "error" not in answer
+
     async def until(self, condition: str) -> None:
         """Wait until a JavaScript expression is true, looked at with each change."""
         script = f"""new Promise((done) => {{
@@ -110,7 +122,9 @@ class Page:
         }})"""
         try:
             async with asyncio.timeout(WAIT_S):
-                await self.ask(script)
+                # A page that goes takes with it what it was asked.
+                while not await self._told(script):
+                    pass
         except TimeoutError:
             raise AssertionError(f"never true: {condition}; {self.problems}") from None
 

@@ -16,7 +16,7 @@ from scripted_upstream import MODEL, WAIT_S
 CODEX = os.environ.get("CODEX_BIN", "")
 NO_CODEX = "CODEX_BIN names no Codex CLI"
 NO_RETRIES = "request_max_retries=0,stream_max_retries=0"
-LIMIT_S = 90.0
+LIMIT_S = 250.0
 """For one run. Codex without an answer would ask for ever."""
 MODE = "danger-full-access"
 """Codex's own sandbox does not start in every container."""

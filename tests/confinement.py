@@ -17,7 +17,7 @@ from codex_oss.policy import Permissions
 from codex_oss.sandbox.run import Settings
 from confined_driver import Ended, Spec
 
-LIMIT_S = 100
+LIMIT_S = 250
 Choice = Literal["auto", "bubblewrap", "landlock"]
 HERE = Path(__file__).parent
 

@@ -63,7 +63,7 @@ class Talk:
         signs = (events.Asked, events.Answering, events.ReasoningDelta)
 
         async def collect() -> list[events.Event]:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 return [e async for e in happens if not isinstance(e, signs)]
 
         return asyncio.run(collect())

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-LIFE_S = 60
+LIFE_S = 300
 """No test needs one for longer; a forgotten one ends by itself."""
 
 HEALTH = {

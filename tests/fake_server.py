@@ -75,9 +75,9 @@ __all__ = [
     "turn",
 ]
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 """Bound of every wait of a test on the server and of the server on a test."""
-HOLD_S = 90.0
+HOLD_S = 200.0
 """How long a gate stays shut: longer than a test waits for what happens meanwhile."""
 
 

@@ -10,9 +10,9 @@ from codex_oss.mcp.restarts import Patience
 from codex_oss.mcp.server import Server
 from codex_oss.mcp.servers import Servers
 
-TIMEOUT_S = 30
-WITHIN_S = 5.0
-"""After so long servers that break down are forgiven in these tests."""
+TIMEOUT_S = 60
+PATIENT = Patience(restarts=2, within_s=600, backoff_s=0.01)
+"""What is borne with servers in these tests: little, but it is long remembered."""
 
 
 async def nobody(message: str, url: str) -> bool:
@@ -22,7 +22,7 @@ async def nobody(message: str, url: str) -> bool:
 class Session:
     """Servers that are running, and what was told of them."""
 
-    def __init__(self, **settings: McpServer) -> None:
+    def __init__(self, patience: Patience = PATIENT, /, **settings: McpServer) -> None:
         self.told: list[str] = []
         self.changes: asyncio.Queue[None] = asyncio.Queue()
         self.servers = Servers(
@@ -30,7 +30,7 @@ class Session:
             cwd=Path("/"),
             env=dict(os.environ),
             tell=self.told.append,
-            patience=Patience(restarts=2, within_s=WITHIN_S, backoff_s=0.01),
+            patience=patience,
         )
         self.servers.on_change = lambda: self.changes.put_nowait(None)
 
@@ -38,7 +38,7 @@ class Session:
         return next(each for each in self.servers.all if each.name == name)
 
     def run(
-        self, work: Callable[[], Awaitable[None]], grace_s: float = 20
+        self, work: Callable[[], Awaitable[None]], grace_s: float = TIMEOUT_S
     ) -> list[str]:
         async def whole() -> list[str]:
             async with asyncio.timeout(TIMEOUT_S):

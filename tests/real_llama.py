@@ -24,7 +24,7 @@ server = xllamacpp.Server(params)
 print(server.listening_address, flush=True)
 sys.stdin.read()
 """
-_ANSWER_S = 100.0
+_ANSWER_S = 280.0
 
 
 @contextmanager

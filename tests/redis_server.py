@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import shutil
-import socket
 from collections.abc import AsyncGenerator
 from importlib.util import find_spec
 
 import pytest
+
+from free_ports import free_port
 
 
 def skip_without_redis() -> None:
@@ -21,9 +22,7 @@ def skip_without_redis() -> None:
 @contextlib.asynccontextmanager
 async def redis_server(folder: str) -> AsyncGenerator[str, None]:
     """Yield the URL of a server that ends with the block."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = await asyncio.create_subprocess_exec(
         *("redis-server", "--port", str(port), "--bind", "127.0.0.1"),
         *("--save", "", "--dir", folder, "--requirepass", "pass word"),
@@ -31,11 +30,11 @@ async def redis_server(folder: str) -> AsyncGenerator[str, None]:
     )
     try:
         assert server.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while b"Ready to accept" not in (line := await server.stdout.readline()):
                 assert line, "redis-server ended"
         yield f"redis://:pass%20word@127.0.0.1:{port}/0"
     finally:
         server.terminate()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await server.communicate()

@@ -6,14 +6,14 @@ from typing import NamedTuple
 _ASYNCIO_THREAD = """
 import asyncio
 async def main():
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await asyncio.to_thread(lambda: "ok")
 print(asyncio.run(main()))
 """
 _ASYNCIO_CHILD = """
 import asyncio
 async def main():
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         child = await asyncio.create_subprocess_exec("echo", "ok")
         assert await child.wait() == 0
 asyncio.run(main())
@@ -32,7 +32,7 @@ server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestH
 threading.Thread(target=server.serve_forever, daemon=True).start()
 url = f"http://localhost:{server.server_port}/file"
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-assert opener.open(url, timeout=20).read() == b"text\\n"
+assert opener.open(url, timeout=60).read() == b"text\\n"
 server.shutdown()
 print("ok")
 """

@@ -50,7 +50,7 @@ class Cold(ScriptedModel):
 
 def run(use: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await use()
 
     asyncio.run(bounded())

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-LIMIT_S = 10.0
+LIMIT_S = 40.0
 """For one attack; a hang counts as blocked, since nothing was gained."""
 DETAIL = 160
 """Characters of an explanation."""

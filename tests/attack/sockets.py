@@ -7,7 +7,7 @@ import socket
 
 from attack.kit import Ground, call
 
-_LIMIT_S = 3.0
+_LIMIT_S = 20.0
 _IPPROTO_MPTCP, _NETFILTER = 262, 12
 # Not every Python has names for these.
 _AF_PACKET, _AF_BLUETOOTH, _AF_ALG, _AF_VSOCK = 17, 31, 38, 40

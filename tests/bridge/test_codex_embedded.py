@@ -16,7 +16,6 @@ pytestmark = [
 FILES = {"alpha.txt": b"a", "beta.py": b"b"}
 
 
-@pytest.mark.timeout(240)
 def test_a_model_without_tools_lists_the_files_for_codex(tmp_path: Path) -> None:
     codex = Codex(tmp_path)
     folder = codex.folder("work", FILES)

@@ -40,10 +40,10 @@ from tcp_door import Door
 
 pytestmark = pytest.mark.skipif(not CODEX, reason=NO_CODEX)
 
-SILENT_S = 6.0
-IDLE = f"{NO_RETRIES},stream_idle_timeout_ms=5000"
+SILENT_S = 17.0
+IDLE = f"{NO_RETRIES},stream_idle_timeout_ms=15000"
 OFTEN = ("-c", "bridge.keep_alive_s=1")
-GONE_S = 5.0
+GONE_S = 60.0
 """Until the server must see that nobody waits any more; far more than it takes."""
 MUCH = {"prompt_tokens": 90_000, "completion_tokens": 9, "total_tokens": 90_009}
 SUMMARY = "Everything was looked at."

@@ -19,7 +19,7 @@ pytestmark = [
 ]
 
 ANSWER = "The answer is a turnip."
-LOOKS = 300
+LOOKS = 1000
 LOOK_S = 0.1
 
 
@@ -35,7 +35,7 @@ class Terminal:
             ["tmux", "-S", self._socket, *arguments],
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
             check=False,
         )
         return done.stdout

@@ -89,7 +89,7 @@ def _run(
     async def main() -> None:
         assert PROGRAM is not None
         async with (
-            asyncio.timeout(90),
+            asyncio.timeout(250),
             _served(ledger, key=key) as port,
             browser(PROGRAM, tmp_path / "home") as page,
         ):
@@ -246,7 +246,7 @@ def test_a_page_finds_the_bridge_again_after_a_restart(tmp_path: Path) -> None:
         names = (
             "[...document.querySelectorAll('#rows b.dot')].map((b) => b.textContent)"
         )
-        async with asyncio.timeout(90), browser(PROGRAM, tmp_path / "home") as page:
+        async with asyncio.timeout(250), browser(PROGRAM, tmp_path / "home") as page:
             async with _served(old) as port:
                 await _goto(page, f"http://127.0.0.1:{port}/__inspect")
                 await page.until(f"String({names}) === 'old-2,old-1'")

@@ -86,7 +86,7 @@ def test_the_page_shows_what_was_mended_in_a_running_bridge(tmp_path: Path) -> N
     async def main(url: str) -> None:
         assert PROGRAM is not None
         async with (
-            asyncio.timeout(90),
+            asyncio.timeout(250),
             bridged(url, tmp_path, diet="aggressive") as asking,
             browser(PROGRAM, tmp_path / "home") as page,
         ):

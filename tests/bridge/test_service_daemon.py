@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import stat
 from collections.abc import Awaitable, Callable, Generator
 from pathlib import Path
@@ -23,6 +22,7 @@ from codex_oss.net import Client
 from codex_oss.process import detached
 from codex_oss.process.detached import Process
 from fake_server import FakeServer, Reply, closed_port
+from free_ports import free_port
 
 T = TypeVar("T")
 REPORT = Report(
@@ -32,12 +32,6 @@ REPORT = Report(
     models=["qwen3:14b"],
     uptime_s=5.0,
 )
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 @pytest.fixture

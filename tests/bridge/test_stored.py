@@ -99,7 +99,7 @@ class Bridge:
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await work()
 
     asyncio.run(bounded())

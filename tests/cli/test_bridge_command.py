@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from fake_server import LLAMACPP, FakeServer
+from free_ports import free_port
 from running import OURS, TIMEOUT_S, environment, prepared
 
 MODELS = {"object": "list", "data": [{"id": "qwen3:14b"}, {"id": "tiny"}]}
@@ -51,9 +52,7 @@ def upstream() -> Generator[FakeServer]:
 
 @pytest.fixture
 def port() -> str:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return str(found.getsockname()[1])
+    return str(free_port())
 
 
 def plain(text: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from fake_server import FakeServer
 from fake_vllm_program import install
+from free_ports import free_port
 from running import OURS, TIMEOUT_S, environment, prepared
 
 MODEL = "openai/gpt-oss-20b"
@@ -26,8 +27,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return str(listener.getsockname()[1])
+    return str(free_port())
 
 
 def start(

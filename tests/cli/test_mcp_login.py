@@ -26,7 +26,7 @@ CODEX = os.environ.get("CODEX_BIN", "")
 LIMIT_S = 60
 BROWSER = """
 import sys, urllib.request
-urllib.request.urlopen(sys.argv[1], timeout=20).read()
+urllib.request.urlopen(sys.argv[1], timeout=60).read()
 """
 
 

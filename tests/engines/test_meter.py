@@ -9,7 +9,7 @@ import pytest
 from codex_oss.engines.base import Pulling
 from codex_oss.engines.meter import Meter, with_pauses
 
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 def test_the_start_the_first_bytes_and_the_end_are_told_at_once() -> None:

@@ -16,7 +16,7 @@ RULE = Question(
     action=RunCommand(command="npm install", cwd="/w"), prefix=("npm", "install")
 )
 PLAIN = Question(action=RunCommand(command="make", cwd="/w"))
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 
 
 class Keyboard:

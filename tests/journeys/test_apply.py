@@ -73,7 +73,7 @@ def apply(
         input=text,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
 

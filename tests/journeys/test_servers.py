@@ -22,7 +22,7 @@ from fake_server import (
 )
 from running import OURS, environment, prepared, provider, run_exec
 
-LIMIT_S = 30
+LIMIT_S = 60
 NO_TOOLS = LLAMACPP | {
     "/props": {
         "default_generation_settings": {"n_ctx": 8192},

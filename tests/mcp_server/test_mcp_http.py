@@ -16,7 +16,7 @@ from codex_oss.mcp_server.threads import Threads
 from mcp_http_peer import HttpPeer, Json, serving
 from mcp_opener import Opener, calls, says
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 SHORT_S = 0.2
 ELICITS: Json = {"elicitation": {}}
 Peers = Callable[..., Awaitable[HttpPeer]]

@@ -34,4 +34,4 @@ def test_a_conversation_with_a_turn_is_not_closed_for_another() -> None:
         await threads.close()
         assert sorted(opener.closed) == sorted(opener.opened)
 
-    asyncio.run(asyncio.wait_for(talk(), 10))
+    asyncio.run(asyncio.wait_for(talk(), 60))

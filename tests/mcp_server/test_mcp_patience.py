@@ -12,7 +12,7 @@ from codex_oss.mcp_server import patience
 from mcp_http_peer import HttpPeer, serving
 from mcp_opener import Opener, calls, says
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 SHORT_S = 0.2
 POST = b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"
 BAD = b"GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"

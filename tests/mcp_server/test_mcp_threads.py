@@ -13,7 +13,7 @@ from mcp_opener import Opener
 
 
 async def ended(turn: TakenTurn) -> Told:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not isinstance(news := await turn.news.get(), Ended):
             pass
         return news.told

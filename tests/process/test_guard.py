@@ -10,7 +10,7 @@ import pytest
 
 from codex_oss.process import guard, marks
 
-LIMIT_S = 20
+LIMIT_S = 60
 SCRIPT = Path(guard.__file__).with_name("guard.sh")
 SHELLS = (("sh",), ("dash",), ("bash", "--posix"), ("busybox", "sh"))
 

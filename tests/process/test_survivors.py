@@ -47,7 +47,7 @@ Way = Callable[..., Awaitable[Child]]
 
 async def ended(pids: list[int]) -> None:
     assert len(pids) >= COUNT
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         for pid in pids:
             await until_ended(pid)
 
@@ -258,7 +258,7 @@ def test_without_marks_those_below_a_command_end_with_it_by_force(
         child = await begin(script, heard)
         pids = await heard.numbers(2)
         await child.kill(grace_s=0.05)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             for pid in pids:
                 await until_ended(pid)
 

@@ -28,7 +28,7 @@ def probed(bwrap: Path, body: str) -> Found | Obstacle:
     bwrap.write_text(f"#!/bin/sh\n{version}\n{body}\n")
 
     async def go() -> Found | Obstacle:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return await probe.probe(bwrap, ENV, ANY)
 
     return asyncio.run(go())

@@ -365,7 +365,7 @@ def holding(
 ) -> Callable[[object], None]:
     def write(changes: object) -> None:
         started.set()
-        assert release.wait(timeout=10)
+        assert release.wait(timeout=60)
         written(changes)  # pyright: ignore[reportArgumentType]
 
     written = making.write
@@ -379,9 +379,9 @@ def test_a_cancelled_turn_waits_until_the_files_are_whole(
     monkeypatch.setattr(making, "write", holding(started, release))
 
     async def cancel_while_writing() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             task = asyncio.create_task(stage.tool().run(custom(PATCH), stage.scope))
-            await asyncio.to_thread(started.wait, 10)
+            await asyncio.to_thread(started.wait, 60)
             task.cancel()
             await asyncio.sleep(0)
             assert not task.done()

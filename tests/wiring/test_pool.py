@@ -68,7 +68,7 @@ def talk(test: Callable[[Pool, Begun], Awaitable[None]], url: str) -> None:
 
     async def run() -> None:
         pool, begun = Pool({}), Begun(url)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await test(pool, begun)
             await pool.close()
         assert begun.ended == begun.begun

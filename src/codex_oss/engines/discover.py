@@ -15,7 +15,7 @@ from codex_oss.config.load import Loaded
 from codex_oss.config.provider import Provider
 from codex_oss.engines.base import Found, Place, Server
 from codex_oss.engines.recognise import Asking, recognise
-from codex_oss.errors import ModelError
+from codex_oss.errors import ModelError, Unreachable
 from codex_oss.net import Client
 from codex_oss.net import url as urls
 
@@ -26,8 +26,8 @@ PATIENCE_S = 1.0
 answered: it may be at work, and the alternative is to do without it."""
 LATE_S = 0.02
 """A look that ends so much late was not given the time."""
-AGAIN = 3
-"""How much more time the second look has."""
+LOOKS = (1, 3, 9, 27)
+"""How much more time each look has that is needed since the one before had none."""
 ASK_S = 3.0
 """For one place that the person has named."""
 MAX_PORT = 65_535
@@ -139,50 +139,59 @@ async def discover(
 
     Takes ``within_s`` at most where none takes a connection; where one does and does
     not answer, ``PATIENCE_S`` more, unless another has answered. On a machine that is
-    too busy to look in time, it looks twice. Raises
+    too busy to look in time, it looks again. Raises
     ``errors.ConfigError`` for a URL that is none.
     """
-    if not places:
-        return []
-    found, in_time = await _ask_all(places, client, within_s)
-    if not found and not in_time:
-        # Whoever got no processor for that long has not looked.
-        found, _ = await _ask_all(places, client, AGAIN * within_s)
+    found: list[Found] = []
+    missed = places
+    for longer in LOOKS:
+        if missed and not found:
+            found, missed = await _ask_all(missed, client, longer * within_s)
     return found
 
 
 async def _ask_all(
     places: Sequence[Place], client: Client, within_s: float
-) -> tuple[list[Found], bool]:
-    """Return who answers, and whether the machine let us look for ``within_s`` only."""
+) -> tuple[list[Found], Sequence[Place]]:
+    """Return who answers, and where the machine did not let us look in time."""
     clock = asyncio.get_running_loop().time
     began = clock()
+    patience_s = within_s + PATIENCE_S
     asked = [
-        asyncio.ensure_future(
-            identify(client, place, timeout_s=within_s + PATIENCE_S, connect_s=within_s)
-        )
+        asyncio.ensure_future(_ask(Asking(client, place, within_s), patience_s))
         for place in places
     ]
     try:
         _, late = await asyncio.wait(asked, timeout=within_s)
         in_time = clock() - began <= within_s + LATE_S
-        while late and not any(task.result() for task in asked if task.done()):
+        while late and not any(task.result().found for task in asked if task.done()):
             _, late = await asyncio.wait(late, return_when=asyncio.FIRST_COMPLETED)
         ready = [task.result() for task in asked if task.done()]
     finally:
         for task in asked:
             task.cancel()
         await asyncio.gather(*asked, return_exceptions=True)
-    return [found for found in ready if found is not None], in_time
+    # Whoever got no processor for that long has not looked.
+    missed = () if in_time else [each.place for each in ready if each.unreachable]
+    return [each.found for each in ready if each.found is not None], missed
 
 
-async def identify(
-    client: Client, place: Place, *, timeout_s: float, connect_s: float | None = None
-) -> Found | None:
+async def identify(client: Client, place: Place, *, timeout_s: float) -> Found | None:
     """Return the server at a place; None where none answers within ``timeout_s``."""
-    asking = Asking(client, place, timeout_s if connect_s is None else connect_s)
+    return (await _ask(Asking(client, place, timeout_s), timeout_s)).found
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    place: Place
+    found: Found | None = None
+    unreachable: bool = False
+
+
+async def _ask(asking: Asking, timeout_s: float) -> _Asked:
     try:
         async with asyncio.timeout(timeout_s):
-            return await recognise(asking)
+            return _Asked(asking.place, await recognise(asking))
+    except Unreachable:
+        return _Asked(asking.place, unreachable=True)
     except (ModelError, TimeoutError):
-        return None
+        return _Asked(asking.place)
