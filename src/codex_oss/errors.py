@@ -14,7 +14,8 @@
     │   │   └── Loading           the server still reads its model         (waited for)
     │   ├── ServerFault           5xx                                      (retried)
     │   ├── BadRequest            400, 413, 422: the same request fails again
-    │   │   └── PreviousNotFound  the response to go on from is not kept
+    │   │   ├── PreviousNotFound  the response to go on from is not kept
+    │   │   └── ItemNotFound      an item that is named, not sent, is not kept
     │   ├── Unauthorized          401, 403
     │   ├── NotFound              404: wrong URL or unknown model
     │   ├── ContextOverflow       the prompt does not fit the window
