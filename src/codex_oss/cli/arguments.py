@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 
 from codex_oss import __version__
-from codex_oss.cli.parser import Parser, add_config, add_settings
+from codex_oss.cli.parser import Parser, add_config, add_settings, filled
 
 SANDBOX_MODES = ("read-only", "workspace-write", "danger-full-access")
 APPROVALS = ("untrusted", "on-request", "on-failure", "never", "granular")
@@ -18,11 +18,12 @@ def add_place(parser: argparse.ArgumentParser) -> None:
     add(
         "--full-auto",
         action="store_true",
-        help="same as --sandbox workspace-write, with approval policy on-request",
+        help="same as --sandbox workspace-write",
     )
-    add("-C", "--cd", metavar="DIR", help="work in this folder")
+    add("-C", "--cd", type=filled, metavar="DIR", help="work in this folder")
     add(
         "--add-dir",
+        type=filled,
         action="append",
         default=[],
         metavar="DIR",
@@ -70,7 +71,10 @@ def exec_parser() -> Parser:
     parser = Parser(
         prog="codex-oss exec",
         description="Do one task without a terminal UI. The model's last message goes\n"
-        "to stdout, the rest to stderr; with --json all events go to stdout.",
+        "to stdout, the rest to stderr; with --json all events go to stdout.\n\n"
+        "  codex-oss exec resume   one more task in a conversation\n"
+        "  codex-oss exec fork     the same, in a copy of it\n"
+        "  codex-oss exec review   look for what is wrong with a change",
     )
     add_prompt(parser)
     add_exec(parser)
@@ -98,11 +102,13 @@ def add_exec(parser: argparse.ArgumentParser) -> None:
     add(
         "-o",
         "--output-last-message",
+        type=filled,
         metavar="FILE",
         help="write the model's last message to a file",
     )
     add(
         "--output-schema",
+        type=filled,
         metavar="FILE",
         help="a JSON schema that the last message must follow",
     )

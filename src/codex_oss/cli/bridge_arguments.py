@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from codex_oss import __version__
-from codex_oss.cli.parser import Parser, add_config
+from codex_oss.cli.parser import Parser, add_config, whole
 from codex_oss.errors import UsageError
 
 ACTIONS = {
@@ -112,14 +112,19 @@ def _add_server(add: Add) -> None:
 
 
 def _add_own(add: Add) -> None:
-    add("--listen-port", type=int, metavar="N", help="the port (11435); 0: any")
+    add("--listen-port", type=whole(0), metavar="N", help="the port (11435); 0: any")
     add(
         "--listen",
         metavar="HOST",
         help="the address (127.0.0.1); any other machine's needs a key",
     )
     add("--store", metavar="SPEC", help="memory, none, sqlite[:PATH] or redis://…")
-    add("--max-body-size", type=int, metavar="BYTES", help="of a request (33554432)")
+    add(
+        "--max-body-size",
+        type=whole(0),
+        metavar="BYTES",
+        help="of a request (33554432)",
+    )
     add("--debug", action="store_true", help="log requests and answers, keys masked")
     add("--quiet", action="store_true", help="log errors only")
     # Set by `start` and `install`: the log that turns itself over, and the variables
@@ -151,7 +156,7 @@ def _add_actions(add: Add) -> None:
     add(
         "-n",
         "--lines",
-        type=int,
+        type=whole(0),
         default=DEFAULT_LINES,
         metavar="N",
         help=f"logs: the last N lines ({DEFAULT_LINES})",

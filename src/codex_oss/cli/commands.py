@@ -11,7 +11,9 @@ from codex_oss.errors import CodexOssError, UsageError
 def run(argv: list[str]) -> int:
     """Run the command that ``argv`` names and return the exit code."""
     try:
-        return _dispatch(argv)
+        code = _dispatch(argv)
+        # Not at the interpreter's end, which has no words for a disk that is full.
+        sys.stdout.flush()
     except CodexOssError as error:
         from codex_oss.exec_mode.visible import shown  # noqa: PLC0415  hardly ever
 
@@ -33,15 +35,13 @@ def run(argv: list[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return 1
+    return code
 
 
 def _dispatch(argv: list[str]) -> int:
-    values = {i + 1 for i, word in enumerate(argv) if word in arguments.WITH_VALUE}
-    at = next(
-        (i for i, word in enumerate(argv) if _command(word) and i not in values), None
-    )
-    if at is None:
-        return _no_command(argv)
+    at = _command_at(argv)
+    if at is None or not _command(argv[at]):
+        return _no_command(argv, at or 0)
     command = _command(argv[at])
     # `codex-oss -m x exec …` is `codex-oss exec -m x …`.
     rest = argv[:at] + argv[at + 1 :]
@@ -85,6 +85,17 @@ def _dispatch(argv: list[str]) -> int:
             return code
 
 
+def _command_at(argv: list[str]) -> int | None:
+    """Return where the command stands: the first word that is no option's value."""
+    for at, word in enumerate(argv):
+        before = argv[at - 1] if at else ""
+        if word.startswith("-") or before in arguments.WITH_VALUE:
+            continue
+        if _command(word) or not before.startswith("-"):
+            return at
+    return None
+
+
 def _of_exec(words: list[str]) -> tuple[str, list[str]]:
     """Return the command that ``exec`` and its first word are, and the other words."""
     values = {i + 1 for i, word in enumerate(words) if word in arguments.WITH_VALUE}
@@ -101,11 +112,11 @@ def _command(word: str) -> str:
     return word if word in arguments.PARSERS else ""
 
 
-def _no_command(argv: list[str]) -> int:
+def _no_command(argv: list[str], at: int) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         (sys.stdout if argv else sys.stderr).write(arguments.HELP)
         return 0 if argv else 2
     raise UsageError(
-        f"`{argv[0]}` is not a command, and this version has no terminal UI.",
+        f"`{argv[at]}` is not a command, and this version has no terminal UI.",
         hint='To do a task: codex-oss exec "what to do". For more: codex-oss --help.',
     )

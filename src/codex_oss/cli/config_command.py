@@ -3,15 +3,15 @@
 import argparse
 import os
 import sys
-from pathlib import Path
 
+from codex_oss.cli.place import folder
 from codex_oss.cli.settings import load_config
 from codex_oss.config import project, show
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the configuration."""
-    loaded = load_config(options, os.environ, cwd=Path.cwd())
+    loaded = load_config(options, os.environ, cwd=folder(None))
     blocked = [project.UNTRUSTED] if loaded.blocked else []
     for warning in [*blocked, *loaded.warnings]:
         sys.stderr.write(f"warning: {warning}\n")

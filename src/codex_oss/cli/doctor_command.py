@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from codex_oss.cli.place import folder
 from codex_oss.cli.settings import load_config
 from codex_oss.config.load import Loaded, load
 from codex_oss.errors import ConfigError
@@ -37,7 +38,7 @@ class _Told(msgspec.Struct, frozen=True):
 def run(options: argparse.Namespace) -> int:
     """Print the page; the exit code is 1 where something needs doing."""
     loaded, broken = _configuration(options)
-    job = Job(loaded=loaded, cwd=Path.cwd(), env=dict(os.environ))
+    job = Job(loaded=loaded, cwd=folder(None), env=dict(os.environ))
     page = asyncio.run(examine(job, broken))
     if options.json:
         told = _Told(page.version, not page.todo, page.checks)

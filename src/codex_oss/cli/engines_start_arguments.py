@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from codex_oss.cli.parser import Parser
+from codex_oss.cli.parser import Parser, whole
 
 SERVERS = ("vllm", "sglang")
 
@@ -45,17 +45,17 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def _add_layout(made: argparse.ArgumentParser) -> None:
     add = made.add_argument_group("GPUs and machines").add_argument
-    add("--tensor-parallel", type=_count, metavar="N", help="GPUs that share a layer")
+    add("--tensor-parallel", type=whole(1), metavar="N", help="GPUs that share a layer")
     add(
         "--pipeline-parallel",
-        type=_count,
+        type=whole(1),
         metavar="N",
         help="groups of layers; as many as --nodes, unless said otherwise",
     )
     add("--nodes", metavar="ADDRESS,...", help="the machines, the head first")
     add(
         "--node-rank",
-        type=int,
+        type=whole(0),
         default=0,
         metavar="N",
         help="which of --nodes this machine is; 0 is the head",
@@ -66,17 +66,10 @@ def _add_layout(made: argparse.ArgumentParser) -> None:
 def _add_server(made: argparse.ArgumentParser) -> None:
     add = made.add_argument_group("the server").add_argument
     add("--host", metavar="ADDRESS", help="where it listens; the head, or 127.0.0.1")
-    add("--port", type=_count, metavar="N", help="8000 of vLLM, 30000 of SGLang")
-    add("--context-length", type=_count, metavar="N", help="tokens of context")
+    add("--port", type=whole(1), metavar="N", help="8000 of vLLM, 30000 of SGLang")
+    add("--context-length", type=whole(1), metavar="N", help="tokens of context")
     add("--served-name", metavar="NAME", help="what clients call the model")
     add("--key-env", metavar="NAME", help="the variable with the key clients must send")
     add("--tool-call-parser", metavar="NAME", help="if its name does not tell; or none")
     add("--reasoning-parser", metavar="NAME", help="likewise")
     add("--print", action="store_true", help="print the lines and start nothing")
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("expected a number from 1 on")
-    return number

@@ -3,12 +3,12 @@
 import argparse
 from collections.abc import Sequence
 
-from codex_oss.cli.parser import Parser, add_settings
+from codex_oss.cli.parser import MixedParser, Parser, add_settings
 
 ACTIONS = ("list", "get", "add", "remove", "login", "logout", "test")
 
 
-class McpParser(Parser):
+class McpParser(MixedParser):
     """A parser for which all behind ``--`` is the server's command."""
 
     def parse_args(  # pyright: ignore[reportIncompatibleMethodOverride]  one of its overloads

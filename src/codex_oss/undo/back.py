@@ -61,7 +61,7 @@ class Workspace(msgspec.Struct, frozen=True):
         folder = place(self.state, name)
         if not folder.is_dir():
             raise UndoError(
-                f"nothing to undo: no turn has changed anything in {self.path}",
+                f"no turn has changed anything in {self.path}",
                 hint=self._elsewhere(name),
             )
         return opened(folder, name, self.max_bytes)
