@@ -188,8 +188,7 @@ class Undo(Protocol):
         """Remember files as they are, before they change for the first time.
 
         ``paths`` are absolute and may not exist; None stands for all that a command
-        may write. Raises ``errors.ToolError`` when what cannot be remembered must not
-        be changed.
+        may write. What cannot be remembered is changed all the same: ``end`` tells it.
         """
         ...
 

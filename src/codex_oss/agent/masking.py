@@ -27,6 +27,7 @@ from codex_oss.items import (
     Reasoning,
     text_of_output,
 )
+from codex_oss.patch.parse import UPDATED
 from codex_oss.wire.json_text import fields
 
 KEPT_ROUNDS = 2
@@ -37,8 +38,6 @@ MAX_ARGUMENT = 600
 """Characters of an old call's argument that stay."""
 MAX_SHOWN = 120
 """Characters of a command, and of an output's last line, in a stub."""
-UPDATED = "Success. Updated the following files:"
-"""How the output of an edit begins, in Codex's words; a line for each file follows."""
 _LETTERS = ("A ", "M ", "D ")
 IMAGE_GONE = "[an image that was left out to make room]"
 

@@ -10,11 +10,9 @@ from pathlib import Path
 import msgspec
 
 from codex_oss.config.project import folders, project_root
-from codex_oss.policy import within
+from codex_oss.policy.permissions import KERNELS_OWN, within
 
 NAMES = ("AGENTS.override.md", "AGENTS.md")
-_KERNELS_OWN = ("/proc", "/sys", "/dev")
-"""``/proc/self/environ`` would hold our keys."""
 REMEDY = "raise `project_doc_max_bytes`"
 SEPARATOR = "\n\n--- project-doc ---\n\n"
 
@@ -56,7 +54,7 @@ def read_project_docs(  # noqa: PLR0913  one for each thing that people may choo
     blank; of the global ones the first that is not blank. ``remedy`` is what helps
     where more than ``max_bytes`` should be read.
     """
-    hidden = (*_KERNELS_OWN, *denied)
+    hidden = (*KERNELS_OWN, *denied)
     found: list[_File] = []
     names = (*NAMES, *fallback_names)
     for folder in folders(cwd, project_root(cwd, markers)) if max_bytes > 0 else ():

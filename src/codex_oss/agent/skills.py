@@ -13,7 +13,7 @@ import msgspec
 
 from codex_oss.agent.frontmatter import frontmatter
 from codex_oss.items import Item, Message, text_of, user
-from codex_oss.policy import within
+from codex_oss.policy.permissions import KERNELS_OWN, within
 
 FILE_NAME = "SKILL.md"
 MAX_DEPTH = 4
@@ -30,7 +30,6 @@ SHARE = 50
 """The list may fill this part of a window; a token is 4 bytes."""
 SHORTEST = 20
 """Characters of a description below which it says nothing."""
-_KERNELS_OWN = ("/proc", "/sys", "/dev")
 _OF_NAMES = frozenset("-_:")
 
 
@@ -71,7 +70,7 @@ def find_skills(
     """
     skills: list[Skill] = []
     warnings: list[str] = []
-    hidden = (*_KERNELS_OWN, *denied)
+    hidden = (*KERNELS_OWN, *denied)
     seen: set[str] = set()  # places are often links to each other
     for place in places:
         here: list[Skill] = []

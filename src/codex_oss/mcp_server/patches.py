@@ -13,6 +13,8 @@ from codex_oss.errors import PatchError, ToolError
 from codex_oss.items import Call, FunctionCall
 from codex_oss.patch import foreign
 from codex_oss.patch.parse import (
+    BEGIN,
+    END,
     AddFile,
     DeleteFile,
     Hunk,
@@ -25,8 +27,6 @@ from codex_oss.tools import apply_patch, edit_file, write_file
 from codex_oss.tools.spec import arguments
 from codex_oss.wire.json_text import NOT_JSON
 
-_BEGIN, _END = "*** Begin Patch", "*** End Patch"
-
 
 def hunks_in(call: Call) -> list[Hunk]:
     """Return what a call changes, be it a patch, a command with one or another edit."""
@@ -38,7 +38,7 @@ def hunks_in(call: Call) -> list[Hunk]:
             case write_file.NAME:
                 whole = arguments(call, write_file.WriteArguments)
                 return [WriteFile(whole.path, whole.content)]
-            case apply_patch.NAME if _BEGIN not in _text(call):
+            case apply_patch.NAME if BEGIN not in _text(call):
                 patch = foreign.read(apply_patch.unwrap(_text(call)).patch)
                 return patch.hunks if patch else []
             case _:
@@ -63,10 +63,10 @@ def _patch_in(call: Call) -> str:
     if isinstance(decoded, dict):
         values = list(cast("dict[str, object]", decoded).values())
     for value in values:
-        if isinstance(value, str) and _BEGIN in value:
-            begin = value.index(_BEGIN)
-            end = value.find(_END, begin)
-            return value[begin : end + len(_END)] if end >= 0 else value[begin:]
+        if isinstance(value, str) and BEGIN in value:
+            begin = value.index(BEGIN)
+            end = value.find(END, begin)
+            return value[begin : end + len(END)] if end >= 0 else value[begin:]
     return ""
 
 

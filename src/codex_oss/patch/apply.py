@@ -15,6 +15,7 @@ from codex_oss.errors import PatchError
 from codex_oss.patch.locate import locate
 from codex_oss.patch.meant import content_meant
 from codex_oss.patch.parse import (
+    UPDATED,
     AddFile,
     Chunk,
     DeleteFile,
@@ -298,4 +299,4 @@ def summary(changes: Sequence[Change]) -> str:
     letters = {"add": "A", "update": "M", "move": "M", "delete": "D"}
     lines = [f"{letters[change.kind]} {change.name}\n" for change in changes]
     groups = [line for letter in "AMD" for line in lines if line[0] == letter]
-    return "Success. Updated the following files:\n" + "".join(groups)
+    return f"{UPDATED}\n{''.join(groups)}"

@@ -56,6 +56,8 @@ UPDATE = "*** Update File: "
 MOVE = "*** Move to: "
 END_OF_FILE = "*** End of File"
 ENVIRONMENT = "*** Environment ID:"
+UPDATED = "Success. Updated the following files:"
+"""How the answer to an edit that was made begins; a line for each file follows."""
 
 _HEADERS = (ADD, DELETE, UPDATE)
 _WRAPPINGS = 3

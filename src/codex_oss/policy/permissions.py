@@ -13,6 +13,11 @@ settings in a writable root; nothing."""
 PROTECTED_NAMES = (".git", ".codex", ".agents")
 """Entries of a writable root that stay read-only: hooks and settings run code."""
 
+KERNELS_OWN = ("/proc", "/sys", "/dev")
+"""Folders whose files are the kernel's: ``/proc/self/environ`` would hold our keys."""
+SHARED_MEMORY = "/dev/shm"  # noqa: S108  named, not used
+"""Among these a folder for files like others; Python's multiprocessing needs it."""
+
 
 class Granular(msgspec.Struct, frozen=True, kw_only=True):
     """Kinds of questions that are asked; one that is not is answered with no.

@@ -24,7 +24,9 @@ import msgspec
 
 from codex_oss.errors import SandboxError
 from codex_oss.policy import Permissions
+from codex_oss.policy.permissions import KERNELS_OWN, SHARED_MEMORY
 from codex_oss.sandbox import kernel, seccomp
+from codex_oss.sandbox.protected import is_below
 from codex_oss.sandbox.watch import Watch
 
 __all__ = ["LATEST", "OLDEST", "Watch", "abi", "restriction", "weak"]
@@ -64,8 +66,6 @@ _DEVICES = (
     *("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"),
     *("/dev/tty", "/dev/ptmx", "/dev/pts"),
 )
-_KERNELS_OWN = ("/dev", "/proc", "/sys")
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108  a root like another: Python's multiprocessing
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -146,7 +146,7 @@ def rules(permissions: Permissions, version: int) -> Iterator[Rule]:
     denied = _denied(permissions)
     yield from _readable(denied)
     for device in _DEVICES:
-        if not any(_within(device, path) for path in denied):
+        if not any(is_below(device, path) for path in denied):
             yield Rule(device, _USE)
     for root in _roots(permissions):
         yield Rule(root, handled(version) & ~_NEVER_IN_A_ROOT)
@@ -169,7 +169,7 @@ def _check(permissions: Permissions, program: bytes) -> None:
                 hint="Name the folders in sandbox_workspace_write.writable_roots.",
             )
         for path in denied:
-            if _within(root, path) or (_within(path, root) and os.path.lexists(path)):
+            if is_below(root, path) or (is_below(path, root) and os.path.lexists(path)):
                 raise SandboxError(
                     f"Landlock cannot deny reading {path} beside writing to {root}. "
                     "Nothing was run.",
@@ -186,15 +186,15 @@ def _roots(permissions: Permissions) -> list[str]:
     """
     if permissions.mode != "workspace-write":
         return []
-    listed = {*permissions.writable_roots, *permissions.scratch, _SHARED_MEMORY}
+    listed = {*permissions.writable_roots, *permissions.scratch, SHARED_MEMORY}
     return sorted(
         root
         for root in listed
         if os.path.isdir(root)
         and os.path.realpath(root) == root
         and (
-            not any(_within(root, place) for place in _KERNELS_OWN)
-            or _within(root, _SHARED_MEMORY)
+            not any(is_below(root, place) for place in KERNELS_OWN)
+            or is_below(root, SHARED_MEMORY)
         )
     )
 
@@ -202,10 +202,6 @@ def _roots(permissions: Permissions) -> list[str]:
 def _denied(permissions: Permissions) -> set[str]:
     named = permissions.deny_read
     return {*named, *(os.path.realpath(path) for path in named)}
-
-
-def _within(path: str, root: str) -> bool:
-    return path == root or path.startswith(root.rstrip("/") + "/")
 
 
 def _readable(denied: set[str]) -> Iterator[Rule]:
@@ -219,7 +215,7 @@ def _readable(denied: set[str]) -> Iterator[Rule]:
         parent
         for path in denied
         for parent in _parents(path)
-        if not any(_within(parent, other) for other in denied)
+        if not any(is_below(parent, other) for other in denied)
     }
     count = 0
     yield Rule("/", READ_DIR)

@@ -20,15 +20,13 @@ import msgspec
 
 from codex_oss.errors import SandboxError
 from codex_oss.policy import Permissions
+from codex_oss.policy.permissions import KERNELS_OWN, SHARED_MEMORY
 from codex_oss.sandbox import protected
 from codex_oss.sandbox.placeholders import Held, Placeholders
 from codex_oss.sandbox.protected import is_below
 
 Access = Literal["write", "keep"]
 """Writable; read-only though something around it is writable."""
-
-_KERNELS_OWN = ("/proc", "/sys", "/dev")
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108  a folder for files like others
 
 
 class Own(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,8 +201,8 @@ def _roots(permissions: Permissions, denied: _Denied) -> _Roots:
 
 def _unfit(root: str) -> str:
     """Return why a path cannot be a writable root; empty if it can."""
-    kernels = any(is_below(root, path) for path in _KERNELS_OWN)
-    if kernels and not is_below(root, _SHARED_MEMORY):
+    kernels = any(is_below(root, path) for path in KERNELS_OWN)
+    if kernels and not is_below(root, SHARED_MEMORY):
         return "it is the kernel's"
     if not os.path.isdir(root):
         return "there is no such directory"

@@ -23,6 +23,7 @@ from codex_oss.patch import foreign, heredoc
 from codex_oss.patch.parse import (
     BEGIN,
     END,
+    UPDATED,
     AddFile,
     DeleteFile,
     Hunk,
@@ -36,8 +37,6 @@ from codex_oss.sessions.foreign import is_prompt
 from codex_oss.tools import apply_patch, edit_file, write_file
 from codex_oss.tools.spec import arguments
 
-DONE = "Success. Updated the following files:"
-"""What stands in the output of an edit that was made."""
 _FENCED = re.compile(r"^```(?:diff|patch)[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _STARTS = re.compile(r"^(?:diff --git |--- \S|Index: )", re.MULTILINE)
 _HUNK = re.compile(
@@ -180,7 +179,7 @@ def _made(turn: Sequence[Item], begun_in: Path) -> Iterator[Hunk]:
     for item in turn:
         if not isinstance(item, FunctionCall | CustomToolCall):
             continue
-        if DONE not in outputs.get(item.call_id, ""):
+        if UPDATED not in outputs.get(item.call_id, ""):
             continue
         try:
             hunks, workdir = _edits(item)
