@@ -481,7 +481,7 @@ def test_a_server_that_loads_is_known_once_it_has(tmp_path: Path) -> None:
 def test_a_server_that_says_nothing_of_itself_is_not_asked_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe, "ASK_S", 0.05)
+    monkeypatch.setattr(probe, "ASK_S", 1.0)
 
     async def use(asking: Asking) -> None:
         for _ in range(3):

@@ -17,7 +17,7 @@ from mcp_http_peer import HttpPeer, Json, serving
 from mcp_opener import Opener, calls, says
 
 WAIT_S = 60.0
-SHORT_S = 0.2
+SHORT_S = 1.0
 ELICITS: Json = {"elicitation": {}}
 Peers = Callable[..., Awaitable[HttpPeer]]
 

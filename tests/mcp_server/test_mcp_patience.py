@@ -14,6 +14,8 @@ from mcp_opener import Opener, calls, says
 
 WAIT_S = 60.0
 SHORT_S = 0.2
+LONGER_S = 1.0
+"""Where something else must be done in time."""
 POST = b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"
 BAD = b"GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"
 Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -81,8 +83,8 @@ def test_half_a_request_is_not_waited_for_without_end(
 
 
 def test_neither_is_what_comes_after_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "HEAD_S", SHORT_S)
-    monkeypatch.setattr(patience, "BODY_S", SHORT_S)
+    monkeypatch.setattr(patience, "HEAD_S", LONGER_S)
+    monkeypatch.setattr(patience, "BODY_S", LONGER_S)
     body = BAD + b"Content-Length: 9\r\n\r\n"
     for sent in (b"\r\n", b"GET /"):
         answered = told(BAD + b"\r\n", sent)
@@ -106,8 +108,8 @@ def test_a_head_without_end_is_not_kept(sent: bytes) -> None:
 
 
 def test_what_takes_long_to_answer_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "HEAD_S", SHORT_S)
-    monkeypatch.setattr(patience, "BODY_S", SHORT_S)
+    monkeypatch.setattr(patience, "HEAD_S", LONGER_S)
+    monkeypatch.setattr(patience, "BODY_S", LONGER_S)
 
     async def talk() -> None:
         opener = Opener(calls("wait"), says("done"))

@@ -167,7 +167,7 @@ def test_a_connection_that_ended_while_the_taker_was_full_is_used_again() -> Non
 def test_an_answer_that_is_cut_or_silent_is_an_error(reply: Reply) -> None:
     sink = Sink()
     with FakeServer([reply]) as server, pytest.raises(StreamCut):
-        run(lambda client: pour(client, server.url, sink, idle_s=0.1))
+        run(lambda client: pour(client, server.url, sink, idle_s=1.0))
     assert sink.all == b"half"
 
 
@@ -175,10 +175,10 @@ def test_silence_counts_from_the_last_piece_and_not_while_the_taker_is_full() ->
     sink = Sink(full_after=1)
 
     async def slowly() -> None:
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(2.2)
 
     async def use(client: Client) -> None:
-        with await client.open("POST", server.url, idle_s=0.1) as reply:
+        with await client.open("POST", server.url, idle_s=2.0) as reply:
             await reply.pour(sink.put, slowly)
 
     with FakeServer([Reply(chunks=[b"a", b"b"])]) as server:

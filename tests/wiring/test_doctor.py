@@ -15,7 +15,7 @@ from codex_oss.engines.graphics import Card
 from codex_oss.engines.hardware import Host
 from codex_oss.process.detached import Process
 from codex_oss.wiring import doctor
-from codex_oss.wiring.doctor import Check, Page, examine
+from codex_oss.wiring.doctor import Check, Page, examine, serving
 from codex_oss.wiring.permissions import Job
 from fake_lmstudio import FakeLmStudio, LmModel
 from fake_ollama import FakeOllama, OllamaModel
@@ -32,6 +32,7 @@ LAPTOP = Host(processor="A processor", cores=8, memory=32 * GB, free=24 * GB)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for all parts as long as a busy machine needs."""
     monkeypatch.setattr(doctor, "WITHIN_S", LIMIT_S)
+    monkeypatch.setattr(serving, "BRIDGE_S", LIMIT_S)
 
 
 @pytest.fixture
@@ -353,7 +354,7 @@ def test_a_bridge_that_was_started_and_is_gone_is_something_to_do(
 def test_a_part_that_takes_long_does_not_keep_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "WITHIN_S", 0.05)
+    monkeypatch.setattr(doctor, "WITHIN_S", 0.5)
     with FakeServer(get={"/v1/models": Reply(silent=True)}) as server:
         told = page(tmp_path, OLLAMA_HOST=server.url)
     assert row(told, "codex-oss").state == "ok"
@@ -361,7 +362,7 @@ def test_a_part_that_takes_long_does_not_keep_the_others(
         Check(
             name="models",
             state="todo",
-            value="no answer within 0.05 s",
+            value="no answer within 0.5 s",
             next="codex-oss engines",
         )
         in told.checks

@@ -30,7 +30,7 @@ NONE = 0
 """The mark of those that wear none."""
 ROUNDS = 50
 """How often wearers are looked for again: what is killed may just have forked."""
-KILL_S = 2.0
+KILL_S = 10.0
 """How long the system may take, in all, to end what was sent SIGKILL."""
 FORKS_PER_S = 20_000
 """No machine starts more processes in a second; tells whether numbers came round."""
@@ -114,7 +114,7 @@ def wearers(
     """
     found: list[Wearer] = []
     try:
-        found.extend(_find(mark, since, but))
+        found.extend(each for each in _find(mark, since, set(but)) if each)
         yield found
     finally:
         for wearer in found:
@@ -124,23 +124,28 @@ def wearers(
 def kill(mark: int, *, since: tuple[int, float]) -> bool:
     """Kill all that wear ``mark``; return whether none is left that we may kill."""
     deadline = time.monotonic() + KILL_S
-    others: set[int] = set()
+    seen = {since[0]}
     for _ in range(ROUNDS):
         found: list[Wearer] = []
+        missed = False
         try:
-            for each in _find(mark, since, others):
+            for each in _find(mark, since, seen):
+                if each is None:
+                    missed = True
+                    continue
                 found.append(each)
                 # At once, since who forks and ends is gone at a second look; and not
                 # yet ended, since its parent would learn of it and have a last word.
                 if not each.signal(signal.SIGSTOP):
-                    others.add(each.pid)
-            ours = [each for each in found if each.pid not in others]
+                    seen.add(each.pid)
+            ours = [each for each in found if each.pid not in seen]
             for each in ours:
                 each.signal(signal.SIGKILL)
-            if not ours:
+            if not (ours or missed):
                 return True
             if not _all_end((each.fd for each in ours), deadline):
                 return False
+            seen.update(each.pid for each in ours)
         finally:
             for each in found:
                 os.close(each.fd)
@@ -148,12 +153,22 @@ def kill(mark: int, *, since: tuple[int, float]) -> bool:
 
 
 def _find(
-    mark: int, since: tuple[int, float], but: Collection[int]
-) -> Iterator[Wearer]:
-    """Yield those who wear ``mark``, the newest first; who takes one closes it."""
+    mark: int, since: tuple[int, float], seen: set[int]
+) -> Iterator[Wearer | None]:
+    """Yield those who wear ``mark``, the newest first; who takes one closes it.
+
+    None stands for one that ended between the list and the look: what it may have
+    started is newer than the list. Those in ``seen`` are passed over; it takes in all
+    that need not be looked at a second time.
+    """
     for pid in _candidates(*since) if mark else ():
-        wearer = None if pid in but else _wearer(pid, mark)
-        if wearer is not None:
+        if pid in seen:
+            continue
+        wears = _wears(pid, mark)
+        wearer = _wearer(pid, mark) if wears else None
+        if wearer is None:
+            seen.add(pid)
+        if wearer is not None or wears is not False:
             yield wearer
 
 
@@ -189,8 +204,7 @@ def _came_round(seconds: float) -> bool:
 
 
 def _wearer(pid: int, mark: int) -> Wearer | None:
-    if not _wears(pid, mark):
-        return None
+    """Return a process that was seen to wear ``mark``; None if it has ended."""
     fd = announce_end(pid)
     if fd is None:
         return None
@@ -202,16 +216,18 @@ def _wearer(pid: int, mark: int) -> Wearer | None:
     return None
 
 
-def _wears(pid: int, mark: int) -> bool:
+def _wears(pid: int, mark: int) -> bool | None:
+    """Return whether a process wears ``mark``; None if it is gone."""
     try:
         fd = os.open(f"/proc/{pid}/limits", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except PermissionError:  # another user's, where /proc hides them
         return False
+    except OSError:
+        return None
     try:
-        return b"%-25s %-20d " % (b"Max resident set", mark) in os.read(
-            fd, _LIMITS_SIZE
-        )
+        limits = os.read(fd, _LIMITS_SIZE)
     except OSError:
-        return False
+        return None
     finally:
         os.close(fd)
+    return b"%-25s %-20d " % (b"Max resident set", mark) in limits if limits else None

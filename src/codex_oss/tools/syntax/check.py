@@ -13,7 +13,7 @@ from codex_oss.tools.syntax.judging import packed
 
 MAX_BYTES = 512 * 1024
 """Larger files are not checked: Python's parser takes a second for each megabyte."""
-LIMIT_S = 5.0
+LIMIT_S = 10.0
 """How long an edit waits for the answer."""
 _CODE = (
     "import sys; sys.path[:] = sys.argv[1:]; "

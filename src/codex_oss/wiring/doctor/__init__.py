@@ -13,7 +13,7 @@ from codex_oss.wiring.doctor import serving, system
 from codex_oss.wiring.doctor.check import Check, Page, todo
 from codex_oss.wiring.permissions import Job
 
-WITHIN_S = 0.8
+WITHIN_S = 5.0
 """For each part; they are looked at together."""
 
 __all__ = ["Check", "Page", "examine"]

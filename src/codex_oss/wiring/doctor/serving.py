@@ -19,16 +19,17 @@ from codex_oss.engines.ollama.api import LEAST_VERSION
 from codex_oss.engines.ollama.faults import UPDATE
 from codex_oss.providers.ollama_facts import REFUSES_TRUNCATION
 from codex_oss.wire.ollama.version import older
-from codex_oss.wiring import editing
+from codex_oss.wiring import editing, thinking
 from codex_oss.wiring.doctor.check import Check, note, ok, todo
 from codex_oss.wiring.inventory import as_if_unloaded
+from codex_oss.wiring.limits import limits
 from codex_oss.wiring.permissions import Job
 from codex_oss.wiring.report import EMBEDDED_PACKAGE, Report, Silent, report
 from codex_oss.wiring.world import state_home
 
 FOR_CODEX = (0, 13, 4)
 """The Ollama that the Codex CLI's own ``--oss`` needs at least (0.169)."""
-BRIDGE_S = 0.4
+BRIDGE_S = 2.0
 """For a bridge to say how it is; it asks the server behind it first."""
 LISTED = 6
 """Models that are named; the others are counted."""
@@ -141,7 +142,7 @@ def _taken(seen: Report, host: Host, job: Job) -> list[Check]:
 
 
 def _handled(seen: Report, job: Job) -> list[Check]:
-    """Tell how the model that would be taken is offered to edit files."""
+    """Tell how the model that would be taken edits files, and how much it thinks."""
     config, choice = job.loaded.config, seen.choice
     local = job.loaded.provider_id in LOCAL
     if local and (choice is None or choice.toy):
@@ -154,7 +155,9 @@ def _handled(seen: Report, job: Job) -> list[Check]:
     profile = config.prompt_profile
     if profile == "auto":
         profile = context.choose_profile(name, window)
-    return [note(*editing.first_form(job, name, profile).row)]
+    edits = editing.first_form(job, name, profile).row
+    thoughts = thinking.rows(job.loaded, name, limits(job, name), window)
+    return [note(*row) for row in (edits, *thoughts)]
 
 
 def _no_model(seen: Report, host: Host) -> Check:
