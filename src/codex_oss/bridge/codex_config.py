@@ -11,6 +11,8 @@ import msgspec
 from codex_oss.bridge import catalog
 from codex_oss.bridge.catalog import CodexModel
 from codex_oss.bridge.settings import CODEX_PROFILE
+from codex_oss.config.edit import encode
+from codex_oss.config.whole import write_whole
 from codex_oss.errors import CodexOssError
 
 PROVIDER = "codex_oss_bridge"
@@ -38,12 +40,12 @@ class Written(msgspec.Struct, frozen=True):
 
 def profile(model: str, access: Access, catalog_file: Path) -> str:
     """Return the profile's text."""
-    key = "" if access.key_env is None else f"env_key = {_toml(access.key_env)}\n"
+    key = "" if access.key_env is None else f"env_key = {encode(access.key_env)}\n"
     return f"""\
 # Written by `codex-oss bridge codex-config`. Use: codex -p {CODEX_PROFILE}
-model = {_toml(model)}
-model_provider = {_toml(PROVIDER)}
-model_catalog_json = {_toml(str(catalog_file))}
+model = {encode(model)}
+model_provider = {encode(PROVIDER)}
+model_catalog_json = {encode(str(catalog_file))}
 # There is no web search behind a local model.
 web_search = "disabled"
 
@@ -53,7 +55,7 @@ goals = false
 
 [model_providers.{PROVIDER}]
 name = "codex-oss bridge"
-base_url = {_toml(f"{access.url}/v1")}
+base_url = {encode(f"{access.url}/v1")}
 wire_api = "responses"
 {key}request_max_retries = {RETRIES}
 stream_max_retries = {RETRIES}
@@ -98,10 +100,7 @@ def _write(path: Path, data: bytes) -> Written:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         backup = _keep(path, data)
-        part = path.with_name(f"{path.name}.part")
-        part.write_bytes(data)
-        part.chmod(READABLE)
-        part.replace(path)
+        write_whole(path, data, mode=READABLE)
     except OSError as error:
         raise CodexOssError(
             f"cannot write {error.filename or path}: {error.strerror}",
@@ -121,8 +120,3 @@ def _keep(path: Path, data: bytes) -> Path | None:
     backup = path.with_name(f"{path.name}.bak")
     backup.write_bytes(before)
     return backup
-
-
-def _toml(text: str) -> str:
-    """Return a basic string of TOML; JSON's is one but for DEL."""
-    return msgspec.json.encode(text).decode().replace("\x7f", "\\u007f")

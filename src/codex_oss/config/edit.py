@@ -16,6 +16,7 @@ import msgspec
 from codex_oss.config import toml
 from codex_oss.config.keys import dotted, find_end, read_key
 from codex_oss.config.tree import Key, Tree, leaves
+from codex_oss.config.whole import write_whole
 from codex_oss.errors import ConfigError
 
 _MARK = "\ufeff"
@@ -81,20 +82,9 @@ def write(edit: Edit) -> None:
 
     Raises ``errors.ConfigError`` when it cannot be written.
     """
-    target = edit.path.resolve()
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(draft, flags, 0o600), "wb") as file:  # noqa: PTH123  Path cannot give the mode
-            file.write(edit.after.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            draft.chmod(target.stat().st_mode)
-        draft.replace(target)
+        write_whole(edit.path.resolve(), edit.after.encode(), lasting=True)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise ConfigError(f"Cannot write {edit.path}: {error.strerror}") from error
 
 

@@ -1,9 +1,9 @@
 """Where people keep rules about commands: ``rules/*.rules`` of a Codex home."""
 
-import os
 from pathlib import Path
 
 from codex_oss.config.locked import locked
+from codex_oss.config.whole import write_whole
 from codex_oss.errors import ConfigError
 from codex_oss.policy.rule_text import line, parse
 from codex_oss.policy.rules import PrefixRule, Rules
@@ -145,11 +145,4 @@ def _append(path: Path, rule: bytes) -> None:
         return
     if data and not data.endswith(b"\n"):
         data += b"\n"
-    written = path.with_name(f"{path.name}.new")
-    with written.open("wb") as file:
-        file.write(data + rule + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    if path.exists():
-        written.chmod(path.stat().st_mode)
-    written.replace(path)
+    write_whole(path, data + rule + b"\n", lasting=True)

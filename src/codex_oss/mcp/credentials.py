@@ -7,7 +7,6 @@ do not know stays. Locks lie beside it, by the names that Codex uses.
 """
 
 import asyncio
-import contextlib
 import os
 import time
 from collections.abc import AsyncGenerator, Generator
@@ -17,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from codex_oss.config.whole import write_whole
 from codex_oss.errors import McpError
 from codex_oss.wire.json_text import NOT_JSON
 
@@ -147,17 +147,10 @@ class Credentials:
 
     def _write(self, entries: dict[str, Any]) -> None:
         """Replace the file, for its owner's eyes only, in one step."""
-        draft = self.path.with_name(f".{FILE}.{os.getpid()}")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            with open(os.open(draft, flags, 0o600), "wb") as file:  # noqa: PTH123  Path cannot give the mode
-                file.write(msgspec.json.encode(entries))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self.path)
+            data = msgspec.json.encode(entries)
+            write_whole(self.path, data, mode=0o600, lasting=True)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                draft.unlink(missing_ok=True)
             raise McpError(f"cannot write {self.path}: {error.strerror}") from error
 
 

@@ -4,11 +4,12 @@ A file of JSON, for convenience only: when it cannot be read or written, the que
 is asked again.
 """
 
-import os
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from codex_oss.config.whole import write_whole
 from codex_oss.wire.json_text import NOT_JSON
 
 MAX_ENTRIES = 128
@@ -73,11 +74,5 @@ def _read(path: Path) -> _File:
 
 
 def _write(path: Path, content: _File) -> None:
-    # A name per process: two that start together must not mix their bytes.
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(msgspec.json.encode(content))
-        draft.replace(path)
-    except OSError:
-        return
+    with suppress(OSError):
+        write_whole(path, msgspec.json.encode(content))

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from codex_oss import process
+from codex_oss.config.whole import write_whole
 from codex_oss.errors import SandboxError
 from codex_oss.sandbox import bubblewrap
 from codex_oss.sandbox.bubblewrap import Found
@@ -103,9 +104,7 @@ class Memory:
         with contextlib.suppress(OSError):
             known = _Known(_place(Path(found.path)), found)
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part = self._file.with_name(f"{self._file.name}.{os.getpid()}")
-            part.write_bytes(msgspec.json.encode(known))
-            part.replace(self._file)
+            write_whole(self._file, msgspec.json.encode(known))
 
     def forget(self) -> None:
         """Probe again the next time."""

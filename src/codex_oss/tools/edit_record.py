@@ -5,12 +5,12 @@ under a lock. It is for convenience only: what cannot be read begins anew, with 
 warning, and what cannot be written is forgotten.
 """
 
-import os
 from pathlib import Path
 
 import msgspec
 
 from codex_oss.config.locked import locked
+from codex_oss.config.whole import write_whole
 from codex_oss.tools.ladder import Form, Tallies, Tally, after
 from codex_oss.wire.json_text import NOT_JSON
 
@@ -46,9 +46,7 @@ class EditRecord:
                 file.models[self._name] = after(tallies, form, landed=landed)
                 for name in list(file.models)[:-MAX_MODELS]:
                     del file.models[name]
-                draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-                draft.write_bytes(msgspec.json.encode(file))
-                draft.replace(self._path)
+                write_whole(self._path, msgspec.json.encode(file))
         except OSError:
             return
 

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from codex_oss.bridge.service import units
-from codex_oss.bridge.service.state import write_whole
+from codex_oss.bridge.service.state import write_private
 from codex_oss.bridge.service.units import Unit
 from codex_oss.errors import CodexOssError
 
@@ -85,7 +85,7 @@ def install(keeper: Keeper, unit: Unit) -> Path:
         for command in keeper.disable(unit.name):
             _run(command)  # fails when it is not loaded, which is as well
     # A word of the command may hold a password, as in the URL of a store.
-    write_whole(file, keeper.text(unit))
+    write_private(file, keeper.text(unit))
     for command in keeper.enable(unit.name):
         _must(command)
     return file

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from codex_oss.config.whole import write_whole
 from codex_oss.errors import ConfigError
 from codex_oss.process.detached import Process
 from codex_oss.wire.json_text import NOT_JSON
@@ -56,7 +57,7 @@ class Shelf(msgspec.Struct, frozen=True):
     def keep(self, instance: Instance) -> None:
         """Remember; readers see the old file or the new one, whole."""
         path = self._file(instance.port)
-        write_whole(path, msgspec.json.format(msgspec.json.encode(instance)))
+        write_private(path, msgspec.json.format(msgspec.json.encode(instance)))
 
     def forget(self, port: int) -> None:
         """Remember nothing of a port; its log stays."""
@@ -66,14 +67,9 @@ class Shelf(msgspec.Struct, frozen=True):
         return self.folder / f"{port}.json"
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_private(path: Path, data: bytes) -> None:
     """Write a file for its owner's eyes, whole or not; raises ``ConfigError``."""
-    part = path.with_name(f"{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.unlink(missing_ok=True)
-        part.touch(mode=0o600, exist_ok=False)
-        part.write_bytes(data)
-        part.replace(path)
+        write_whole(path, data, mode=0o600)
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from error

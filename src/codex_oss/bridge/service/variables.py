@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from codex_oss.bridge.service.state import write_whole
+from codex_oss.bridge.service.state import write_private
 from codex_oss.errors import ConfigError
 from codex_oss.wire.json_text import NOT_JSON
 
@@ -52,7 +52,9 @@ def chosen(env: Mapping[str, str], keys: Iterable[str | None]) -> dict[str, str]
 
 def write_variables(path: Path, variables: Mapping[str, str]) -> None:
     """Write them for their owner's eyes only."""
-    write_whole(path, msgspec.json.format(msgspec.json.encode(dict(variables))) + b"\n")
+    write_private(
+        path, msgspec.json.format(msgspec.json.encode(dict(variables))) + b"\n"
+    )
 
 
 def read_variables(path: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from codex_oss.config.whole import write_whole
 from codex_oss.process import detached
 from codex_oss.process.detached import Process
 
@@ -38,12 +39,9 @@ def keep(folder: Path, pid: int) -> Path | None:
     if server is None or starter is None:
         return None
     path = folder / f"{pid}.json"
-    part = path.with_name(f"{path.name}.part")
     kept = Kept(server=server, starter=starter)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(msgspec.json.encode(kept))
-        part.replace(path)
+        write_whole(path, msgspec.json.encode(kept))
     except OSError:
         return None
     return path
