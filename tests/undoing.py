@@ -27,7 +27,11 @@ class Ground:
         self._turns = 0
 
     def recorder(
-        self, *, home: str = "/nowhere", max_bytes: int = MAX_BYTES
+        self,
+        thread_id: str = "thread-1",
+        *,
+        home: str = "/nowhere",
+        max_bytes: int = MAX_BYTES,
     ) -> Recorder:
         place = Place(
             state=self.state,
@@ -37,7 +41,7 @@ class Ground:
             left_out=self._left_out,
             max_bytes=max_bytes,
         )
-        return Recorder(place, "thread-1", lambda: 1000.0)
+        return Recorder(place, thread_id, lambda: 1000.0)
 
     def turn(
         self,

@@ -232,3 +232,33 @@ def test_without_undo_nothing_is_kept(folder: Path) -> None:
 def test_reading_leaves_nothing_behind(folder: Path) -> None:
     work(folder, ("exec_command", {"cmd": "cat crlf.txt"}))
     assert not (folder / ".codex-oss/undo").exists()
+
+
+def test_what_undo_keeps_is_shown_and_goes_with_its_session_or_when_told(
+    folder: Path,
+) -> None:
+    work(folder, ("exec_command", {"cmd": "echo a > one"}), prompt="make one")
+    work(folder, ("exec_command", {"cmd": "echo b > two"}), prompt="make two")
+    repo = str(folder / "repo")
+    (told,) = json.loads(run_other(folder, "undo", "--list", "--all", "--json").stdout)
+    size = told.pop("bytes")
+    assert told == {"workspace": repo, "turns": 2, "exists": True}
+    assert size > 0
+    (_, first) = json.loads(run_other(folder, "sessions", "--json").stdout)
+    deleted = run_other(folder, "delete", "--force", first["id"])
+    assert deleted.stdout == (
+        f"Deleted session {first['id']}. 1 turn can no longer be undone.\n"
+    )
+    assert [row["prompt"] for row in listed(folder)] == ["make two"]
+    unsure = run_other(folder, "undo", "--prune")
+    assert (unsure.returncode, "Add --force." in unsure.stderr) == (1, True)
+    pruned = run_other(folder, "undo", "--prune", "--force")
+    assert pruned.stdout.startswith("1 turn can no longer be undone; ")
+    assert listed(folder) == []
+    assert (folder / "repo/one").exists()
+    wrong = run_other(folder, "undo", "--all")
+    assert (wrong.returncode, "--all goes with" in wrong.stderr) == (2, True)
+
+
+def listed(folder: Path) -> list[dict[str, object]]:
+    return json.loads(run_other(folder, "undo", "--list", "--json").stdout)

@@ -125,6 +125,23 @@ def test_the_last_name_counts_and_damage_is_skipped(tmp_path: Path) -> None:
             names.rename(tmp_path, thread_id(1), name, "T")
 
 
+def test_a_deleted_conversation_leaves_no_name_and_others_keep_theirs(
+    tmp_path: Path,
+) -> None:
+    for number in (1, 2):
+        write(tmp_path, number, "x")
+    for number, name in ((1, "one"), (2, "two"), (1, "uno")):
+        names.rename(tmp_path, thread_id(number), name, "T")
+    index = tmp_path / "session_index.jsonl"
+    index.write_bytes(index.read_bytes() + b"damaged\n")
+    kept = [index.read_bytes().splitlines()[1], b"damaged"]
+    shelf.archive(tmp_path, choosing.named(tmp_path, "uno"))
+    assert names.names(tmp_path) == {thread_id(1): "uno", thread_id(2): "two"}
+    shelf.delete(tmp_path, choosing.named(tmp_path, "uno", archived=True))
+    assert index.read_bytes().splitlines() == kept
+    assert index.stat().st_mode & 0o777 == 0o600
+
+
 def test_what_is_put_away_can_be_brought_back(tmp_path: Path) -> None:
     path = write(tmp_path, 1, "x")
     away = shelf.archive(tmp_path, choosing.named(tmp_path, thread_id(1)))

@@ -128,8 +128,20 @@ def _delete(home: Path, options: argparse.Namespace) -> int:
         sys.stderr.write("Nothing was deleted.\n")
         return 1
     shelf.delete(home, file)
-    _say(f"Deleted session {file.thread_id}.")
-    return 0
+    return _forget(file.thread_id)
+
+
+def _forget(thread_id: str) -> int:
+    """Delete what undo keeps of a deleted session; return the exit code."""
+    from codex_oss.cli.undo_room import turns  # noqa: PLC0415  lists do without
+    from codex_oss.wiring import undo  # noqa: PLC0415  lists do without
+
+    given = undo.forget(os.environ, thread_id)
+    gone = f" {turns(given)} can no longer be undone." if given.turns else ""
+    _say(f"Deleted session {thread_id}.{gone}")
+    for failure in given.failures:
+        sys.stderr.write(f"warning: what undo keeps of it is still there: {failure}\n")
+    return 1 if given.failures else 0
 
 
 def _any(home: Path, word: str) -> File:

@@ -27,12 +27,24 @@ def parser(action: str) -> Parser:
     which.add_argument(
         "--list", action="store_true", help="list the turns that are known, and end"
     )
+    if action == "undo":
+        which.add_argument(
+            "--prune",
+            action="store_true",
+            help="forget all turns of this folder, which gives their room on the disk "
+            "back",
+        )
+        add(
+            "--all",
+            action="store_true",
+            help="with --list and --prune: of all folders",
+        )
     how = made.add_mutually_exclusive_group()
     how.add_argument(
         "--force",
         action="store_true",
         help="also overwrite files that were changed since; the way back brings them "
-        "back",
+        "back" + ("; with --prune: do not ask" if action == "undo" else ""),
     )
     how.add_argument(
         "--skip-conflicts",
@@ -49,5 +61,11 @@ def parser(action: str) -> Parser:
 
 def check(options: argparse.Namespace) -> None:
     """Raise ``UsageError`` for options that do not go together."""
+    pruning = getattr(options, "prune", False)
+    if getattr(options, "all", False) and not (options.list or pruning):
+        raise UsageError("--all goes with --list or --prune")
+    other = options.skip_conflicts or options.dry_run or options.diff or options.json
+    if pruning and other:
+        raise UsageError("--prune goes with --all, --force and -C alone")
     if options.json and options.diff:
         raise UsageError("--json has no place for --diff: leave one out")

@@ -6,7 +6,7 @@ import sys
 
 from msgspec.structs import replace
 
-from codex_oss.cli import undo_page
+from codex_oss.cli import undo_page, undo_room
 from codex_oss.cli.place import folder
 from codex_oss.cli.settings import load_config
 from codex_oss.cli.undo_arguments import check
@@ -29,11 +29,15 @@ def run(options: argparse.Namespace, action: Action = "undo") -> int:
     for warning in loaded.warnings:
         sys.stderr.write(f"warning: {warning}\n")
     place = workspace(os.environ, folder(options.cd), loaded.config.undo)
+    if action == "undo" and (options.prune or options.all):
+        return undo_room.run(place, options)
     if options.list:
         records = back.listed(place)
         listed = undo_page.listed(records)
         page = undo_page.table(records, str(place.path))
         sys.stdout.write(undo_page.json(listed) if options.json else page)
+        if not options.json:
+            sys.stdout.write(undo_room.kept(place))
         return 0
     wanted = Wanted(
         action=action,

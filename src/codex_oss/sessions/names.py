@@ -63,6 +63,36 @@ def rename(home: Path, thread_id: str, name: str, now: str) -> str:
     return name
 
 
+def forget(home: Path, thread_id: str) -> None:
+    """Take a conversation's names away, as Codex does. Raises ``SessionError``."""
+    path = home / FILE
+    temp = path.with_name(f"{FILE}.new")
+    try:
+        if not path.exists():
+            return
+        with path.with_name(f"{FILE}.lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            lines = path.read_bytes().splitlines(keepends=True)
+            kept = b"".join(line for line in lines if _of(line) != thread_id)
+            if len(kept) == sum(map(len, lines)):
+                return
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+            with os.fdopen(os.open(temp, flags, 0o600), "wb") as file:
+                file.write(kept)
+            temp.rename(path)
+    except OSError as error:
+        temp.unlink(missing_ok=True)
+        raise SessionError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _of(text: bytes) -> str:
+    """Return whose line this is; empty for a damaged one."""
+    try:
+        return _decode(text).id
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+
+
 def _append(path: Path, data: bytes) -> None:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
     fd = os.open(path, flags, 0o600)

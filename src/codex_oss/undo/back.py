@@ -55,10 +55,14 @@ class Workspace(msgspec.Struct, frozen=True):
     path: Path
     max_bytes: int
 
+    @property
+    def folder(self) -> Path:
+        """Where that is, if a turn has changed something in it."""
+        return place(self.state, os.fsencode(self.path))
+
     def opened(self):  # noqa: ANN201  a context manager of `store`
         """Open what is kept. Raises ``UndoError`` if there is nothing."""
-        name = os.fsencode(self.path)
-        folder = place(self.state, name)
+        name, folder = os.fsencode(self.path), self.folder
         if not folder.is_dir():
             raise UndoError(
                 f"no turn has changed anything in {self.path}",

@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 from collections.abc import Container
+from contextlib import suppress
 from hashlib import blake2b
 
 import msgspec
@@ -22,6 +23,8 @@ LARGE = 10 * 1024 * 1024
 DIGEST_SIZE = 32
 SMALL = 1024 * 1024
 """Bytes of a pack below which it is put together with others."""
+SPARE = 20
+"""Percent of a pack that may be unwanted before it is written anew without that."""
 TRIES = 3
 """How often a file is read that changes while it is read."""
 
@@ -55,6 +58,12 @@ class _Pack(msgspec.Struct, frozen=True):
     def index(self) -> str:
         """The file that says where they are."""
         return f"{self.path}.index"
+
+    def remove(self) -> None:
+        """Delete it; without an index nobody knows its contents."""
+        for path in (self.index, self.file):
+            with suppress(FileNotFoundError):
+                os.unlink(path)  # noqa: PTH108  a string
 
 
 class Blobs:
@@ -134,26 +143,36 @@ class Blobs:
             raise UndoError("a kept content is damaged on disk; nothing was changed")
         return data
 
-    def sweep(self, wanted: Container[bytes]) -> int:
+    def sweep(self, wanted: Container[bytes], spare: int = SPARE) -> int:
         """Delete what is not wanted, as far as that pays; return the bytes left.
 
-        Packs with much of that, and small ones, are written anew without it.
+        Packs with more than ``spare`` percent of that, and small ones, are written
+        anew without it. The others go first: the disk may be full.
         """
         old = list(self._load().values())
         self.flush()
         self._close_pack()
         left, kept = 0, set[str]()
-        for pack in old:
-            live = {d: at for d, at in pack.places.items() if d in wanted}
+        found = [
+            (pack, {d: at for d, at in pack.places.items() if d in wanted})
+            for pack in old
+        ]
+        for pack, live in found:
+            if not live:
+                pack.remove()
+        for pack, live in found:
             size = sum(size for _, size in live.values())
             total = sum(size for _, size in pack.places.values())
-            if size >= SMALL and (total - size) * 4 <= size:
+            if size >= SMALL and (total - size) * 100 <= total * spare:
                 left += total
                 kept.add(pack.path)
                 continue
             left += size
             for digest, (offset, length) in live.items():
                 self._append(self._load(), digest, _piece(pack, offset, length))
+            if size >= SMALL:  # room for one is enough
+                self.flush()
+                pack.remove()
         self.flush()
         if self._fd >= 0:
             kept.add(self._open.path)

@@ -33,7 +33,7 @@ from typing import TypeVar
 import msgspec
 
 from codex_oss.errors import UndoError
-from codex_oss.undo.blobs import Blobs
+from codex_oss.undo.blobs import SPARE, Blobs
 from codex_oss.undo.entries import Begun, Entry, File, Record, Restoring, Tree
 
 FOLDER = "undo"
@@ -57,6 +57,7 @@ class _State(msgspec.Struct, frozen=True):
     """Of a ``Record`` what is quickly read: it may name many paths."""
 
     undone: int = 0
+    thread_id: str = ""
 
 
 def place(home: Path, workspace: bytes) -> Path:
@@ -151,8 +152,12 @@ class Store:
 
     def undone(self) -> list[int]:
         """Return the numbers of turns that were taken back."""
-        found = {n: _read(self._turns / f"{n}.done", _State) for n in self._done()}
-        return [number for number, state in found.items() if state and state.undone]
+        return [number for number, state in self._states().items() if state.undone]
+
+    def turns_of(self, thread_id: str) -> list[int]:
+        """Return the numbers of a conversation's turns that have ended."""
+        states = self._states().items()
+        return [number for number, state in states if state.thread_id == thread_id]
 
     def records(self) -> list[Record]:
         """Return the turns that have ended, the oldest first."""
@@ -204,6 +209,18 @@ class Store:
             records = self.records()
         self.blobs.added = 0
 
+    def drop(self, numbers: Iterable[int]) -> None:
+        """Forget turns, and every content that nothing else names.
+
+        With the last turn goes the last look: the next one reads all files again.
+        """
+        for number in numbers:
+            self.forget(number)
+        if not self._done() and not self.begun():
+            (self._folder / "tree").unlink(missing_ok=True)
+        self._drop_lost()
+        self._sweep(self.records(), spare=0)
+
     def _drop_lost(self) -> None:
         """Delete what processes have left that were killed while they wrote here."""
         known = self._numbers(".begun") | self._numbers(".done")
@@ -219,7 +236,11 @@ class Store:
         names = [name for name in os.listdir(self._turns) if name.endswith(".done")]
         return sum((self._turns / name).stat().st_size for name in names)
 
-    def _sweep(self, records: list[Record]) -> int:
+    def _states(self) -> dict[int, _State]:
+        found = {n: _read(self._turns / f"{n}.done", _State) for n in self._done()}
+        return {number: state for number, state in found.items() if state is not None}
+
+    def _sweep(self, records: list[Record], spare: int = SPARE) -> int:
         wanted: set[bytes] = set()
         for record in records:
             for change in record.changes:
@@ -232,7 +253,7 @@ class Store:
         if (under_way := self.restoring()) is not None:
             for change in under_way.changes:
                 wanted.update(_digests([change.before, change.after]))
-        return self.blobs.sweep(wanted)
+        return self.blobs.sweep(wanted, spare)
 
     def _done(self) -> list[int]:
         return sorted(self._numbers(".done"))

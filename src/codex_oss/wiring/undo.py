@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from codex_oss.undo.back import Workspace
     from codex_oss.undo.recording import Recorder
     from codex_oss.undo.report import Action, Report
+    from codex_oss.undo.room import Given
 
 
 class Remembering:
@@ -92,6 +93,14 @@ def workspace(env: Mapping[str, str], cwd: Path, settings: Undo) -> "Workspace":
     # What a killed process has left in a workspace is the sandbox's to take away.
     Placeholders(Path(state) / FOLDER / "placeholders").sweep()
     return Workspace(Path(state), Path(path), settings.max_bytes)
+
+
+def forget(env: Mapping[str, str], thread_id: str) -> "Given":
+    """Forget what is kept of a conversation that is deleted, in all workspaces."""
+    from codex_oss.undo import room  # noqa: PLC0415  hardly ever
+
+    state = Path(os.path.realpath(state_home(env)))
+    return room.forget(state, thread_id, Undo().max_bytes)
 
 
 def undo_last(
