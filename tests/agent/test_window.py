@@ -66,6 +66,17 @@ def test_outputs_and_thoughts_get_a_share_of_the_window() -> None:
     assert thinking_tokens(Limits(), 8192) == 2048
     assert thinking_tokens(Limits(thinking=0), 8192) is None
     assert thinking_tokens(Limits(thinking=500), 8192) == 500
+    assert thinking_tokens(Limits(thinking=500, effort="high"), 8192) == 500
+
+
+def test_an_effort_is_a_share_of_the_window_and_a_family_has_its_most() -> None:
+    efforts = ("none", "low", "medium", "high", "max", "strange")
+    assert [thinking_tokens(Limits(effort=each), 8192) for each in efforts] == [
+        *(512, 1024, 2048, 3072, 4096, 2048)
+    ]
+    assert thinking_tokens(Limits(most_thinking=30_000), 131_072) == 30_000
+    assert thinking_tokens(Limits(most_thinking=30_000), 8192) == 2048
+    assert thinking_tokens(Limits(most_thinking=30_000), None) == 30_000
 
 
 @pytest.mark.parametrize(

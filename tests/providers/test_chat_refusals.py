@@ -73,6 +73,21 @@ def test_fields_that_are_refused_are_left_out_from_then_on() -> None:
     ]
 
 
+def test_variables_that_a_server_does_not_take_are_left_out() -> None:
+    request = responses.Request(
+        model="qwen3-8b",
+        input=ASK.input,
+        reasoning=responses.ReasoningParams(effort="none"),
+    )
+    refuse = refusing("chat_template_kwargs")
+    with FakeServer([refuse], get={"/props": PROPS}) as server:
+        ask(server, request)
+    assert [seen.json.get("chat_template_kwargs") for seen in server.posts] == [
+        {"enable_thinking": False},
+        None,
+    ]
+
+
 def test_a_field_that_was_not_sent_is_not_left_out_twice() -> None:
     reply = Reply(status=400, body={"error": "stream_options, whatever you do"})
     with FakeServer([reply]) as server, pytest.raises(BadRequest):

@@ -37,7 +37,10 @@ def test_a_model_over_another_api_is_asked_again_and_can_stop_thinking(
     tmp_path: Path,
 ) -> None:
     mine = job(tmp_path, "model_provider=x", CHAT)
-    assert limits(mine, "qwen3.5:4b") == Limits(least_effort="none", asks_again=True)
+    assert limits(mine, "qwen3.5:4b") == Limits(
+        least_effort="none", asks_again=True, most_thinking=32_768
+    )
+    assert limits(mine, "newest") == Limits(least_effort="none", asks_again=True)
     assert limits(mine, "gpt-oss:20b").least_effort == "low"
 
 

@@ -53,8 +53,17 @@ PROOF = (3, 4)
 """A compaction that leaves more of the room taken has failed."""
 OUTPUT_SHARE = 8
 """The part of the window that one tool's output may take."""
-THINKING_SHARE = 4
-"""The part of the window that the thoughts before one answer may take."""
+THINKING_SHARES: dict[str, tuple[int, int]] = {
+    "none": (1, 16),
+    "minimal": (1, 16),
+    "low": (1, 8),
+    "high": (3, 8),
+    "xhigh": (1, 2),
+    "max": (1, 2),
+}
+"""The part of the window that the thoughts before one answer may take, by effort."""
+THINKING_SHARE = (1, 4)
+"""The same for other efforts, and where none is asked for."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,8 +78,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     compact_prompt: str | None = None
     """How a summary is asked for; None: ``prompts/compact.md``."""
     thinking: int | None = None
-    """Tokens of thought before an answer; 0: any number; None: a share of the
-    window."""
+    """Tokens of thought before an answer; 0: any number; None: a share of the window
+    that suits ``effort``, and ``most_thinking`` at most."""
+    effort: str | None = None
+    most_thinking: int | None = None
     least_effort: str = "low"
     """The word for the least reasoning that the server knows."""
     asks_again: bool = False
@@ -133,7 +144,10 @@ def thinking_tokens(limits: Limits, window: int | None) -> int | None:
     """Return how long the model may think before an answer; None: as it likes."""
     if limits.thinking is not None:
         return limits.thinking or None
-    return window // THINKING_SHARE if window else None
+    if not window:
+        return limits.most_thinking
+    part, whole = THINKING_SHARES.get(limits.effort or "", THINKING_SHARE)
+    return min(window * part // whole, limits.most_thinking or window)
 
 
 # --- weights --------------------------------------------------------------------------

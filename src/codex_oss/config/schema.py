@@ -276,10 +276,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     model_thinking_budget: Count | None = None
     """Tokens that the model may think before one answer. When it is at that, it is
     asked to answer at once, and to think as little as its server lets it. 0: no limit.
-    Unset: a quarter of the context window. codex-oss only."""
+    Unset: a share of the context window, a quarter unless ``model_reasoning_effort``
+    asks for more or less. codex-oss only."""
     model_reasoning_effort: str | None = None
     """How much the model thinks: ``none``, ``minimal``, ``low``, ``medium``, ``high``,
-    ``xhigh`` or what else the model knows. Unset: the model decides."""
+    ``xhigh`` or what else the model knows: see [context](../guides/context.md). Unset:
+    the model decides."""
     model_reasoning_summary: Literal["auto", "concise", "detailed", "none"] | None = (
         None
     )

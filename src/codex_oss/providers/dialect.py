@@ -111,6 +111,7 @@ class ChatDialect:
             "stream_options",
             "parallel_tool_calls",
             "reasoning_effort",
+            "chat_template_kwargs",
             "response_format",
         )
     )

@@ -47,6 +47,36 @@ def messages_of(
     return _Writer(tools, quirks).messages(request)
 
 
+def silenced(messages: list[chat.Message], word: str) -> list[chat.Message]:
+    """Return the messages with the word that keeps a model from thinking.
+
+    It stands behind the last user message, where it counts for this answer only: the
+    next request has read all but that message. Where the instructions have it already,
+    they stay as they are, and so does all else.
+    """
+    last = -1
+    for index, message in enumerate(messages):
+        match message:
+            case chat.System(content=text) | chat.Developer(content=text) if (
+                word in text
+            ):
+                return messages
+            case chat.User():
+                last = index
+            case _:
+                pass
+    said = messages[last] if word and last >= 0 else None
+    if not isinstance(said, chat.User):
+        return messages
+    content = said.content
+    if isinstance(content, str):
+        content = f"{content} {word}"
+    else:
+        content = [*content, chat.TextPart(word)]
+    told = msgspec.structs.replace(said, content=content)
+    return [*messages[:last], told, *messages[last + 1 :]]
+
+
 class _Writer:
     """Turns as messages, as one model on one server can read them."""
 

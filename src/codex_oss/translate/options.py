@@ -4,7 +4,7 @@ from typing import Any, TypeVar, cast
 
 from msgspec import UNSET, UnsetType
 
-from codex_oss.translate import constrain
+from codex_oss.translate import constrain, thinking
 from codex_oss.translate.quirks import Quirks
 from codex_oss.translate.tools import Target, ToolMap
 from codex_oss.wire import responses
@@ -24,14 +24,39 @@ def parallel_calls(request: responses.Request, quirks: Quirks) -> bool | None:
 
 
 def effort(
-    params: responses.ReasoningParams | None | UnsetType, known: tuple[str, ...]
+    params: responses.ReasoningParams | None | UnsetType, quirks: Quirks
 ) -> str | None:
-    """Return the asked-for effort, or the nearest that the server knows."""
-    asked = (params or responses.ReasoningParams()).effort
-    if not asked or asked in known:
-        return asked or None
+    """Return the asked-for effort, or the nearest that model and server know."""
+    asked = (params or responses.ReasoningParams()).effort or None
+    levels = quirks.thinking.control == "levels"
+    if quirks.switch != "server" or levels:
+        asked = thinking.effort_for(quirks.thinking, asked)
+    if not asked or asked in quirks.efforts:
+        return asked
+    if variables(params, quirks):
+        return None  # they say it
     nearest = _NEAREST_EFFORT.get(asked)
-    return nearest if nearest in known else None
+    return nearest if nearest in quirks.efforts else None
+
+
+def variables(
+    params: responses.ReasoningParams | None | UnsetType, quirks: Quirks
+) -> dict[str, Any] | None:
+    """Return what the chat template is told of the effort, where it can be."""
+    if quirks.switch != "template":
+        return None
+    asked = (params or responses.ReasoningParams()).effort or None
+    return thinking.variables(quirks.thinking, asked)
+
+
+def silencer(
+    params: responses.ReasoningParams | None | UnsetType, quirks: Quirks
+) -> str:
+    """Return the word that keeps a model from thinking; "" where it may, or none is."""
+    if quirks.switch != "prompt":
+        return ""
+    asked = (params or responses.ReasoningParams()).effort
+    return quirks.thinking.silencer if asked in thinking.OFF else ""
 
 
 def temperature(

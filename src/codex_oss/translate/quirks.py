@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from codex_oss.translate.thinking import UNKNOWN, Thinking, thinking_of
+
 
 class Mending(msgspec.Struct, frozen=True, kw_only=True):
     """What is done about calls that are not as their tools want them."""
@@ -56,6 +58,12 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     the grammar forbids calls: with tools, the schema goes into the instructions."""
     schema_bounds: bool = True
     """Lengths and patterns in tools' schemas are sent."""
+    switch: Literal["server", "template", "prompt"] = "prompt"
+    """What turns a model's thoughts on and off: the ``server`` itself, which knows its
+    models; variables of the chat ``template``, which it passes on; nothing but words in
+    the ``prompt``, besides the effort."""
+    thinking: Thinking = UNKNOWN
+    """How the model thinks; no row changes it, its name says it."""
     extra: dict[str, Any] = {}
     """Fields of the server's own."""
     mending: Mending = Mending()
@@ -77,6 +85,7 @@ QUIRKS: tuple[Row, ...] = (
             "parallel_tool_calls": True,
             "max_tokens_field": "max_completion_tokens",
             "efforts": ("none", "minimal", "low", "medium", "high", "xhigh"),
+            "switch": "server",
             "format_with_tools": True,
         },
     ),
@@ -90,6 +99,7 @@ QUIRKS: tuple[Row, ...] = (
             "reasoning_back": "reasoning_content",
             "parallel_tool_calls": True,
             "efforts": ("none", "low", "medium", "high"),
+            "switch": "template",
             "schema_bounds": False,
             "extra": {
                 "cache_prompt": True,
@@ -99,21 +109,31 @@ QUIRKS: tuple[Row, ...] = (
         },
     ),
     # Ollama 0.33: names the reasoning ``reasoning`` both ways; ignores
-    # ``max_completion_tokens`` and ``parallel_tool_calls``.
+    # ``max_completion_tokens`` and ``parallel_tool_calls``. Its own templates can keep
+    # even DeepSeek-R1 from thinking, but not gpt-oss.
     (
         "ollama",
         "",
         {
             "reasoning_back": "reasoning",
             "efforts": ("none", "low", "medium", "high", "max"),
+            "switch": "server",
         },
     ),
     # LM Studio 0.4: ``reasoning_content``, unless its developer settings say otherwise.
-    # Since 0.3.23 that of gpt-oss is ``reasoning`` whatever the settings say.
-    ("lmstudio", "", {"reasoning_back": "reasoning_content"}),
+    # Since 0.3.23 that of gpt-oss is ``reasoning`` whatever the settings say. It passes
+    # no variables on to templates; 0.4.17 turns thoughts off for the effort "none".
+    (
+        "lmstudio",
+        "",
+        {
+            "reasoning_back": "reasoning_content",
+            "efforts": ("none", "low", "medium", "high"),
+        },
+    ),
     ("lmstudio", "gpt-oss", {"reasoning_back": "reasoning"}),
     # vLLM 0.33 reads ``reasoning``; older ones ``reasoning_content``. Its request has
-    # these efforts; "none" turns the thoughts of Qwen, GLM and others off.
+    # these efforts; since May 2026, "none" sets ``enable_thinking`` to false.
     (
         "vllm",
         "",
@@ -121,6 +141,7 @@ QUIRKS: tuple[Row, ...] = (
             "reasoning_back": "reasoning",
             "parallel_tool_calls": True,
             "efforts": _ALL_EFFORTS,
+            "switch": "template",
         },
     ),
     # SGLang 0.5.23: the same efforts.
@@ -131,12 +152,8 @@ QUIRKS: tuple[Row, ...] = (
             "reasoning_back": "reasoning_content",
             "parallel_tool_calls": True,
             "efforts": _ALL_EFFORTS,
+            "switch": "template",
         },
-    ),
-    # Harmony has three efforts, and no way not to think; SGLang refuses "none".
-    *(
-        (server, "gpt-oss", {"efforts": ("low", "medium", "high")})
-        for server in ("vllm", "sglang")
     ),
     # Templates that raise unless user and assistant take turns. Ollama has templates
     # of its own, which do not.
@@ -164,7 +181,7 @@ def quirks_for(server: str, model: str) -> Quirks:
     """
     kind = server if server in {row[0] for row in QUIRKS} else "unknown"
     name = model.lower()
-    flags: dict[str, Any] = {}
+    flags: dict[str, Any] = {"thinking": thinking_of(model)}
     for row_kind, words, changes in QUIRKS:
         if row_kind == kind and all(word in name for word in words.split()):
             flags |= changes

@@ -4,14 +4,16 @@
 """
 
 from codex_oss.translate.again import asked_again
-from codex_oss.translate.messages import messages_of
+from codex_oss.translate.messages import messages_of, silenced
 from codex_oss.translate.options import (
     effort,
     given,
     parallel_calls,
     response_format,
+    silencer,
     temperature,
     tool_choice,
+    variables,
 )
 from codex_oss.translate.quirks import Quirks
 from codex_oss.translate.tools import ToolMap
@@ -27,12 +29,15 @@ def to_chat(request: responses.Request, tools: ToolMap, quirks: Quirks) -> chat.
     limit = {quirks.max_tokens_field: request.max_output_tokens or None}
     return chat.Request(
         model=request.model,
-        messages=messages_of(request, tools, quirks),
+        messages=silenced(
+            messages_of(request, tools, quirks), silencer(request.reasoning, quirks)
+        ),
         tools=native,
         tool_choice=tool_choice(request.tool_choice, tools) if native else None,
         parallel_tool_calls=parallel_calls(request, quirks) if native else None,
         response_format=response_format(request, tools, quirks),
-        reasoning_effort=effort(request.reasoning, quirks.efforts),
+        reasoning_effort=effort(request.reasoning, quirks),
+        chat_template_kwargs=variables(request.reasoning, quirks),
         temperature=temperature(request, tools, quirks),
         top_p=given(request.top_p),
         stream=True,

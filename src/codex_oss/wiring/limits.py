@@ -7,26 +7,26 @@ from codex_oss.config.schema import Config
 from codex_oss.errors import ConfigError
 from codex_oss.tools.output import BYTES_PER_TOKEN
 from codex_oss.tools.shell import MAX_OUTPUT_BYTES
-from codex_oss.wiring.model_settings import thinking_budget
+from codex_oss.translate import thinking
+from codex_oss.wiring.model_settings import reasoning_effort, thinking_budget
 from codex_oss.wiring.permissions import Job
-
-ALWAYS_THINK = ("gpt-oss",)
-"""Models whose thoughts cannot be turned off, by a word of their names."""
 
 
 def limits(job: Job, model: str) -> Limits:
     """Return what people set for the session. Raises ``ConfigError``."""
     config = job.loaded.config
     responses = job.loaded.provider.wire_api == "responses"
-    # The servers of the other APIs know a word for no thoughts at all.
-    thinks = responses or any(word in model.lower() for word in ALWAYS_THINK)
+    family = thinking.thinking_of(model)
     return Limits(
         window=config.model_context_window,
         compact_at=config.model_auto_compact_token_limit,
         output=config.tool_output_token_limit or None,
         compact_prompt=config.compact_prompt or _from_file(config),
         thinking=thinking_budget(job.loaded, model).value,
-        least_effort="low" if thinks else "none",
+        effort=reasoning_effort(job.loaded, model).value,
+        most_thinking=family.most,
+        # The servers of the other APIs know a word for no thoughts at all.
+        least_effort="low" if responses else thinking.least(family),
         asks_again=not responses,
     )
 

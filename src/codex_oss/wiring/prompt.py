@@ -14,6 +14,7 @@ from codex_oss.policy import Permissions
 from codex_oss.ports import Tool
 from codex_oss.tools.ladder import Form
 from codex_oss.wire import responses
+from codex_oss.wiring import thinking
 from codex_oss.wiring.editing import Editing
 from codex_oss.wiring.model_settings import reasoning_effort
 from codex_oss.wiring.permissions import Job
@@ -33,9 +34,11 @@ def frame(
     """Return what all requests of the session have in common."""
     config = job.loaded.config
     text, final = _answer_forms(job, tools)
+    told = _instructions(job, name, profile, editing.form)
+    silencer = thinking.silencer(job.loaded, name)
     return context.Frame(
         model=name,
-        instructions=_instructions(job, name, profile, editing.form),
+        instructions=f"{told}\n\n{silencer}" if silencer else told,
         tools=[tool.spec for tool in editing.told(tools)],
         cache_key=thread_id,
         reasoning=responses.ReasoningParams(

@@ -19,7 +19,7 @@ from codex_oss.ports import Model
 from codex_oss.sessions.rollout import Rollout
 from codex_oss.tools.permit import Permit
 from codex_oss.tools.view_image import data_url
-from codex_oss.wiring import journal, prompt
+from codex_oss.wiring import journal, prompt, thinking
 from codex_oss.wiring.editing import Editing
 from codex_oss.wiring.ending import end_all
 from codex_oss.wiring.limits import limits
@@ -161,6 +161,7 @@ async def _session(
     )
     if place.rollout is not None:
         end.append(place.rollout.close)
+    set_by_people = limits(job, name)
     remembering = Remembering(job, allowed, thread_id, clock.now)
     parts = Parts(
         thread_id=thread_id,
@@ -175,7 +176,7 @@ async def _session(
         meta=place.meta,
         history=place.history,
         usage=place.usage,
-        limits=limits(job, name),
+        limits=set_by_people,
         turn_context=journal.turn_context(job, allowed, name),
         new_turn_id=lambda: uuid7(clock.now()),
         undo=remembering,
@@ -192,13 +193,17 @@ async def _session(
         *editing.warnings,
         *rules.warnings,
         *confining.remarks(allowed),
+        *filter(None, [thinking.remark(job.loaded, name)]),
         *joined,
     ]
     notes += kept.warnings if kept else []
     return _Made(
         session=session,
         notes=notes,
-        rows=[] if job.reviews else [editing.row],
+        rows=[
+            *([] if job.reviews else [editing.row]),
+            *thinking.rows(job.loaded, name, set_by_people, window),
+        ],
         file=place.rollout,
         permit=permit,
         window=window,

@@ -115,7 +115,9 @@ class StreamOptions(msgspec.Struct, frozen=True):
 class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The body of ``POST /chat/completions``; what is not set is not sent.
 
-    ``extra`` holds a server's own fields: they stand in the body's top level.
+    ``chat_template_kwargs``, which llama.cpp, vLLM and SGLang have, are variables for
+    the model's chat template. ``extra`` holds a server's own fields: they stand in the
+    body's top level.
     """
 
     model: str
@@ -125,6 +127,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     parallel_tool_calls: bool | None = None
     response_format: dict[str, Any] | None = None
     reasoning_effort: str | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     temperature: float | None = None
