@@ -1,8 +1,8 @@
 """What all tests take for granted: signals that are heard, and no clock.
 
 Whoever starts the tests in the background, or by ``nohup``, has some signals ignored,
-and every child would inherit that. Hypothesis fails what takes longer than 200 ms, which
-says more of the machine than of the code.
+and every child would inherit that. Hypothesis fails what takes longer than 200 ms, and
+that says more of the machine than of the code.
 """
 
 import signal

@@ -81,7 +81,11 @@ async def _talk(
     kept, home, history = job.kept, job.loaded.home, job.loaded.config.history
     assert kept is not None
     around = Around(
-        home=home, cwd=job.cwd, description=opened.description, rollout=opened.rollout
+        home=home,
+        cwd=job.cwd,
+        description=opened.description,
+        rollout=opened.rollout,
+        undo=job.loaded.config.undo,
     )
     keep = history.persistence == "save-all" and not options.ephemeral
     images = [path for group in options.image for path in group]

@@ -5,15 +5,19 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from codex_oss.config.schema import Undo
 from codex_oss.errors import CodexOssError
 from codex_oss.exec_mode.prompting import Slash, Talk
 from codex_oss.exec_mode.visible import visible
 from codex_oss.sessions.names import names, rename
 from codex_oss.sessions.rollout import utc
+
+if TYPE_CHECKING:
+    from codex_oss.undo.report import Action, Report
 
 FORK = "fork"
 QUIT = "quit"
@@ -26,13 +30,17 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     cwd: Path
     description: list[tuple[str, str]]
     rollout: Path | None
+    undo: Undo
+    """How much is remembered of what turns change."""
 
 
 def slashes(around: Around) -> Mapping[str, Slash]:
     """Return the commands by name."""
     found = {
-        "/undo": Slash("take back what the last turn changed", _undoing(around)),
-        "/redo": Slash("do again what /undo took back", _redoing(around)),
+        "/undo": Slash(
+            "take back what the last turn changed", _taking_back(around, "undo")
+        ),
+        "/redo": Slash("do again what /undo took back", _taking_back(around, "redo")),
         "/compact": Slash("put a summary in the place of what was said", _compact),
         "/status": Slash("show model, permissions, tokens and file", _status(around)),
         "/rename": Slash("NAME: give this conversation a name", _name(around)),
@@ -52,21 +60,14 @@ def slashes(around: Around) -> Mapping[str, Slash]:
 Run = Callable[[Talk, str], Any]
 
 
-def _undoing(around: Around) -> Run:
+def _taking_back(around: Around, action: "Action") -> Run:
     async def run(talk: Talk, rest: str) -> None:
-        await _take_back(talk, rest, around, "undo")
+        await _take_back(talk, rest, around, action)
 
     return run
 
 
-def _redoing(around: Around) -> Run:
-    async def run(talk: Talk, rest: str) -> None:
-        await _take_back(talk, rest, around, "redo")
-
-    return run
-
-
-async def _take_back(talk: Talk, rest: str, around: Around, name: str) -> None:
+async def _take_back(talk: Talk, rest: str, around: Around, action: "Action") -> None:
     flags = {word.removeprefix("--").replace("-", "_"): True for word in rest.split()}
     if not flags.keys() <= {"force", "skip_conflicts"}:
         talk.say("It takes --force or --skip-conflicts, or nothing.")
@@ -74,11 +75,12 @@ async def _take_back(talk: Talk, rest: str, around: Around, name: str) -> None:
     thread_id = talk.session.thread_id
     from codex_oss.wiring import undo  # noqa: PLC0415  only who takes back pays
 
-    change = undo.undo_last if name == "undo" else undo.redo_last
+    def work() -> "Report":
+        place = undo.workspace(os.environ, around.cwd, around.undo)
+        return undo.take_back(place, action, thread_id, **flags)
+
     try:
-        report = await asyncio.to_thread(
-            change, os.environ, around.cwd, thread_id=thread_id, **flags
-        )
+        report = await asyncio.to_thread(work)
     except CodexOssError as error:
         talk.say(error.report())
         return

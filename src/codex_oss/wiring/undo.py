@@ -103,46 +103,24 @@ def forget(env: Mapping[str, str], thread_id: str) -> "Given":
     return room.forget(state, thread_id, Undo().max_bytes)
 
 
-def undo_last(
-    env: Mapping[str, str],
-    cwd: Path,
+def take_back(
+    place: "Workspace",
+    action: "Action",
+    thread_id: str,
     *,
-    thread_id: str = "",
     force: bool = False,
     skip_conflicts: bool = False,
 ) -> "Report":
-    """Take the last turn back, of a thread or of all, and return what was done.
+    """Undo or redo the last turn of a conversation, and return what was done.
 
     Blocks for as long as it takes to read and write the files. Raises ``UndoError``.
     """
-    return _last("undo", env, cwd, (thread_id, force, skip_conflicts))
-
-
-def redo_last(
-    env: Mapping[str, str],
-    cwd: Path,
-    *,
-    thread_id: str = "",
-    force: bool = False,
-    skip_conflicts: bool = False,
-) -> "Report":
-    """Make the turn again that was taken back last; as ``undo_last``."""
-    return _last("redo", env, cwd, (thread_id, force, skip_conflicts))
-
-
-def _last(
-    action: "Action",
-    env: Mapping[str, str],
-    cwd: Path,
-    how: tuple[str, bool, bool],
-) -> "Report":
     from codex_oss.undo import back  # noqa: PLC0415  hardly ever
 
-    thread_id, force, skip_conflicts = how
     wanted = back.Wanted(
         action=action,
         thread_id=thread_id,
         force=force,
         skip_conflicts=skip_conflicts,
     )
-    return back.take(workspace(env, cwd, Undo()), wanted)
+    return back.take(place, wanted)

@@ -1,0 +1,87 @@
+"""The slash commands of line mode, without a terminal."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from codex_oss import events
+from codex_oss.agent.session import Session
+from codex_oss.cli.slash_commands import Around, slashes
+from codex_oss.config.schema import Undo
+from codex_oss.errors import UndoError
+from codex_oss.wiring import undo
+
+THREAD = "0199-of-the-conversation"
+
+
+class Talking:
+    """A conversation as commands see it: what was said to the person."""
+
+    def __init__(self) -> None:
+        self.usage = events.TokenUsage()
+        self.said: list[str] = []
+
+    @property
+    def session(self) -> Session:
+        return cast("Session", self)  # whose id is all that is asked for
+
+    @property
+    def thread_id(self) -> str:
+        return THREAD
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    async def watch(self, happened: AsyncGenerator[events.Event, None]) -> None:
+        raise NotImplementedError
+
+    def leave(self, how: str) -> None:
+        raise NotImplementedError
+
+
+def typed(folder: Path, name: str, rest: str = "", **room: Any) -> list[str]:
+    """Return what a person is told who types a command."""
+    around = Around(
+        home=folder, cwd=folder, description=[], rollout=None, undo=Undo(**room)
+    )
+    talk = Talking()
+
+    async def run() -> None:
+        await slashes(around)[name].run(talk, rest)
+
+    asyncio.run(run())
+    return talk.said
+
+
+@pytest.mark.parametrize("name", ["/undo", "/redo"])
+def test_what_is_taken_back_is_looked_for_with_the_room_that_is_configured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    asked: list[tuple[Path, int]] = []
+
+    def workspace(env: Mapping[str, str], cwd: Path, settings: Undo) -> object:
+        asked.append((cwd, settings.max_bytes))
+        raise UndoError("nothing to undo", hint="There is nothing.")
+
+    monkeypatch.setattr(undo, "workspace", workspace)
+    said = typed(tmp_path, name, max_bytes=12_345)
+
+    assert asked == [(tmp_path, 12_345)]
+    assert said == ["nothing to undo\nThere is nothing."]
+
+
+@pytest.mark.parametrize("name", ["/undo", "/redo"])
+def test_other_words_change_nothing(tmp_path: Path, name: str) -> None:
+    said = typed(tmp_path, name, "--all")
+    assert said == ["It takes --force or --skip-conflicts, or nothing."]
+
+
+def test_where_nothing_was_changed_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODEX_OSS_HOME", str(tmp_path / "state"))
+    (said,) = typed(tmp_path, "/undo", "--force")
+    assert said.endswith(f"no turn has changed anything in {tmp_path.resolve()}")
