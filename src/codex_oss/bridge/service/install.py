@@ -73,7 +73,7 @@ def check(keeper: Keeper) -> None:
         raise CodexOssError(
             f"there is no {keeper.kind} session of this user "
             f"(`{' '.join(probe)}`: {_why(done)})",
-            hint="Use `codex-oss bridge start`: it needs neither, and lasts until the "
+            hint="Use `codex-oss bridge start`: it needs none, and lasts until the "
             "machine is shut down.",
         )
 

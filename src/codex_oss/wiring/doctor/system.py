@@ -14,6 +14,7 @@ from codex_oss.config.load import FILE_NAME
 from codex_oss.engines import hardware, room
 from codex_oss.wire.json_text import NOT_JSON
 from codex_oss.wiring.doctor.check import Check, note, ok, todo
+from codex_oss.wiring.doctor.shared_file import refused
 from codex_oss.wiring.engines import models_home
 from codex_oss.wiring.permissions import Job, permissions
 from codex_oss.wiring.permissions import sandbox as confining
@@ -138,7 +139,8 @@ async def codex(job: Job) -> list[Check]:
     if program is None:
         return [note("Codex CLI", "not installed; codex-oss does without")]
     version = _packaged(program)
-    return [ok("Codex CLI", f"{version or 'version not known'} ({program})")]
+    found = ok("Codex CLI", f"{version or 'version not known'} ({program})")
+    return [found, *refused(job.loaded)]
 
 
 def _packaged(program: str) -> str:
