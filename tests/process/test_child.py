@@ -48,12 +48,14 @@ def test_output_and_exit_code_arrive(script: str, code: int, output: bytes) -> N
     bounded(run)
 
 
-def test_a_program_that_is_not_there_is_the_systems_error() -> None:
+def test_a_program_that_is_not_there_is_the_systems_error(tmp_path: Path) -> None:
+    nowhere = tmp_path / "nope"
+
     async def run() -> None:
         with pytest.raises(FileNotFoundError):
-            await start(("/nope",), cwd=Path("/"), env=ENV, on_output=Heard())
+            await start((str(nowhere),), cwd=Path("/"), env=ENV, on_output=Heard())
         with pytest.raises(FileNotFoundError):
-            await start(("/bin/sh",), cwd=Path("/nope"), env=ENV, on_output=Heard())
+            await start(("/bin/sh",), cwd=nowhere, env=ENV, on_output=Heard())
         with pytest.raises(OSError, match="null byte"):
             await start(("/bin/sh", "\0"), cwd=Path("/"), env=ENV, on_output=Heard())
 
@@ -336,7 +338,7 @@ def test_fifty_children_start_at_once_and_none_is_mixed_up() -> None:
     bounded(run)
 
 
-def test_children_leave_no_descriptor_and_no_thread_behind() -> None:
+def test_children_leave_no_descriptor_and_no_thread_behind(tmp_path: Path) -> None:
     async def run() -> None:
         def open_now() -> int:
             return len(os.listdir("/dev/fd"))  # noqa: PTH208  Path opens one more
@@ -347,10 +349,11 @@ def test_children_leave_no_descriptor_and_no_thread_behind() -> None:
         before = open_now()
         for tty in (False, True):
             with pytest.raises(FileNotFoundError):
-                await begin_any(("/nope",), Heard())
+                await begin_any((str(tmp_path / "nope"),), Heard())
             await (await begin("exit 0", Heard(), tty=tty)).wait()
         await asyncio.to_thread(join_children)
-        assert open_now() == before
+        # Fewer if something of an earlier test was closed meanwhile.
+        assert open_now() <= before
 
     bounded(run)
 

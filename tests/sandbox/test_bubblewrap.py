@@ -112,9 +112,10 @@ def descriptors() -> list[str]:
 
 
 def test_the_end_closes_all_descriptors() -> None:
-    before = descriptors()
+    before = set(descriptors())
     Run(FOUND, TRUE, Layout(), b"12345678", Held()).end()
-    assert descriptors() == before
+    # Fewer if something of an earlier test was closed meanwhile.
+    assert set(descriptors()) <= before
 
 
 def test_running_out_of_descriptors_is_an_error_of_the_sandbox(

@@ -287,7 +287,8 @@ def test_a_command_that_is_not_there_was_not_reached(repo: Path) -> None:
 
 # --- what it costs ------------------------------------------------------------------
 
-BUDGET_MS = {"bubblewrap": 10.0, "landlock": 5.0}
+BUDGET_MS = {"bubblewrap": 30.0, "landlock": 20.0}
+"""Several times what it takes: a machine that others use, too, is that much slower."""
 STARTS = 25
 
 

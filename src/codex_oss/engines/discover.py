@@ -138,9 +138,9 @@ async def discover(
     """Return the servers that answer, in the order of their places.
 
     Takes ``within_s`` at most where none takes a connection; where one does and does
-    not answer, ``PATIENCE_S`` more, unless another has answered. On a machine that is
-    too busy to look in time, it looks again. Raises
-    ``errors.ConfigError`` for a URL that is none.
+    not answer, ``PATIENCE_S`` more (``ASK_S`` if the person has named it), unless
+    another has answered. On a machine that is too busy to look in time, it looks again.
+    Raises ``errors.ConfigError`` for a URL that is none.
     """
     found: list[Found] = []
     missed = places
@@ -156,9 +156,13 @@ async def _ask_all(
     """Return who answers, and where the machine did not let us look in time."""
     clock = asyncio.get_running_loop().time
     began = clock()
-    patience_s = within_s + PATIENCE_S
     asked = [
-        asyncio.ensure_future(_ask(Asking(client, place, within_s), patience_s))
+        asyncio.ensure_future(
+            _ask(
+                Asking(client, place, within_s),
+                within_s + (ASK_S if place.named else PATIENCE_S),
+            )
+        )
         for place in places
     ]
     try:
