@@ -1,5 +1,7 @@
 """Directories that hold the place of protected names."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -183,11 +185,85 @@ def test_sweeping_needs_no_folder(places: Placeholders) -> None:
 # --- where it cannot be made ----------------------------------------------------------
 
 
-def test_without_a_place_for_locks_the_protection_stays(repo: Path) -> None:
+@pytest.fixture
+def full(repo: Path) -> Placeholders:
+    """Placeholders whose locks find no room."""
     (repo.parent / "file").touch()
-    held = Placeholders(repo.parent / "file/placeholders").hold(both(repo))
+    return Placeholders(repo.parent / "file/placeholders")
+
+
+def test_without_room_for_a_lock_all_is_protected_and_removed(
+    repo: Path, full: Placeholders
+) -> None:
+    held = full.hold(both(repo))
+    assert (repo / ".codex").stat().st_mode & 0o7777 == MARKED
     held.release()
+    held.release()
+    assert names(repo) == []
+
+
+def test_without_room_for_locks_the_last_of_several_runs_removes_it(
+    repo: Path, full: Placeholders
+) -> None:
+    first, second = full.hold(both(repo)), full.hold(both(repo))
+    first.release()
     assert names(repo) == [".codex", ".git"]
+    second.release()
+    assert names(repo) == []
+
+
+def test_runs_with_and_without_a_lock_leave_each_other_what_they_need(
+    repo: Path, places: Placeholders, full: Placeholders
+) -> None:
+    bare, other = full.hold(both(repo)), places.hold(both(repo))
+    other.release()
+    assert names(repo) == [".codex", ".git"]
+    assert len(locks(repo)) == 1  # and knows what is still to be removed
+    bare.release()
+    assert names(repo) == []
+    places.sweep()
+    assert locks(repo) == []
+
+    (repo.parent / "file").unlink()  # there is room again
+    (repo.parent / "file").symlink_to("state")
+    other = places.hold(both(repo))
+    (repo.parent / "file").unlink()
+    (repo.parent / "file").touch()
+    bare = full.hold(both(repo))
+    (repo.parent / "file").unlink()
+    (repo.parent / "file").symlink_to("state")
+    bare.release()
+    assert names(repo) == [".codex", ".git"]
+    other.release()
+    assert names(repo) == []
+
+
+def test_where_the_directory_is_locked_by_others_a_later_run_removes_it(
+    repo: Path, places: Placeholders, full: Placeholders
+) -> None:
+    theirs = os.open(repo, os.O_RDONLY)
+    fcntl.flock(theirs, fcntl.LOCK_EX)
+    full.hold(both(repo)).release()
+    places.hold(both(repo)).release()
+    assert names(repo) == [".codex", ".git"]
+    os.close(theirs)
+    places.hold(both(repo)).release()
+    assert names(repo) == []
+
+
+def test_without_room_for_a_note_the_run_itself_remembers(
+    repo: Path, places: Placeholders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(fd: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    first, second = places.hold(both(repo)), places.hold(both(repo))
+    first.release()
+    assert names(repo) == [".codex", ".git"]
+    second.release()
+    assert names(repo) == []
+    assert locks(repo) == []
 
 
 def test_names_of_all_kinds_are_kept_apart(repo: Path, places: Placeholders) -> None:

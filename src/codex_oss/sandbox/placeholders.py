@@ -2,13 +2,16 @@
 
 A mount needs something to be mounted on. Where a protected name is missing, an empty
 directory takes its place while a command runs; it is seen outside of the sandbox too,
-and must be gone afterwards. Three rules keep that safe:
+and must be gone afterwards. Four rules keep that safe:
 
 - All runs that need the place share a lock on a file in our state folder, one for each
   parent directory. Removing the directory would end the protection of a command that
   still runs, so it is removed only by who gets the lock alone.
 - The lock's file says what was made. Locks end with their process, however it ends;
   the next start sweeps up what was left behind.
+- Where the state's disk has no room for the file, runs share a lock on the directory
+  itself, and nobody removes what one of them may need. Commands can get that lock too:
+  then placeholders stay until a later run, and nothing worse.
 - A placeholder is known by its sticky bit. What is not empty, or has no such bit,
   belongs to somebody else and stays.
 """
@@ -56,7 +59,9 @@ class Placeholders:
         held = Held()
         try:
             for parent, missing in groups.items():
-                held.add(self._lock(parent), missing)
+                held.add(
+                    self._lock(parent) or _Bare(parent, self._path(parent)), missing
+                )
         except BaseException:
             held.release()
             raise
@@ -71,13 +76,9 @@ class Placeholders:
                     _Lock(path, os.open(path, os.O_RDWR | os.O_CLOEXEC)).end()
 
     def _lock(self, parent: str) -> "_Lock | None":
-        """Take part in the lock of a directory; None where there can be none.
-
-        Without a lock nobody knows when a placeholder is needed no more: it stays.
-        """
+        """Take part in the lock of a directory; None where there can be none."""
         try:
-            found = os.stat(parent)
-            path = f"{self._folder}/{found.st_dev:x}-{found.st_ino:x}"
+            path = self._path(parent)
             for _ in range(TRIES):
                 lock = _Lock(path, _open(path))
                 if lock.share():
@@ -86,20 +87,26 @@ class Placeholders:
             return None
         return None
 
+    def _path(self, parent: str) -> str:
+        """Return the file of a directory's lock; empty if there is no directory."""
+        try:
+            found = os.stat(parent)
+        except OSError:
+            return ""
+        return f"{self._folder}/{found.st_dev:x}-{found.st_ino:x}"
+
 
 class Held:
     """What one run holds."""
 
     def __init__(self) -> None:
-        self._locks: list[_Lock] = []
+        self._locks: list[_Lock | _Bare] = []
 
-    def add(self, lock: "_Lock | None", paths: list[str]) -> None:
+    def add(self, lock: "_Lock | _Bare", paths: list[str]) -> None:
         """Make directories under a lock, which is this object's from now on."""
-        if lock is not None:
-            self._locks.append(lock)
+        self._locks.append(lock)
         for path in paths:
-            if lock is not None:
-                lock.note(path)
+            lock.note(path)
             try:
                 os.mkdir(path, MARKED)
             except FileExistsError:
@@ -120,6 +127,7 @@ class _Lock:
     def __init__(self, path: str, fd: int) -> None:
         self._path = path
         self._fd = fd
+        self._made: set[str] = set()
 
     def share(self) -> bool:
         """Wait for a share; False, and closed, if the file was removed meanwhile."""
@@ -127,15 +135,18 @@ class _Lock:
         try:
             # Who has it alone only removes a few empty directories: the wait is short.
             fcntl.flock(self._fd, fcntl.LOCK_SH)
-            with contextlib.suppress(FileNotFoundError):
-                kept = os.path.samestat(os.stat(self._path), os.fstat(self._fd))
+            kept = self._is_there()
         finally:
             if not kept:
                 os.close(self._fd)
         return kept
 
     def note(self, path: str) -> None:
-        """Say that ``path`` is about to be made. A full disk does not matter here."""
+        """Say that ``path`` is about to be made.
+
+        A disk that is too full for the note matters only if we are killed.
+        """
+        self._made.add(path)
         with contextlib.suppress(OSError):
             os.write(self._fd, os.fsencode(path) + b"\0")
 
@@ -147,17 +158,87 @@ class _Lock:
             os.close(self._fd)
             return
         try:
-            for path in self._noted():
-                _remove(path)
-            with contextlib.suppress(OSError):
-                os.unlink(self._path)
+            # One that was removed meanwhile is no lock: who removed it has swept up.
+            if self._is_there() and _removed(self._noted() | self._made):
+                with contextlib.suppress(OSError):
+                    os.unlink(self._path)
         finally:
             os.close(self._fd)
+
+    def _is_there(self) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return os.path.samestat(os.stat(self._path), os.fstat(self._fd))
+        return False
 
     def _noted(self) -> set[str]:
         size = os.fstat(self._fd).st_size
         content = os.pread(self._fd, size, 0)
         return {os.fsdecode(path) for path in content.split(b"\0") if path}
+
+
+class _Bare:
+    """In the place of a ``_Lock`` that cannot be made; ``lock`` is where it would be.
+
+    Where the directory has no locks either, a placeholder stays: nobody knows when it
+    is needed no more.
+    """
+
+    def __init__(self, parent: str, lock: str) -> None:
+        self._lock = lock
+        self._made: set[str] = set()
+        self._fd = -1
+        with contextlib.suppress(OSError):
+            self._fd = _guard(parent, fcntl.LOCK_SH)
+
+    def note(self, path: str) -> None:
+        """Remember that ``path`` is about to be made."""
+        self._made.add(path)
+
+    def end(self) -> None:
+        """Remove what was made if nobody else needs it."""
+        if self._fd < 0:
+            return
+        os.close(self._fd)  # our share would be in the way as any other's
+        self._fd = -1
+        try:
+            lock = _Lock(self._lock, _open(self._lock))
+        except OSError:  # still no room: nobody else has it
+            _removed(self._made)
+            return
+        for path in self._made:
+            lock.note(path)
+        lock.end()
+
+
+def _removed(paths: set[str]) -> bool:
+    """Remove placeholders; return whether no run without a lock may need one."""
+    alone = True
+    for parent in {os.path.dirname(path) for path in paths}:
+        guard = -1
+        try:
+            guard = _guard(parent, fcntl.LOCK_EX)
+        except BlockingIOError:
+            alone = False
+            continue
+        except OSError:  # gone, not readable, without locks: nobody has one
+            pass
+        for path in paths:
+            if os.path.dirname(path) == parent:
+                _remove(path)
+        if guard >= 0:
+            os.close(guard)
+    return alone
+
+
+def _guard(folder: str, how: int) -> int:
+    """Return an open directory with a lock on it. Raises ``OSError``."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
 def is_placeholder(found: os.stat_result) -> bool:
