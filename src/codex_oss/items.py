@@ -204,6 +204,24 @@ Item = (
     | Unknown
 )
 
+HANDOFF = "<handoff>"
+"""How the message begins that stands for what was left out of a conversation."""
+_NOT_TYPED = (
+    HANDOFF,
+    "<environment_context>",
+    "# AGENTS.md instructions",
+    "<skill>",
+    "<turn_aborted>",
+)
+"""How messages of the user's begin that nobody typed: ours, and the Codex CLI's."""
+
+
+def is_prompt(item: Item) -> bool:
+    """Return whether a person, or who speaks for one, has said this."""
+    if not isinstance(item, Message) or item.role != "user":
+        return False
+    return not text_of(item.content).startswith(_NOT_TYPED)
+
 
 def user(text: str) -> Message:
     """Return a user's message of one text part."""

@@ -9,8 +9,9 @@ from typing import cast
 
 import msgspec
 
-from codex_oss.agent import masking, rounds
+from codex_oss.agent import masking
 from codex_oss.items import (
+    HANDOFF,
     CustomToolCall,
     CustomToolCallOutput,
     FunctionCall,
@@ -84,7 +85,7 @@ def handoff(known: Facts, summary: str) -> Message:
     if summary:
         sections.append(f"{_SUMMARY}\n{summary}")
     body = "\n\n".join(sections)
-    return user(f"{rounds.HANDOFF}\n{body}\n</handoff>")
+    return user(f"{HANDOFF}\n{body}\n</handoff>")
 
 
 def summary_in(item: Item) -> str:
@@ -142,7 +143,7 @@ def _commands(items: Iterable[Item]) -> Iterable[str]:
 
 def _sections(text: str) -> dict[str, list[str]]:
     """Return the lines of a handoff message by their heading."""
-    if not text.startswith(rounds.HANDOFF):
+    if not text.startswith(HANDOFF):
         return {}
     sections: dict[str, list[str]] = {}
     lines: list[str] = []

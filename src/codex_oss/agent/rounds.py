@@ -7,20 +7,18 @@ without calls.
 from collections.abc import Sequence
 
 from codex_oss.items import (
+    HANDOFF,
     CustomToolCall,
     FunctionCall,
     Item,
     Message,
     Reasoning,
     ToolSearchCall,
+    is_prompt,
     text_of,
 )
 
 CALLS = (FunctionCall, CustomToolCall, ToolSearchCall)
-HANDOFF = "<handoff>"
-"""How the message begins that stands for what was left out."""
-_BROUGHT = "<skill>"
-"""How messages begin that a prompt brings along: they can be read again."""
 _PLACE = ("<environment_context>", "# AGENTS.md instructions", "<permissions")
 """How messages begin that tell of the place: ours, and the Codex CLI's."""
 
@@ -53,13 +51,7 @@ def begin_of_last(items: Sequence[Item], rounds: int) -> int:
 
 def prompts(items: Sequence[Item]) -> list[int]:
     """Return where the user's own messages stand."""
-    return [
-        index
-        for index, item in enumerate(items)
-        if isinstance(item, Message)
-        and item.role == "user"
-        and not text_of(item.content).startswith((HANDOFF, _BROUGHT, *_PLACE))
-    ]
+    return [index for index, item in enumerate(items) if is_prompt(item)]
 
 
 def surroundings(items: Sequence[Item]) -> list[Item]:

@@ -20,8 +20,7 @@ from codex_oss.exec_mode.keys import Keys
 from codex_oss.exec_mode.keystrokes import PASTES_OFF, PASTES_ON, Keystrokes
 from codex_oss.exec_mode.run import Printer
 from codex_oss.exec_mode.visible import shown, visible
-from codex_oss.items import Item, Message, text_of
-from codex_oss.sessions.foreign import is_prompt
+from codex_oss.items import Item, Message, is_prompt, text_of
 from codex_oss.sessions.prompts import Prompts
 
 TAIL_MESSAGES = 6

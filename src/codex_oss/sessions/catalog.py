@@ -12,9 +12,8 @@ from pathlib import Path
 import msgspec
 
 from codex_oss.errors import BadRequest
-from codex_oss.items import Message, text_of
+from codex_oss.items import Message, is_prompt, text_of
 from codex_oss.sessions import packed
-from codex_oss.sessions.foreign import is_prompt
 from codex_oss.wire.responses import decode_item
 
 FIRST_BYTES = 24 * 1024

@@ -8,7 +8,7 @@ reasoning, calls and their outputs stay.
 
 from msgspec.structs import replace
 
-from codex_oss.items import InputText, Item, Message, Part, Unknown, text_of
+from codex_oss.items import InputText, Item, Message, Part, Unknown
 
 _HARNESS = (
     "<permissions instructions>",
@@ -23,13 +23,6 @@ _HARNESS = (
     "<token_budget>",
 )
 """How the parts of messages begin that only Codex writes."""
-_SURROUNDINGS = (
-    "<environment_context>",
-    "# AGENTS.md instructions",
-    "<turn_aborted>",
-    "<skill>",
-)
-"""How messages of the user's begin that nobody typed; codex-oss writes them too."""
 _DROPPED = ("ghost_snapshot", "compaction", "compaction_summary", "context_compaction")
 """Items that mean something to Codex or to OpenAI's servers alone."""
 _OWN_PLACE = "  <sandbox>"
@@ -46,13 +39,6 @@ def without_harness(item: Item) -> Item | None:
     if len(content) == len(item.content):
         return item
     return replace(item, content=content) if content else None
-
-
-def is_prompt(item: Item) -> bool:
-    """Tell whether a person, or who speaks for one, has said this."""
-    if not isinstance(item, Message) or item.role != "user":
-        return False
-    return not text_of(item.content).startswith(_SURROUNDINGS)
 
 
 def _of_codex(part: Part) -> bool:

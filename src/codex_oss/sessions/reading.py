@@ -18,10 +18,11 @@ from codex_oss.items import (
     FunctionCall,
     FunctionCallOutput,
     Item,
+    is_prompt,
     user,
 )
 from codex_oss.sessions import packed
-from codex_oss.sessions.foreign import is_prompt, without_harness
+from codex_oss.sessions.foreign import without_harness
 from codex_oss.sessions.kept import Kept
 from codex_oss.sessions.lock import Lock
 from codex_oss.wire.responses import decode_item

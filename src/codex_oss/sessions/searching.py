@@ -5,9 +5,8 @@ from pathlib import Path
 import msgspec
 
 from codex_oss.errors import BadRequest, SessionError
-from codex_oss.items import Message, text_of
+from codex_oss.items import Message, is_prompt, text_of
 from codex_oss.sessions import packed
-from codex_oss.sessions.foreign import is_prompt
 from codex_oss.wire.responses import decode_item
 
 AROUND = 40

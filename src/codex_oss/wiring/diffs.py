@@ -16,6 +16,7 @@ from codex_oss.items import (
     FunctionCallOutput,
     Item,
     Message,
+    is_prompt,
     text_of,
     text_of_output,
 )
@@ -33,7 +34,6 @@ from codex_oss.patch.parse import (
     parse,
 )
 from codex_oss.policy import within
-from codex_oss.sessions.foreign import is_prompt
 from codex_oss.tools import apply_patch, edit_file, write_file
 from codex_oss.tools.spec import arguments
 
