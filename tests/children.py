@@ -105,7 +105,7 @@ def runs(pid: int) -> bool:
     """Return whether a process runs; one that only waits for its parent does not."""
     try:
         return b") Z " not in Path(f"/proc/{pid}/stat").read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -23,6 +23,8 @@ from fake_server import (
 from running import OURS, environment, prepared, provider, run_exec
 
 LIMIT_S = 60
+NAP_S = f"600.{os.getpid()}"
+"""Nobody else on this machine sleeps for so long."""
 NO_TOOLS = LLAMACPP | {
     "/props": {
         "default_generation_settings": {"n_ctx": 8192},
@@ -102,7 +104,7 @@ def test_a_signal_ends_the_turn_and_the_command_and_keeps_the_session(
 ) -> None:
     flag = tmp_path / "repo" / "started"
     script: list[Any] = [
-        turn(call("exec_command", {"cmd": "touch started; exec sleep 600"})),
+        turn(call("exec_command", {"cmd": f"touch started; exec sleep {NAP_S}"})),
         turn(message("never said")),
     ]
     with FakeServer(script) as server:
@@ -137,14 +139,14 @@ def wait_for(path: Path, child: subprocess.Popen[str]) -> None:
 
 
 def sleepers() -> list[str]:
-    """Return the command lines of `sleep 600` that still run."""
+    """Return the processes that still sleep for `NAP_S`."""
     found: list[str] = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = entry.read_bytes()
         except OSError:
             continue
-        if line == b"sleep\x00600\x00":
+        if line.split(b"\0")[:2] == [b"sleep", NAP_S.encode()]:
             found.append(str(entry))
     return found
 

@@ -177,7 +177,7 @@ def inside_of(bwrap: int) -> list[int]:
     found = [bwrap]
     for pid in found:
         children = Path(f"/proc/{pid}/task/{pid}/children")
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             found += map(int, children.read_text().split())
     return found[1:]
 
@@ -266,7 +266,7 @@ def test_without_marks_those_below_a_command_end_with_it_by_force(
 
 
 def is_child(pid: int, parent: int) -> bool:
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         stat = Path(f"/proc/{pid}/stat").read_text()
         return int(stat.rpartition(")")[2].split()[1]) == parent
     return False

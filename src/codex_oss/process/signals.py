@@ -131,9 +131,10 @@ def _inside(bwrap: int) -> list[int]:
 
 
 def _children(pid: int) -> list[int]:
-    try:
-        threads = Path(f"/proc/{pid}/task").iterdir()
-        texts = [(thread / "children").read_text("ascii") for thread in threads]
-    except OSError:  # it has ended
-        return []
-    return [int(word) for text in texts for word in text.split()]
+    found: list[int] = []
+    with contextlib.suppress(OSError):  # it has ended
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # or this thread of it
+                text = (thread / "children").read_text("ascii")
+                found += map(int, text.split())
+    return found
