@@ -12,12 +12,13 @@ from typing import Any
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
 from codex_oss.mcp.servers import Servers
+from codex_oss.policy import AnswerServer, Reply
 
 VALUES: dict[str, Any] = {"number": 2, "integer": 2, "string": "x", "boolean": True}
 
 
-async def agree(message: str, url: str) -> bool:
-    return True
+async def agree(asked: AnswerServer) -> Reply:
+    return Reply("accept")
 
 
 async def main(url: str) -> None:

@@ -66,8 +66,8 @@ class Ask(_Tool):
     async def run(self, call: Call, scope: Scope) -> Output:
         action = RunCommand(command="make", cwd="/")
         answer = await self.client.ask(Question(action=action))
-        self.answers.append(answer)
-        return Output(answer)
+        self.answers.append(str(answer))
+        return Output(str(answer))
 
 
 class Wait(_Tool):

@@ -169,11 +169,12 @@ class Peer:
                 return text(f"echo: {arguments.get('text', name)}")
 
     def ask(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Ask the person, and tell what came back."""
-        params: dict[str, Any] = {
-            "message": "Sure?",
-            "requestedSchema": schema or OBJECT,
-        }
+        """Ask the person a form, or for a page, and tell what came back."""
+        params: dict[str, Any] = {"message": "Sure?"}
+        if "url" in schema:
+            params |= {"mode": "url", "url": schema["url"], "elicitationId": "p1"}
+        else:
+            params["requestedSchema"] = schema or OBJECT
         self.send({"id": "q1", "method": "elicitation/create", "params": params})
         answer = next(line for line in self.lines if line.get("id") == "q1")
         return text(json.dumps(answer.get("result") or answer.get("error")))

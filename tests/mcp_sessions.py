@@ -9,14 +9,15 @@ from codex_oss.config.schema import McpServer
 from codex_oss.mcp.restarts import Patience
 from codex_oss.mcp.server import Server
 from codex_oss.mcp.servers import Servers
+from codex_oss.policy import AnswerServer, Reply
 
 TIMEOUT_S = 60
 PATIENT = Patience(restarts=2, within_s=600, backoff_s=0.01)
 """What is borne with servers in these tests: little, but it is long remembered."""
 
 
-async def nobody(message: str, url: str) -> bool:
-    return False
+async def nobody(asked: AnswerServer) -> Reply:
+    return Reply("decline")
 
 
 class Session:

@@ -187,12 +187,65 @@ def test_a_call_of_an_mcp_tool_is_asked_about_with_its_arguments() -> None:
 
 def test_a_question_of_an_mcp_server_is_shown_as_its_own() -> None:
     asked = AnswerServer(server="git", message="Log in.\nNow.", url="https://a/b")
-    lines = draw(Question(action=asked), 80).split("\n")
-    assert lines[:6] == [
-        "MCP server git asks. Agree?",
-        "",
-        "  │ Log in.",
-        "  │ Now.",
-        "",
-        "  page    https://a/b",
+    assert draw(Question(action=asked), 80) == (
+        "MCP server git asks. Agree?\n"
+        "\n"
+        "  │ Log in.\n"
+        "  │ Now.\n"
+        "\n"
+        "  page    https://a/b\n"
+        "  host    a\n"
+        "\n"
+        "  1. Yes, I open it myself (y)\n"
+        "  2. No, decline (n)\n"
+        "  3. Leave without an answer (esc)\n"
+        "> "
+    )
+
+
+def test_a_browser_is_one_more_way_to_agree() -> None:
+    asked = AnswerServer(server="git", message="Log in.", url="https://a/b")
+    offered = choices(Question(action=asked), browses=True)
+    assert [(each.key, each.page, each.opens) for each in offered] == [
+        ("o", "https://a/b", True),
+        ("y", "https://a/b", False),
+        ("n", "", False),
+        ("\x1b", "", False),
     ]
+    plain = choices(Question(action=AnswerServer(server="git", message="Sure?")))
+    assert [each.text for each in plain] == [
+        "Yes (y)",
+        "No, decline (n)",
+        "Leave without an answer (esc)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "notes"),
+    [
+        ("https://bank.example/x", "bank.example", []),
+        (
+            "https://bank.example@evil.example/",
+            "evil.example",
+            ["what stands before the @ is not where it leads"],
+        ),
+        (
+            "https://xn--bnk-0ua.example/",
+            "xn--bnk-0ua.example",
+            ["the host has letters that may look like others"],
+        ),
+        (
+            "http://b\u0430nk.example/",
+            "b\u0430nk.example",
+            [
+                "the host has letters that may look like others",
+                "it is not encrypted",
+            ],
+        ),
+    ],
+)
+def test_where_a_page_leads_is_said(url: str, host: str, notes: list[str]) -> None:
+    asked = AnswerServer(server="git", message="Log in.", url=url)
+    lines = draw(Question(action=asked), 80).split("\n")
+    told = [f"  page    {url}", f"  host    {host}"]
+    assert lines[4:-5] == [*told, *(f"  note    {note}" for note in notes)]

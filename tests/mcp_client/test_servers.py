@@ -14,6 +14,7 @@ from codex_oss.errors import McpError
 from codex_oss.mcp import server
 from codex_oss.mcp.pipes import MAX_LINE
 from codex_oss.mcp.restarts import Breakdowns, Patience
+from codex_oss.policy import AnswerServer, Reply
 from mcp_sessions import TIMEOUT_S, Session, nobody
 
 DEMO = ["echo", "fail", "img", "rpcerr", "write-thing"]
@@ -284,44 +285,6 @@ def test_a_program_gets_few_variables_and_those_that_are_named(
     assert "SECRET" not in text
 
 
-@pytest.mark.parametrize(
-    ("answer", "told"),
-    [
-        (True, '{"action": "accept", "content": {}}'),
-        (False, '{"action": "decline"}'),
-    ],
-)
-def test_a_question_of_the_server_reaches_the_person(answer: object, told: str) -> None:
-    session = Session(a=scripted("ask"))
-    asked: list[tuple[str, str]] = []
-    results: list[Any] = []
-
-    async def person(message: str, url: str) -> bool:
-        asked.append((message, url))
-        return bool(answer)
-
-    async def work() -> None:
-        results.append(await session["a"].call("echo", {}, person))
-
-    session.run(work)
-    assert asked == [("Sure?", "")]
-    assert results[0]["content"][0]["text"] == told
-
-
-def test_a_form_that_somebody_must_write_is_declined() -> None:
-    form = {
-        "type": "object",
-        "properties": {"a": {"type": "string"}},
-        "required": ["a"],
-    }
-    session = Session(a=scripted("ask"))
-    (result,) = call(session, **form)
-    assert result["content"][0]["text"] == '{"action": "decline"}'
-    assert session.told == [
-        "MCP server a asks for a, which nobody can write here: that was declined"
-    ]
-
-
 def test_a_server_that_asks_without_end_ends_with_its_time() -> None:
     session = Session(a=scripted("ask without end", tool_timeout_sec=0.3))
     assert call(session) == ["timed out awaiting tools/call after 0.3s"]
@@ -333,13 +296,14 @@ def test_the_time_in_which_a_person_is_asked_does_not_count(
     session = Session(a=scripted("ask", tool_timeout_sec=TIMEOUT_S / 3))
     results: list[Any] = []
 
-    async def person(message: str, url: str) -> bool:
+    async def person(asked: AnswerServer) -> Reply:
+        del asked
         loop = asyncio.get_running_loop()
         clock = loop.time
         monkeypatch.setattr(loop, "time", lambda: clock() + TIMEOUT_S / 2)
         for _ in range(LOOPS):
             await asyncio.sleep(0)
-        return True
+        return Reply("accept")
 
     async def work() -> None:
         results.append(await session["a"].call("echo", {}, person))

@@ -1,5 +1,6 @@
 """Questions as Codex asks them, and replies in both styles."""
 
+import json
 from typing import Any
 
 import pytest
@@ -20,11 +21,13 @@ from codex_oss.policy import (
     Answer,
     AnswerServer,
     CallTool,
+    Filled,
     Question,
     RunAgain,
     RunCommand,
     WriteFiles,
 )
+from codex_oss.policy.form import Form, Number
 
 CHANGES = {"/w/a": {"type": "add", "content": "x\n"}}
 COMMON: dict[str, Any] = {
@@ -95,6 +98,71 @@ def test_each_question_has_its_shape(action: Action, expected: dict[str, Any]) -
     )
     told = elicitation(Question(action=action, reason="why"), asked, "7")
     assert to_builtins(told) == COMMON | expected
+
+
+FORM: dict[str, Any] = {
+    "type": "object",
+    "properties": {"n": {"type": "integer", "title": "\x1b[2J"}},
+}
+PAGE = AnswerServer(server="s", message="Go.", url="https://a/b", page_id="p1")
+NOTHING = Asked(thread_id="t1", turn_id="u1", call_id="c1", command=[], changes={})
+
+
+def test_a_form_of_another_server_is_passed_on_as_it_is() -> None:
+    form = Form((Number(name="n", title="n"),), json.dumps(FORM))
+    asked = Question(action=AnswerServer(server="s", message="How many?", form=form))
+    expected = {
+        "message": "The MCP server `s` asks: How many?",
+        "codex_elicitation": "mcp-elicitation",
+        "requestedSchema": FORM,
+    }
+    assert to_builtins(elicitation(asked, NOTHING, "7")) == COMMON | expected
+
+
+def test_a_page_is_passed_on_to_who_can_open_it_and_told_to_others() -> None:
+    told = to_builtins(elicitation(Question(action=PAGE), NOTHING, "7", pages=True))
+    page = {"mode": "url", "url": "https://a/b", "elicitationId": "p1"}
+    said = {"message": "The MCP server `s` asks: Go."}
+    kind = {"codex_elicitation": "mcp-elicitation"}
+    ids = {key: value for key, value in COMMON.items() if key != "requestedSchema"}
+    assert told == ids | kind | page | said
+    told = to_builtins(elicitation(Question(action=PAGE), NOTHING, "7"))
+    said = {"message": "The MCP server `s` asks: Go. https://a/b"}
+    assert told == COMMON | kind | said
+
+
+def test_the_address_of_a_page_is_never_cut() -> None:
+    long = AnswerServer(server="s", message="x" * 9000, url=f"https://a/{'y' * 1900}")
+    told = elicitation(Question(action=long), NOTHING, "7")
+    assert told.message.endswith(f" {long.url}")
+    assert len(told.message) < 6200
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ({"action": "accept", "content": {"n": 1}}, Filled({"n": 1})),
+        ({"action": "accept", "content": {}}, Filled({})),
+        ({"action": "accept"}, "yes"),
+        ({"decision": "approved"}, "yes"),
+        (
+            {"action": "accept", "content": {"decision": "denied"}},
+            Filled({"decision": "denied"}),
+        ),
+        ({"action": "decline", "content": {"n": 1}}, "no"),
+        ({"action": "cancel"}, "later"),
+        ({"decision": "abort"}, "stop"),
+        ({"decision": "denied", "action": "accept", "content": {"n": 1}}, "no"),
+        ({"action": "accept", "content": [1]}, "no"),
+        ({"action": "nonsense"}, "no"),
+        ({}, "no"),
+        (None, "no"),
+    ],
+)
+def test_replies_to_a_form_of_another_server(reply: object, expected: Answer) -> None:
+    form = Form((Number(name="n", title="n"),), json.dumps(FORM))
+    asked = Question(action=AnswerServer(server="s", message="?", form=form))
+    assert answer(reply, asked) == expected
 
 
 def test_words_for_a_person_hide_nothing_and_command_no_terminal() -> None:
@@ -185,4 +253,5 @@ def test_words_alone_name_the_files_and_the_reason() -> None:
     ],
 )
 def test_replies_of_both_styles(reply: object, expected: Answer) -> None:
-    assert answer(reply) == expected
+    asked = Question(action=RunCommand(command="x", cwd="/"))
+    assert answer(reply, asked) == expected

@@ -11,6 +11,7 @@ from codex_oss import events
 from codex_oss.config.schema import McpServer
 from codex_oss.items import FunctionCall
 from codex_oss.policy import AnswerServer, CallTool, Permissions
+from codex_oss.policy.form import Form
 from codex_oss.ports import Output, Scope
 from codex_oss.tools.mcp_call import MAX_NEWS, note, open_desk, tools_of
 from codex_oss.tools.output import Budget
@@ -118,7 +119,7 @@ def test_a_question_of_the_server_is_shown_to_the_person() -> None:
     (output,) = Turn("ask", person).call("echo")
     assert output == Output('{"action": "accept", "content": {}}')
     assert [question.action for question in person.asked] == [
-        AnswerServer(server="a", message="Sure?")
+        AnswerServer(server="a", message="Sure?", form=Form())
     ]
 
 

@@ -141,9 +141,10 @@ def _approver(
     policy = approval_policy(loaded.config)
     if options.ask is None or policy == "never":
         return None, _nothing
+    from codex_oss.cli.browser import browser  # noqa: PLC0415  the same
     from codex_oss.exec_mode import asking  # noqa: PLC0415  only where one is asked
 
-    terminal = asking.open_terminal()
+    terminal = asking.open_terminal(browser(os.environ))
     if terminal is not None:
         return terminal, terminal.close
     sys.stderr.write(

@@ -5,10 +5,10 @@ import asyncio
 import contextlib
 import os
 import sys
-import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from codex_oss.cli.browser import browser
 from codex_oss.config.load import Loaded, codex_home
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import CodexOssError
@@ -49,9 +49,8 @@ async def _log_in(
         sys.stdout.flush()
         if options.no_browser:
             _hear(callback)
-        elif _has_browser(os.environ):
-            # Some browsers only return when they are closed.
-            threading.Thread(target=_open, args=(url,), daemon=True).start()
+        elif (show_page := browser(os.environ)) is not None:
+            show_page(url)
 
     scopes = tuple(filter(None, (options.scopes or "").replace(",", " ").split()))
     wish = login.Wish(
@@ -104,20 +103,6 @@ def statuses(servers: Mapping[str, McpServer]) -> "dict[str, Status]":
 
         found |= asyncio.run(ask_all(unknown))
     return found
-
-
-def _has_browser(env: Mapping[str, str]) -> bool:
-    """Return whether a browser would have a window; one of text would take the page."""
-    return sys.platform == "darwin" or any(
-        env.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
-    )
-
-
-def _open(url: str) -> None:
-    import webbrowser  # noqa: PLC0415  only here
-
-    with contextlib.suppress(webbrowser.Error, OSError):
-        webbrowser.open(url)
 
 
 def _hear(callback: "Callback") -> None:

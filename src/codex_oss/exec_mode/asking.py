@@ -5,23 +5,36 @@ also when the question is taken back.
 """
 
 import asyncio
+import signal
+from collections.abc import Callable
 
 from codex_oss.exec_mode import keys
+from codex_oss.exec_mode.keystrokes import ESCAPE, PASTES_OFF, PASTES_ON
 from codex_oss.exec_mode.question import Choice, choices, draw
-from codex_oss.policy import Answer, Question
+from codex_oss.policy import Answer, AnswerServer, Question
+from codex_oss.policy.form import Form
+
+Browse = Callable[[str], None]
+"""Shows a page in a browser."""
+LEAVES = ("\x03", "\x04")
+"""Ctrl-C and Ctrl-D: they leave a server's question as Escape does."""
 
 
-def open_terminal() -> "Terminal | None":
+def open_terminal(browse: Browse | None = None) -> "Terminal | None":
     """Return the terminal that this program is run from; None if there is none."""
     fd = keys.open_terminal()
-    return None if fd is None else Terminal(fd)
+    return None if fd is None else Terminal(fd, browse)
 
 
 class Terminal:
-    """A person at a terminal (``ports.Approver``). ``fd`` is closed by ``close``."""
+    """A person at a terminal (``ports.Approver``). ``fd`` is closed by ``close``.
 
-    def __init__(self, fd: int) -> None:
+    ``browse`` is there where a browser can be; it is used after a yes alone.
+    """
+
+    def __init__(self, fd: int, browse: Browse | None = None) -> None:
         self._keys = keys.Keys(fd)
+        self._browse = browse
         self._one_at_a_time = asyncio.Lock()
 
     async def ask(self, question: Question) -> Answer:
@@ -30,17 +43,61 @@ class Terminal:
         Keys that were pressed before it was shown do not count. Cancelling takes the
         question back.
         """
+        asked = question.action
         async with self._one_at_a_time:
-            if not self._keys.begin():
-                return "no"
-            told = "taken back"
-            try:
-                choice = await self._chosen(question)
-                told = choice.text if choice else "nobody answers"
-            finally:
-                self._keys.write(f"{told}\n\n")
-                self._keys.end()
-            return choice.answer if choice else "no"
+            if not isinstance(asked, AnswerServer):
+                return await self._answered(question)
+            if asked.form is not None and asked.form.fields:
+                return await self._filled(asked, asked.form)
+            return await self._answered(question, with_interrupt=True)
+
+    async def _answered(
+        self, question: Question, *, with_interrupt: bool = False
+    ) -> Answer:
+        if not self._keys.begin(with_interrupt=with_interrupt):
+            return "no"
+        told = "taken back"
+        try:
+            choice = await self._chosen(question)
+            told = choice.text if choice else "nobody answers"
+        finally:
+            self._keys.write(f"{told}\n\n")
+            self._keys.end()
+        if choice and choice.page:
+            # Whole and on a line of its own, it can be copied.
+            self._keys.write(f"{choice.page}\n\n")
+            if choice.opens and self._browse is not None:
+                self._browse(choice.page)
+        return choice.answer if choice else "no"
+
+    async def _filled(self, asked: AnswerServer, form: Form) -> Answer:
+        from codex_oss.exec_mode.filling_in import Filling  # noqa: PLC0415  few ask
+
+        loop, keys = asyncio.get_running_loop(), self._keys
+        filling = Filling(keys, asked, form)
+
+        def begin() -> bool:
+            begun = keys.begin(with_interrupt=True)
+            keys.write(PASTES_ON * begun)
+            return begun
+
+        def begin_again() -> None:
+            begin()
+            filling.draw()
+
+        if not begin():
+            return "no"
+        # After Ctrl-Z the shell has left the terminal as it likes it.
+        loop.add_signal_handler(signal.SIGCONT, begin_again)
+        told = "taken back"
+        try:
+            answer = await filling.answer()
+            told = {"no": "declined", "later": "left"}.get(str(answer), "answered")
+        finally:
+            loop.remove_signal_handler(signal.SIGCONT)
+            keys.write(f"{PASTES_OFF}{told}\n\n")
+            keys.end()
+        return answer
 
     def close(self) -> None:
         """Let go of the terminal."""
@@ -48,14 +105,18 @@ class Terminal:
 
     async def _chosen(self, question: Question) -> Choice | None:
         """Return what the person chose; None when the terminal is gone."""
-        offered, show = choices(question), self._keys.write
-        show("\n" + draw(question, self._keys.columns()))
+        browses = self._browse is not None
+        offered, show = choices(question, browses=browses), self._keys.write
+        show("\n" + draw(question, self._keys.columns(), browses=browses))
         while True:
             typed = await self._keys.typed()
             if not typed:
                 return None
+            if typed in LEAVES and isinstance(question.action, AnswerServer):
+                typed = ESCAPE
             if typed in ("v", "V"):
-                show("\n\n" + draw(question, self._keys.columns(), whole=True))
+                columns = self._keys.columns()
+                show("\n\n" + draw(question, columns, whole=True, browses=browses))
             for number, choice in enumerate(offered, start=1):
                 if typed.lower() in (choice.key, str(number)):
                     return choice

@@ -14,10 +14,14 @@ FIRST, NEXT = "> ", "  "
 
 
 class Editor:
-    """One prompt after the other; ``before`` are the ones that arrows bring back."""
+    """One prompt after the other; ``before`` are the ones that arrows bring back.
 
-    def __init__(self, before: list[str]) -> None:
+    ``goes_on``: a backslash at the end takes Enter's meaning from it.
+    """
+
+    def __init__(self, before: list[str], *, goes_on: bool = True) -> None:
         self.before = list(before)
+        self._goes_on = goes_on
         self._text = ""
         self._at = 0
         self._shown = len(self.before)
@@ -97,7 +101,8 @@ class Editor:
         return _laid_out(self._text, self._at, columns)
 
     def _enter(self) -> None:
-        if self._text.endswith("\\") and self._at == len(self._text):
+        continued = self._goes_on and self._text.endswith("\\")
+        if continued and self._at == len(self._text):
             self._set(self._text[:-1] + "\n")
         else:
             self._done = self._text

@@ -27,7 +27,8 @@ SHOWN_ROWS = 40
 MIN_COLUMNS = 20
 """A narrower terminal is written to as if it had so many."""
 
-_BAR = "  │ "
+BAR = "  │ "
+"""What stands before each line of somebody else's."""
 _LABEL = 8
 _OUTSIDE = "OUTSIDE the sandbox, with all your rights"
 
@@ -38,10 +39,18 @@ class Choice(msgspec.Struct, frozen=True):
     answer: Answer
     key: str
     text: str
+    page: str = ""
+    """What it agrees to be opened; ``opens``: by us."""
+    opens: bool = False
 
 
-def choices(question: Question) -> list[Choice]:
-    """Return the answers that this question has, in the order of their numbers."""
+def choices(question: Question, *, browses: bool = False) -> list[Choice]:
+    """Return the answers that this question has, in the order of their numbers.
+
+    ``browses``: there is a browser that a page may be opened in.
+    """
+    if isinstance(question.action, AnswerServer):
+        return _server_choices(question.action, browses=browses)
     offered = [Choice("yes", "y", "Yes, proceed (y)")]
     if question.prefix:
         words = visible(" ".join(question.prefix))
@@ -55,7 +64,21 @@ def choices(question: Question) -> list[Choice]:
     ]
 
 
-def draw(question: Question, columns: int, *, whole: bool = False) -> str:
+def _server_choices(asked: AnswerServer, *, browses: bool) -> list[Choice]:
+    page = asked.url
+    yes = "Yes, I open it myself (y)" if page else "Yes (y)"
+    open_it = Choice("yes", "o", "Yes, open it in the browser (o)", page, opens=True)
+    return [
+        *([open_it] if page and browses else []),
+        Choice("yes", "y", yes, page),
+        Choice("no", "n", "No, decline (n)"),
+        Choice("later", "\x1b", "Leave without an answer (esc)"),
+    ]
+
+
+def draw(
+    question: Question, columns: int, *, whole: bool = False, browses: bool = False
+) -> str:
     """Return the question as text that ends where the answer is waited for.
 
     ``columns`` is the terminal's width. A long command's middle is left out, and that
@@ -63,16 +86,16 @@ def draw(question: Question, columns: int, *, whole: bool = False) -> str:
     """
     width = max(columns, MIN_COLUMNS) - 1
     title, subject, facts = _told(question)
-    subject_rows = [row for line in subject for row in wrap(line, width - len(_BAR))]
+    subject_rows = [row for line in subject for row in wrap(line, width - len(BAR))]
     lines = [title, ""]
-    lines += _cut([f"{_BAR}{row}" for row in subject_rows], whole=whole)
+    lines += _cut([f"{BAR}{row}" for row in subject_rows], whole=whole)
     lines.append("")
     for name, value in facts:
         rows = wrap(value, width - _LABEL - 2)
         lines.append(f"  {name:<{_LABEL}}{rows[0]}")
         lines += [f"  {'':<{_LABEL}}{row}" for row in rows[1:]]
     lines.append("")
-    for number, choice in enumerate(choices(question), start=1):
+    for number, choice in enumerate(choices(question, browses=browses), start=1):
         rows = wrap(choice.text, width - 5)
         lines.append(f"  {number}. {rows[0]}")
         lines += [f"     {row}" for row in rows[1:]]
@@ -142,8 +165,7 @@ def _told(question: Question) -> tuple[str, list[str], Facts]:
             return "Call this MCP tool?", called, _reason(question.reason)
         case AnswerServer():
             title = f"MCP server {visible(action.server)} asks. Agree?"
-            page = [("page", visible(action.url))] if action.url else []
-            return title, _lines(action.message), page
+            return title, _lines(action.message), _page(action.url)
         case _:
             assert_never(action)
 
@@ -162,6 +184,24 @@ def _facts(action: RunCommand | RunAgain, question: Question) -> Facts:
         facts.append(("it says", visible(words)))
     if question.prefix:
         facts.append(("note", "what (p) allows runs outside the sandbox from now on"))
+    return facts
+
+
+def _page(url: str) -> Facts:
+    """Return an address whole, whose it is, and what may deceive about that."""
+    if not url:
+        return []
+    from urllib.parse import urlsplit  # noqa: PLC0415  few questions have a page
+
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    facts = [("page", visible(url)), ("host", visible(host))]
+    if "@" in parts.netloc:
+        facts.append(("note", "what stands before the @ is not where it leads"))
+    if not host.isascii() or "xn--" in host:
+        facts.append(("note", "the host has letters that may look like others"))
+    if parts.scheme != "https":
+        facts.append(("note", "it is not encrypted"))
     return facts
 
 

@@ -20,10 +20,10 @@ from codex_oss import __version__
 from codex_oss.config.load import codex_home
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
+from codex_oss.mcp.asked import asked, result
 from codex_oss.mcp.bearer import Bearer
 from codex_oss.mcp.credentials import Credentials
 from codex_oss.mcp.failure import FORBIDDEN, reworded
-from codex_oss.mcp.form import Form, fill, read_form
 from codex_oss.mcp.quiet import quiet
 from codex_oss.mcp.server import Agree, Place
 from codex_oss.mcp.wire import Wire
@@ -138,35 +138,32 @@ class Link:
         context: ClientRequestContext,  # noqa: ARG002  the SDK's signature
         params: types.ElicitRequestParams,
     ) -> types.ElicitResult:
-        form = Form()
-        if isinstance(params, types.ElicitRequestFormParams):
-            form = read_form(params.requested_schema)
-        if form.written:
-            self._tell(
-                f"MCP server {self._name} asks for {form.written}, which nobody can "
-                "write here: that was declined"
-            )
-        if form.written or self._questions >= MAX_QUESTIONS:
-            return types.ElicitResult(action="decline")
+        try:
+            question = asked(self._name, params)
+        except McpError as error:
+            return self._declined(str(error))
+        if self._questions >= MAX_QUESTIONS:
+            return self._declined("too much at the same time")
         self._questions += 1
         self._wait(counting=False)
         try:
-            return await self._answered(params, form)
+            reply = await self._agree(question)
         finally:
             self._questions -= 1
             self._wait(counting=not self._questions)
+        if reply.why:
+            self._tell(
+                f"MCP server {self._name} asked for something, and that was declined: "
+                f"{reply.why}"
+            )
+        try:
+            return result(question, reply)
+        except McpError as error:
+            return self._declined(str(error))
 
-    async def _answered(
-        self, params: types.ElicitRequestParams, form: Form
-    ) -> types.ElicitResult:
-        message = params.message[:MAX_ERROR]
-        if not isinstance(params, types.ElicitRequestFormParams):
-            yes = await self._agree(message, params.url[:MAX_ERROR])
-            return types.ElicitResult(action="accept" if yes else "decline")
-        filled = await fill(form, message, lambda text: self._agree(text, ""))
-        if filled is None:
-            return types.ElicitResult(action="decline")
-        return types.ElicitResult(action="accept", content=filled)
+    def _declined(self, what: str) -> types.ElicitResult:
+        self._tell(f"MCP server {self._name} asks for {what}: that was declined")
+        return types.ElicitResult(action="decline")
 
     def _wait(self, *, counting: bool) -> None:
         """Stop the clocks of the requests that wait, or let them go on.

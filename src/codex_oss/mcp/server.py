@@ -17,6 +17,7 @@ from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
 from codex_oss.mcp.offer import MAX_TOOLS, RemoteTool, read_tools
 from codex_oss.mcp.restarts import PATIENCE, Breakdowns, Patience
+from codex_oss.policy import AnswerServer, Reply
 
 if TYPE_CHECKING:
     from codex_oss.mcp.link import Link
@@ -28,8 +29,8 @@ RELIST_S = 0.5
 CLOSE_S = 5.0
 """For the end of a server's task; it is cancelled then, and has as long again."""
 
-Agree = Callable[[str, str], Awaitable[bool]]
-"""Asks the person: a message, and a page to open if there is one."""
+Agree = Callable[[AnswerServer], Awaitable[Reply]]
+"""Asks the person what a server wants to know."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -262,13 +263,15 @@ class Server:
             self.tools = tools
             self._place.changed()
 
-    async def _agree(self, message: str, url: str) -> bool:
+    async def _agree(self, asked: AnswerServer) -> Reply:
         """Ask the person on behalf of the call that runs; without one, nobody.
 
         Servers do not say for which of several calls they ask. All are of one session,
         and so of one turn and one person.
         """
-        return await self._asked[-1](message, url) if self._asked else False
+        if not self._asked:
+            return Reply("decline", why="no call of its tools runs")
+        return await self._asked[-1](asked)
 
 
 def _import_link() -> Any:

@@ -13,6 +13,7 @@ from codex_oss.policy import (
     Answer,
     AnswerServer,
     CallTool,
+    Filled,
     Question,
     RunAgain,
     RunCommand,
@@ -26,6 +27,8 @@ MAX_MESSAGE = 4000
 """Characters of another server's question."""
 MAX_FILES = 50
 """Changed files that a question's words name."""
+NO_FIELDS: dict[str, Any] = {"type": "object", "properties": {}}
+"""The schema of a question that is answered with yes or no."""
 _DECISIONS: dict[str, Answer] = {
     "approved": "yes",
     "approved_for_session": "session",
@@ -36,15 +39,21 @@ _ACTIONS: dict[str, Answer] = {"accept": "yes", "decline": "no", "cancel": "stop
 
 
 class Elicitation(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters of ``elicitation/create`` for one question."""
+    """The parameters of ``elicitation/create`` for one question.
+
+    It is a form, or a page with ``mode``, ``url`` and ``elicitationId``.
+    """
 
     message: str
-    requestedSchema: dict[str, Any]  # noqa: N815  the names are the wire's
-    threadId: str  # noqa: N815
+    threadId: str  # noqa: N815  the names are the wire's
     codex_elicitation: str
     codex_mcp_tool_call_id: str
     codex_event_id: str
     codex_call_id: str
+    requestedSchema: dict[str, Any] | UnsetType = UNSET  # noqa: N815
+    mode: str | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    elicitationId: str | UnsetType = UNSET  # noqa: N815
     codex_command: list[str] | UnsetType = UNSET
     codex_cwd: str | UnsetType = UNSET
     codex_parsed_cmd: list[dict[str, str]] | UnsetType = UNSET
@@ -63,12 +72,18 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     changes: dict[str, Any]
 
 
-def elicitation(question: Question, asked: Asked, request_id: str) -> Elicitation:
-    """Return the question in Codex's shape; ``request_id`` is the tool call's."""
-    kind, message, more = _about(question, asked)
+def elicitation(
+    question: Question, asked: Asked, request_id: str, *, pages: bool = False
+) -> Elicitation:
+    """Return the question in Codex's shape; ``request_id`` is the tool call's.
+
+    ``pages``: the client can be asked to open one. Another is asked whether it was.
+    """
+    kind, message, more = _about(question, asked, pages=pages)
+    if "mode" not in more:
+        more.setdefault("requestedSchema", NO_FIELDS)
     return Elicitation(
         message=message,
-        requestedSchema={"type": "object", "properties": {}},
         threadId=asked.thread_id,
         codex_elicitation=kind,
         codex_mcp_tool_call_id=request_id,
@@ -92,7 +107,9 @@ def in_words(told: Elicitation) -> str:
     return "\n\n".join(parts)
 
 
-def _about(question: Question, asked: Asked) -> tuple[str, str, dict[str, Any]]:
+def _about(
+    question: Question, asked: Asked, *, pages: bool
+) -> tuple[str, str, dict[str, Any]]:
     """Return the kind of question, its words, and the fields that only it has."""
     action = question.action
     match action:
@@ -109,12 +126,23 @@ def _about(question: Question, asked: Asked) -> tuple[str, str, dict[str, Any]]:
             called = f"`{_line(tool)}` of the MCP server `{_line(server)}`"
             words = f"Allow Codex to call {called}?"
             return "mcp-tool-call", f"{words}\n\n{arguments_shown(given)}", {}
-        case AnswerServer(server=server, message=message, url=url):
-            asks = _cut(_lines(f"{message} {_line(url)}".strip()), MAX_MESSAGE)
-            words = f"The MCP server `{_line(server)}` asks: {asks}"
-            return "mcp-elicitation", words, {}
+        case AnswerServer():
+            return "mcp-elicitation", *_of_server(action, pages=pages)
         case _:
             assert_never(action)
+
+
+def _of_server(asked: AnswerServer, *, pages: bool) -> tuple[str, dict[str, Any]]:
+    """Return the words of another server's question, and what the client needs."""
+    message = _cut(_lines(asked.message), MAX_MESSAGE)
+    words = f"The MCP server `{_line(asked.server)}` asks: {message}"
+    if asked.form is not None:
+        return words, {"requestedSchema": msgspec.json.decode(asked.form.schema)}
+    if pages:
+        page = {"mode": "url", "url": asked.url, "elicitationId": asked.page_id}
+        return words, page
+    # The address is never cut: whoever agrees must have seen it.
+    return f"{words} {_line(asked.url)}".rstrip(), {}
 
 
 def arguments_shown(given: str) -> str:
@@ -169,15 +197,19 @@ def reason(question: Question) -> str:
     return question.reason
 
 
-def answer(reply: object) -> Answer:
-    """Return what a client's reply means, in either of both styles.
+def answer(reply: object, question: Question) -> Answer:
+    """Return what a client's reply to a question means, in either of both styles.
 
-    Where it says several things that differ, a refusal counts.
+    Where it says several things that differ, a refusal counts. In the answer to another
+    server's form all content is for that server.
     """
     try:
         said = msgspec.convert(reply, _Reply)
     except msgspec.ValidationError:
         return "no"
+    action = question.action
+    if isinstance(action, AnswerServer):
+        return _for_server(said, action)
     inside = said.content.get("decision") if said.content else None
     told: list[Answer] = []
     if said.decision:
@@ -188,6 +220,22 @@ def answer(reply: object) -> Answer:
         told.append(_ACTIONS.get(said.action, "no"))
     refusals: list[Answer] = [each for each in told if each in ("no", "stop")]
     return refusals[0] if refusals else told[0]
+
+
+def _for_server(said: "_Reply", asked: AnswerServer) -> Answer:
+    told: list[Answer] = []
+    if said.decision:
+        told.append(_DECISIONS.get(said.decision, "no"))
+    if said.action == "cancel":
+        told.append("later")
+    elif said.action or not said.decision:
+        told.append(_ACTIONS.get(said.action, "no"))
+    for each in told:
+        if each in ("no", "later", "stop"):
+            return each
+    if said.action and asked.form is not None and said.content is not None:
+        return Filled(said.content)
+    return "yes"
 
 
 class _Reply(msgspec.Struct, frozen=True):

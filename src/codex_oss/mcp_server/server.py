@@ -138,7 +138,7 @@ class Agent:
                         task.add_done_callback(partial(_asked, news))
                         asking_tasks.add(task)
                     case Pending():
-                        return self._park(turn, news, str(ctx.request_id))
+                        return self._park(ctx, turn, news)
                     case Ended(told):
                         return _result(told)
                     case _:
@@ -159,7 +159,7 @@ class Agent:
             await ctx.session.report_progress(count, None, text)
 
     def _park(
-        self, turn: TakenTurn, news: Pending, request_id: str
+        self, ctx: _Context, turn: TakenTurn, news: Pending
     ) -> types.InputRequiredResult:
         state = secrets.token_urlsafe(16)
         turn.waiting = news
@@ -167,12 +167,18 @@ class Agent:
         while len(self._parked) > MAX_PARKED:
             self._let_go(next(iter(self._parked)))
         asyncio.get_running_loop().call_later(PARKED_S, self._let_go, state)
-        asked = approval.elicitation(news.question, news.asked, request_id)
-        form = types.ElicitRequestFormParams(
-            message=approval.in_words(asked),
-            requested_schema=asked.requestedSchema,
+        asked = approval.elicitation(
+            news.question, news.asked, str(ctx.request_id), pages=_opens(ctx)
         )
-        requests: types.InputRequests = {QUESTION: types.ElicitRequest(params=form)}
+        words = approval.in_words(asked)
+        params: types.ElicitRequestParams = (
+            types.ElicitRequestURLParams(message=words, url=asked.url)
+            if asked.url
+            else types.ElicitRequestFormParams(
+                message=words, requested_schema=asked.requestedSchema or {}
+            )
+        )
+        requests: types.InputRequests = {QUESTION: types.ElicitRequest(params=params)}
         return types.InputRequiredResult(input_requests=requests, request_state=state)
 
     def _let_go(self, state: str) -> None:
@@ -205,10 +211,19 @@ def _asks(ctx: _Context) -> bool:
     return asks is not None and (asks.form is not None or asks.url is None)
 
 
+def _opens(ctx: _Context) -> bool:
+    """Tell whether this client can be asked to open a page."""
+    capabilities = ctx.session.client_capabilities
+    asks = capabilities.elicitation if capabilities is not None else None
+    return asks is not None and asks.url is not None
+
+
 async def _ask(ctx: _Context, news: Pending) -> None:
     request_id = ctx.request_id
     assert request_id is not None
-    asked = approval.elicitation(news.question, news.asked, str(request_id))
+    asked = approval.elicitation(
+        news.question, news.asked, str(request_id), pages=_opens(ctx)
+    )
     params = msgspec.to_builtins(asked)
     try:
         reply = await asking.elicit(ctx.session, params, request_id)
@@ -225,7 +240,7 @@ def _asked(news: Pending, task: asyncio.Task[None]) -> None:
 
 def _settle(pending: Pending, reply: object) -> None:
     if not pending.answer.done():
-        pending.answer.set_result(approval.answer(reply))
+        pending.answer.set_result(approval.answer(reply, pending.question))
 
 
 def _plain(given: Any) -> object:

@@ -1,12 +1,16 @@
 """What the policy is asked, what it answers, and what a person is asked."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from codex_oss.policy.permissions import Isolation
 from codex_oss.policy.rules import Rules
+
+if TYPE_CHECKING:
+    # Few sessions ever see one.
+    from codex_oss.policy.form import Form, Values
 
 # --- what somebody wants to do --------------------------------------------------------
 
@@ -54,11 +58,17 @@ class CallTool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnswerServer(msgspec.Struct, frozen=True, kw_only=True):
-    """A question of an MCP server to the person; ``url`` is a page to open for it."""
+    """A question of an MCP server to the person.
+
+    ``url`` is a page to open for it; else ``form`` is to be filled in. A form without
+    fields is agreed to, or not. ``page_id`` is the server's name for the page.
+    """
 
     server: str
     message: str
     url: str = ""
+    page_id: str = ""
+    form: "Form | None" = None
 
 
 Action = RunCommand | RunAgain | WriteFiles | CallTool | AnswerServer
@@ -119,6 +129,26 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     sandboxed: bool = True
 
 
-Answer = Literal["yes", "session", "always", "no", "stop"]
-"""Once; the same again in this conversation too; every command that begins with the
-question's ``prefix`` from now on; no, go on without; no, and end the turn."""
+class Filled(msgspec.Struct, frozen=True):
+    """The answer to a form: what was filled in."""
+
+    values: "Values"
+
+
+Answer = Literal["yes", "session", "always", "no", "later", "stop"] | Filled
+"""Once, and to a form: as it is proposed; the same again in this conversation too;
+every command that begins with the question's ``prefix`` from now on; no, go on without;
+neither yes nor no, which only servers' questions know; no, and end the turn; a form as
+it was filled in."""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What an MCP server is told that asked something.
+
+    ``values`` are those of its form; None: those that it proposes. ``why`` says why
+    nobody was asked.
+    """
+
+    action: Literal["accept", "decline", "cancel"]
+    values: "Values | None" = None
+    why: str = ""

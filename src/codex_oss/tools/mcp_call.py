@@ -11,7 +11,7 @@ from codex_oss.errors import McpError
 from codex_oss.items import Call
 from codex_oss.mcp.offer import RemoteTool, flat_name
 from codex_oss.mcp.server import Server
-from codex_oss.policy import Allow, AnswerServer, CallTool, Deny
+from codex_oss.policy import Allow, CallTool, Deny
 from codex_oss.ports import Output, Scope
 from codex_oss.tools.mcp_result import output
 from codex_oss.tools.output import Budget
@@ -124,7 +124,7 @@ class McpTool:
             result = await self._desk.server.call(
                 item.tool,
                 item.arguments,
-                lambda message, url: self._agree(message, url, scope),
+                lambda asked: self._desk.permit.reply(asked, scope),
             )
         except McpError as error:
             place = f"{item.server}/{item.tool}"
@@ -161,17 +161,6 @@ class McpTool:
                 return ""
             case Deny(reason=reason):
                 return NOT_BY_USER if reason == BY_USER else reason
-
-    async def _agree(self, message: str, url: str, scope: Scope) -> bool:
-        asked = AnswerServer(server=self.server, message=message, url=url)
-        verdict = await self._desk.permit.decide(asked, scope)
-        if isinstance(verdict, Deny) and verdict.reason != BY_USER:
-            note(
-                self._desk.news,
-                f"MCP server {self.server} asked for something, and that was declined: "
-                f"{verdict.reason}",
-            )
-        return isinstance(verdict, Allow)
 
 
 def _failed(item: events.McpToolCall, why: str) -> tuple[events.McpToolCall, Output]:

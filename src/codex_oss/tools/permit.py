@@ -102,7 +102,7 @@ class Permit:
         await scope.seen()
         answer = await self._approver.ask(question)
         match answer:
-            case "no":
+            case "no" | "later" | policy.Filled():
                 return Deny(BY_USER)
             case "stop":
                 scope.interrupt()
@@ -116,6 +116,28 @@ class Permit:
             case _:
                 assert_never(answer)
         return Allow(verdict.sandboxed)
+
+    async def reply(self, asked: policy.AnswerServer, scope: Scope) -> policy.Reply:
+        """Return what an MCP server is told that asks something; each time anew."""
+        verdict = policy.decide(asked, self.permissions)
+        if isinstance(verdict, Deny):
+            return policy.Reply("decline", why=verdict.reason)
+        await scope.seen()
+        answer = await self._approver.ask(policy.Question(action=asked))
+        match answer:
+            case policy.Filled(values):
+                return policy.Reply("accept", values)
+            case "yes" | "session" | "always":
+                return policy.Reply("accept")
+            case "no":
+                return policy.Reply("decline")
+            case "later":
+                return policy.Reply("cancel")
+            case "stop":
+                scope.interrupt()
+                return policy.Reply("cancel")
+            case _:
+                assert_never(answer)
 
     def _allow_always(self, prefix: tuple[str, ...], scope: Scope) -> None:
         if not prefix:

@@ -1,0 +1,129 @@
+"""What servers ask the person for: forms and pages, and what they are answered."""
+
+import json
+import sys
+from typing import Any
+
+import pytest
+
+import mcp_scripted
+from codex_oss.config.schema import McpServer
+from codex_oss.policy import AnswerServer, Reply
+from codex_oss.policy.form import Form, Text
+from mcp_sessions import Session
+
+
+class Asking:
+    """A server whose tool asks what its arguments say, and a person who replies."""
+
+    def __init__(self, reply: Reply) -> None:
+        server = McpServer(command=sys.executable, args=(mcp_scripted.__file__, "ask"))
+        self.session = Session(a=server)
+        self.asked: list[AnswerServer] = []
+        self._reply = reply
+
+    def told(self, **arguments: Any) -> dict[str, Any]:
+        """Call the tool and return what the server was answered."""
+        results: list[Any] = []
+
+        async def person(question: AnswerServer) -> Reply:
+            self.asked.append(question)
+            return self._reply
+
+        async def work() -> None:
+            results.append(await self.session["a"].call("echo", arguments, person))
+
+        self.session.run(work)
+        return json.loads(results[0]["content"][0]["text"])
+
+
+NAME: dict[str, Any] = {
+    "type": "object",
+    "properties": {"name": {"type": "string", "minLength": 2}},
+    "required": ["name"],
+}
+SENT = {"action": "accept", "content": {"name": "Ada"}}
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (Reply("accept", {"name": "Ada"}), SENT),
+        (Reply("accept", {"name": "Ada", "more": 1}), SENT),
+        (Reply("decline"), {"action": "decline"}),
+        (Reply("decline", {"name": "Ada"}), {"action": "decline"}),
+        (Reply("cancel"), {"action": "cancel"}),
+    ],
+)
+def test_a_form_reaches_the_person_and_the_answer_the_server(
+    reply: Reply, told: dict[str, Any]
+) -> None:
+    asking = Asking(reply)
+    assert asking.told(**NAME) == told
+    name = Text(name="name", title="name", required=True, shortest=2)
+    form = Form((name,), json.dumps(NAME, separators=(",", ":")))
+    assert asking.asked == [AnswerServer(server="a", message="Sure?", form=form)]
+    assert asking.session.told == []
+
+
+def test_agreeing_to_a_form_as_it_is_sends_its_defaults() -> None:
+    fields: Any = {
+        "size": {"type": "string", "enum": ["s", "m"], "default": "m"},
+        "sure": {"type": "boolean"},
+        "note": {"type": "string"},
+    }
+    asking = Asking(Reply("accept"))
+    told = asking.told(type="object", properties=fields, required=["sure"])
+    assert told == {"action": "accept", "content": {"size": "m", "sure": True}}
+
+
+@pytest.mark.parametrize("values", [{}, {"name": "A"}, {"name": 7}, None])
+def test_what_does_not_fit_the_form_is_never_sent(values: Any) -> None:
+    asking = Asking(Reply("accept", values))
+    assert asking.told(**NAME) == {"action": "decline"}
+    (said,) = asking.session.told
+    begin = "MCP server a asks for what the answer does not have (name: it "
+    assert said.startswith(begin)
+    assert said.endswith("): that was declined")
+
+
+def test_why_nobody_was_asked_is_said() -> None:
+    asking = Asking(Reply("decline", why="rejected by user approval settings"))
+    assert asking.told(**NAME) == {"action": "decline"}
+    said = "MCP server a asked for something, and that was declined: rejected by user"
+    assert asking.session.told == [f"{said} approval settings"]
+
+
+def test_a_form_that_nobody_can_fill_in_is_declined() -> None:
+    asking = Asking(Reply("accept"))
+    table: Any = {"a": {"type": "object"}}
+    assert asking.told(type="object", properties=table) == {"action": "decline"}
+    said = "MCP server a asks for a, which is no text, number, switch or choice: that "
+    assert (asking.session.told, asking.asked) == ([f"{said}was declined"], [])
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("file:///etc/passwd", "a page that is none of the web"),
+        ("javascript:alert(1)", "a page that is none of the web"),
+        ("https://", "a page that is none of the web"),
+        ("https://[x", "a page that is none of the web"),
+        ("https://a/ b", "a page whose address cannot be shown"),
+        ("https://a/\u202eb", "a page whose address cannot be shown"),
+        (f"https://a/{'x' * 3000}", "a page whose address cannot be shown"),
+    ],
+)
+def test_a_page_that_cannot_be_shown_is_declined(url: str, why: str) -> None:
+    asking = Asking(Reply("accept"))
+    assert asking.told(url=url) == {"action": "decline"}
+    said = f"MCP server a asks for {why}: that was declined"
+    assert (asking.session.told, asking.asked) == ([said], [])
+
+
+def test_a_page_reaches_the_person_whole() -> None:
+    asking = Asking(Reply("accept"))
+    url = "https://a.example/x?y=1"
+    assert asking.told(url=url) == {"action": "accept"}
+    page = AnswerServer(server="a", message="Sure?", url=url, page_id="p1")
+    assert asking.asked == [page]
