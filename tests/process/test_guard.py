@@ -1,8 +1,10 @@
 """The guard's script, in every shell that may be `/bin/sh` somewhere."""
 
 import os
+import select
 import shutil
 import subprocess
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from codex_oss.process import guard, marks
 
 LIMIT_S = 60
+NONE = Path("/nonexistent")
 SCRIPT = Path(guard.__file__).with_name("guard.sh")
 SHELLS = (("sh",), ("dash",), ("bash", "--posix"), ("busybox", "sh"))
 
@@ -32,12 +35,12 @@ in_each_shell = pytest.mark.parametrize(
 )
 
 
-def strike(shell: Sequence[str], mark: str, told: str) -> str:
+def strike(shell: Sequence[str], mark: str, told: str, tools: Path = NONE) -> str:
     """Run a guard whose program is gone already; return what it complained of."""
     done = subprocess.run(
         (*shell, str(SCRIPT), mark),
         input=told,
-        env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+        env={"PATH": f"{tools}:{os.environ['PATH']}", "LC_ALL": "C"},
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
@@ -58,6 +61,58 @@ def test_a_guard_ends_who_wears_the_mark_and_nobody_else(
         assert [popen.wait(LIMIT_S) for popen in marked] == [-9, -9, -9]
         assert free.poll() is None
         free.kill()
+
+
+SLOW_GREP = """#!/bin/sh
+PATH=${PATH#*:}
+if [ -e "$0.first" ]; then
+    rm "$0.first"
+    echo >"$0.go"
+    read -r ended <"$0.ended"
+fi
+exec grep "$@"
+"""
+"""A grep that looks only once somebody has ended who is in its list of files."""
+
+
+@in_each_shell
+@pytest.mark.parametrize("reaped", [False, True], ids=["zombie", "gone"])
+def test_a_guard_finds_who_was_started_by_one_that_ended_under_its_eyes(
+    shell: tuple[str, ...], tmp_path: Path, *, reaped: bool
+) -> None:
+    if shell[0] == "busybox":
+        pytest.skip("it has a grep of its own")
+    grep, mark = tmp_path / "grep", marks.new()
+    grep.write_text(SLOW_GREP)
+    grep.chmod(0o755)
+    for pipe in ("go", "ended"):
+        os.mkfifo(f"{grep}.{pipe}")
+    Path(f"{grep}.first").touch()
+    script = f"echo up; read -r go <'{grep}.go'; sleep 1000 &"
+    with marks.worn(mark):
+        first = subprocess.Popen(("sh", "-c", script), stdout=subprocess.PIPE)
+    assert first.stdout is not None
+    assert first.stdout.readline() == b"up\n"
+
+    def tell() -> None:
+        os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT)
+        if reaped:
+            first.wait()
+        Path(f"{grep}.ended").write_text("\n")
+
+    telling = threading.Thread(target=tell, daemon=True)
+    telling.start()
+    try:
+        assert strike(shell, str(mark), "", tmp_path) == ""
+        # The end of its output: all that held the pipe have ended.
+        assert select.select([first.stdout], [], [], LIMIT_S)[0]
+        assert first.stdout.read() == b""
+        assert not Path(f"{grep}.first").exists()
+    finally:
+        marks.kill(mark, since=(0, 0.0))
+        telling.join(LIMIT_S)
+        first.stdout.close()
+        first.wait()
 
 
 @in_each_shell

@@ -103,6 +103,34 @@ def test_who_has_ended_wears_nothing_even_before_anybody_waits_for_it() -> None:
         assert marks.kill(mark, since=FROM_THE_START)
 
 
+@pytest.mark.parametrize("reaped", [False, True], ids=["zombie", "gone"])
+def test_who_was_started_by_one_that_ended_under_our_eyes_is_found(
+    monkeypatch: pytest.MonkeyPatch, *, reaped: bool
+) -> None:
+    mark = marks.new()
+    with started(mark, "sh", "-c", "echo up; read x; sleep 1000 &") as popen:
+        assert popen.stdin is not None
+        assert popen.stdout is not None
+        list_all, lists = marks._candidates, 0
+
+        def listed(first: int, began: float) -> list[int]:
+            nonlocal lists
+            found = list_all(first, began)
+            lists += 1
+            if popen.stdin and lists == 1:
+                popen.stdin.close()
+                os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOWAIT)
+                if reaped:
+                    popen.wait()
+            return found
+
+        monkeypatch.setattr(marks, "_candidates", listed)
+        assert marks.kill(mark, since=FROM_THE_START)
+        assert lists > 1
+        # The end of its output: who held the pipe has ended.
+        assert popen.stdout.read() == ""
+
+
 def test_only_processes_of_the_time_are_looked_at() -> None:
     mark = marks.new()
     with started(mark, "sh", "-c", TOLD) as popen:

@@ -16,16 +16,23 @@ below() { # $1 and the processes that descend from it
         }'
 }
 
-wearers() { # the running processes that wear the mark
-    for file in $(grep -ls "^Max resident set  *$mark " /proc/[0-9]*/limits); do
+look() { # put who wears the mark into $live and $dead; $missed: others may
+    live= dead= missed=
+    set -- /proc/[0-9]*/limits
+    for file in $(grep -ls "^Max resident set  *$mark " "$@"); do
         pid=${file#/proc/}
         pid=${pid%/limits}
         stat=
         read -r stat <"/proc/$pid/stat"
         case $stat in
-        *') Z '* | *') X '* | '') ;;
-        *) echo "$pid" ;;
+        *') Z '* | *') X '*) dead="$dead $pid" ;;
+        '') missed=1 ;;
+        *) live="$live $pid" ;;
         esac
+    done
+    # Who is gone by now may have started something that is not in the list.
+    for file in "$@"; do
+        [ -e "$file" ] || missed=1
     done
 }
 
@@ -39,12 +46,14 @@ main() {
     exec 2>/dev/null
     [ -z "$group" ] || kill -KILL "-$group"
     [ -z "$strays" ] || kill -KILL $strays
-    rounds=0
-    # What is killed may just have forked: look again until nobody is found.
+    rounds=0 known=
+    # Who was killed, or has just ended, may have started something before: look again
+    # until there is nobody, and nobody more has ended.
     while [ -n "$mark" ] && [ "$rounds" -lt 50 ]; do
-        strays=$(wearers)
-        [ -n "$strays" ] || break
-        kill -KILL $strays
+        look
+        [ -z "$live" ] || kill -KILL $live
+        [ -n "$live$missed" ] || [ "$dead" != "$known" ] || break
+        known=$dead
         rounds=$((rounds + 1))
     done
 }
