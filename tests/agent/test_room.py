@@ -7,10 +7,12 @@ from itertools import pairwise
 from types import FrameType
 
 import pytest
+from msgspec import UNSET
 
 from codex_oss import events
 from codex_oss.agent.handoff import Facts, handoff
-from codex_oss.agent.room import CUT, PROMPT
+from codex_oss.agent.room import CUT
+from codex_oss.agent.summary import PROMPT, SHORT_PROMPT
 from codex_oss.agent.window import Limits
 from codex_oss.errors import ContextOverflow, Unreachable
 from codex_oss.facts import Truncated
@@ -20,6 +22,7 @@ from codex_oss.items import (
     Item,
     Message,
     OutputText,
+    Refusal,
     text_of,
     user,
 )
@@ -132,8 +135,11 @@ def test_where_masking_does_not_suffice_the_model_is_asked_for_a_summary() -> No
     ],
 )
 def test_without_a_summary_the_program_writes_one_itself(answer: Script) -> None:
-    model = ScriptedModel(answer, [said("done"), uncounted()], window=4000)
+    tries = 1 if isinstance(answer[0], Unreachable) else 2
+    answers = [[*answer] for _ in range(tries)]
+    model = ScriptedModel(*answers, [said("done"), uncounted()], window=4000)
     told = Talk(model, history=told_words()).submit("and now")
+    assert len(model.requests) == tries + 1
     assert compacted(told) == ["summarised"]
     assert failed_with(told) == ""
     note = next(
@@ -142,6 +148,57 @@ def test_without_a_summary_the_program_writes_one_itself(answer: Script) -> None
         if isinstance(item, Message) and text_of(item.content).startswith("<handoff>")
     )
     assert "What you said last:\n- word word" in note
+
+
+REFUSED = Message(
+    role="assistant", content=[Refusal(refusal="I must not tell of what was said.")]
+)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [finished()],
+        [said(NOTE), called("look"), finished()],
+        [said("I\u2019m sorry, but I can't help with a conversation of this kind.")],
+        [responses.OutputItemDone(output_index=0, item=REFUSED), finished()],
+        [said(NOTE), cut_short("max_output_tokens")],
+        [ContextOverflow()],
+    ],
+)
+def test_a_summary_that_fails_is_asked_for_once_more_in_a_shorter_form(
+    answer: Script,
+) -> None:
+    better = "The words were said; nothing failed. Next: say what is asked for now."
+    model = ScriptedModel(
+        answer, [said(better), finished()], [said("done"), uncounted()], window=4000
+    )
+    talk = Talk(model, history=told_words(), limits=Limits(least_effort="none"))
+    told = talk.submit("and now")
+    assert (failed_with(told), compacted(told)) == ("", ["summarised"])
+    whole, short, after = model.requests
+    assert short.instructions == SHORT_PROMPT.read_text("utf-8").strip()
+    assert (short.tools, short.max_output_tokens) == (UNSET, whole.max_output_tokens)
+    assert short.reasoning
+    assert short.reasoning.effort == "none"
+    [message] = short.input
+    assert isinstance(message, Message)
+    text = text_of(message.content)
+    assert text.startswith("The user said:\n\nprompt 0\n\nand now\n\n<handoff>")
+    assert len(text) < 2500
+    assert handoff(Facts([], []), better) in after.input
+
+
+def test_a_summary_that_was_cut_off_is_better_than_the_programs_own() -> None:
+    model = ScriptedModel(
+        [said(NOTE), cut_short("max_output_tokens")],
+        [finished()],
+        [said("done"), uncounted()],
+        window=4000,
+    )
+    talk = Talk(model, history=told_words())
+    assert compacted(talk.submit("and now")) == ["summarised"]
+    assert handoff(Facts([], []), NOTE) in model.requests[-1].input
 
 
 def test_a_refused_request_teaches_the_window_and_is_sent_again_smaller() -> None:

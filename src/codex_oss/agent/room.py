@@ -5,17 +5,13 @@ asked for a summary (``compact``). A compaction that frees too little ends the t
 so do compactions in a row without work between them.
 """
 
-from collections.abc import Iterable, Sequence
-from contextlib import aclosing
-from pathlib import Path
-from typing import Literal, Protocol
-
-import msgspec
-from msgspec import UNSET
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 from codex_oss import errors, events
-from codex_oss.agent import compact, context, handoff, masking, rounds
+from codex_oss.agent import compact, context, handoff, masking, rounds, summary
 from codex_oss.agent.history import History
+from codex_oss.agent.summary import Asker
 from codex_oss.agent.window import (
     OUTPUT_SHARE,
     Limits,
@@ -28,12 +24,10 @@ from codex_oss.agent.window import (
     weigh_all,
     weigh_text,
 )
-from codex_oss.facts import Fact, Reading
-from codex_oss.items import CallOutput, Item, Message, text_of, user
+from codex_oss.items import CallOutput, Item, user
 from codex_oss.ports import Model
 from codex_oss.wire import responses
 
-PROMPT = Path(__file__).parent.parent / "prompts" / "compact.md"
 MAX_SUMMARY_TOKENS = 2000
 """Of a summary, thoughts before it included."""
 MIN_SUMMARY_TOKENS = 200
@@ -54,18 +48,6 @@ CUT = (
     "out. Go on in smaller steps."
 )
 How = Literal["masked", "summarised"]
-
-
-class Asker(Protocol):
-    """The turn that wants room."""
-
-    def emit(self, event: events.Event) -> None:
-        """Tell the front end."""
-        ...
-
-    def count(self, usage: responses.Usage | None) -> None:
-        """Add to the tokens of the turn."""
-        ...
 
 
 class Room:
@@ -255,15 +237,13 @@ class Room:
     async def _summarise(self, at: Marks, asker: Asker) -> None:
         before, items = self.tokens, self._history.items
         known = handoff.facts(items, self.changed)
-        summary = await self._ask(items, at, asker)
-        if not handoff.usable(summary):
-            summary = handoff.without_model(items)
+        written = await self._summary(items, known, at, asker)
         short, told = compact.rebuilt(
             compact.Parts(
                 surroundings=rounds.surroundings(items),
                 items=items,
                 known=known,
-                summary=summary,
+                summary=written,
                 room=self._meter.weight(max(0, at.rebuilt - at.base)),
             )
         )
@@ -272,9 +252,9 @@ class Room:
         self._replace(short, told, before, "summarised", asker)
 
     def _replace(
-        self, items: Sequence[Item], summary: str, before: int, how: How, asker: Asker
+        self, items: Sequence[Item], written: str, before: int, how: How, asker: Asker
     ) -> None:
-        self._history.replace(items, summary)
+        self._history.replace(items, written)
         asker.emit(events.Compacted(before=before, after=self.tokens, how=how))
 
     def _size(self, items: Iterable[Item]) -> int:
@@ -286,16 +266,47 @@ class Room:
 
     # --- the summary ------------------------------------------------------------------
 
-    async def _ask(self, items: Sequence[Item], at: Marks, asker: Asker) -> str:
-        """Return the model's summary; "" when there is none.
+    async def _summary(
+        self, items: Sequence[Item], known: handoff.Facts, at: Marks, asker: Asker
+    ) -> str:
+        """Return the model's summary, or the program's own where it writes none.
 
-        The request begins as the one before did, tools included: the server has read
-        all but its last message.
+        It is asked twice at most. A summary that was cut off is better than none: the
+        program knows no reasons.
         """
-        wanted = user(self._limits.compact_prompt or PROMPT.read_text("utf-8"))
         window = at.window or self.tokens + 2 * MAX_SUMMARY_TOKENS
         most = min(MAX_SUMMARY_TOKENS, answer_tokens(window) // 2)
         most = max(most, MIN_SUMMARY_TOKENS)
+        cut = ""
+        for request in self._requests(items, known, window, most):
+            try:
+                said = await summary.listen(self._model, request, asker)
+            except errors.Unreachable:
+                break
+            if said.usable and said.whole:
+                return said.text
+            cut = cut or (said.text if said.usable else "")
+        return cut or handoff.without_model(items)
+
+    def _requests(
+        self, items: Sequence[Item], known: handoff.Facts, window: int, most: int
+    ) -> Iterator[responses.Request]:
+        """Yield what asks for a summary: with the conversation, then without it."""
+        whole = self._whole_request(items, window, most)
+        if whole is not None:
+            yield whole
+        effort = self._limits.least_effort
+        short = summary.short_request(self._frame, items, known, effort, most)
+        weight = weigh_text(short.instructions or "") + weigh_all(short.input)
+        if self._meter.count(weight) + most <= window:
+            yield short
+
+    def _whole_request(
+        self, items: Sequence[Item], window: int, most: int
+    ) -> responses.Request | None:
+        """Return the request with the conversation, or as much of it as fits."""
+        prompt = self._limits.compact_prompt or summary.PROMPT.read_text("utf-8")
+        wanted = user(prompt)
 
         def fits(some: Sequence[Item]) -> bool:
             return self._size((*some, wanted)) + most <= window
@@ -304,39 +315,8 @@ class Room:
             items = masking.sweep(items, self._weight(self._history.weight), 1)
             items = compact.without_oldest(items, fits)
             if not fits(items):
-                return ""
-        request = context.request(self._frame, [*items, wanted], "none")
-        request = msgspec.structs.replace(request, max_output_tokens=most, text=UNSET)
-        asker.emit(events.Asked())
-        try:
-            return await self._listen(request, asker)
-        except errors.ModelError:
-            return ""
-
-    async def _listen(self, request: responses.Request, asker: Asker) -> str:
-        said = ""
-
-        def note(fact: Fact) -> None:
-            if isinstance(fact, Reading):
-                asker.emit(events.Reading(done=fact.processed, total=fact.total))
-
-        async with aclosing(self._model.stream(request, note)) as stream:
-            async for event in stream:
-                match event:
-                    case responses.OutputItemDone(
-                        item=Message(role="assistant", content=content)
-                    ):
-                        said += text_of(content)
-                    case (
-                        responses.Completed(response=response)
-                        | responses.Failed(response=response)
-                        | responses.IncompleteResponse(response=response)
-                    ):
-                        asker.count(response.usage)
-                        break
-                    case _:
-                        continue
-        return said.strip()
+                return None
+        return summary.whole_request(self._frame, items, wanted, most)
 
     # --- the end ----------------------------------------------------------------------
 

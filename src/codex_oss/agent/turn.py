@@ -222,7 +222,7 @@ class Turn:
         wait = BACKOFF_S * 2 ** (self._cuts - 1) if asked is None else asked
         return min(wait, BACKOFF_LIMIT_S)
 
-    # What an answer needs of its turn (`answer.Listener`), and room (`room.Asker`).
+    # What an answer needs of its turn (`answer.Listener`), and room (`summary.Asker`).
 
     def count(self, usage: responses.Usage | None) -> None:
         """Add the tokens of an answer."""
