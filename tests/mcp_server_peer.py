@@ -13,7 +13,7 @@ from typing import Any, Self
 
 Json = dict[str, Any]
 
-WAIT_S = 60.0
+WAIT_S = 250.0
 """How long the program gets for a line."""
 ELICITS: Json = {"elicitation": {}}
 
