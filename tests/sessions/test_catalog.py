@@ -201,6 +201,26 @@ def test_a_copy_has_the_history_and_an_id_of_its_own(tmp_path: Path) -> None:
     assert path.read_bytes() == before + b'{"torn'
 
 
+def test_a_copy_that_the_disk_refuses_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = write(tmp_path, 1, "x")
+    file = choosing.named(tmp_path, thread_id(1))
+    meta = {"id": thread_id(2), "timestamp": "T2"}
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fchmod", refuse)
+        with pytest.raises(SessionError, match="No space left on device"):
+            shelf.fork(tmp_path, file, meta, "2026-01-31T08-00-00")
+
+    assert [each for each in tmp_path.rglob("*.jsonl*") if each.is_file()] == [path]
+    lock = Lock(tmp_path, thread_id(2))
+    lock.take()
+    lock.release()
+
+
 def test_what_was_said_is_found_and_what_the_harness_said_is_not(
     tmp_path: Path,
 ) -> None:

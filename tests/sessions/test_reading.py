@@ -118,7 +118,10 @@ def test_a_call_without_an_output_gets_one(tmp_path: Path) -> None:
     assert read(path, THREAD).items == [CALL, custom, aborted, items[2]]
 
 
-@pytest.mark.parametrize("thread_id", ["", "*", "../../x", THREAD.upper(), "a" * 36])
+@pytest.mark.parametrize(
+    "thread_id",
+    ["", "*", "../../x", THREAD.upper(), "a" * 36, THREAD.rpartition("-")[2]],
+)
 def test_what_is_no_id_of_a_session_finds_none(tmp_path: Path, thread_id: str) -> None:
     written(tmp_path)
     assert find(tmp_path, thread_id) is None

@@ -16,6 +16,7 @@ from codex_oss.exec_mode.visible import visible
 from codex_oss.sessions import catalog, choosing, shelf
 from codex_oss.sessions.catalog import Entry, File
 from codex_oss.sessions.names import names, rename
+from codex_oss.sessions.places import is_id
 from codex_oss.sessions.rollout import utc
 from codex_oss.sessions.searching import said
 
@@ -116,7 +117,7 @@ def _line(row: Row, when: float, *, folders: bool) -> str:
 
 
 def _delete(home: Path, options: argparse.Namespace) -> int:
-    if options.force and not choosing.is_id(options.session):
+    if options.force and not is_id(options.session):
         raise CodexOssError(
             "delete --force wants a whole id: a name may be another's tomorrow",
             hint="`codex-oss sessions --all` lists them.",

@@ -14,6 +14,7 @@ import msgspec
 from codex_oss.errors import BadRequest
 from codex_oss.items import Message, is_prompt, text_of
 from codex_oss.sessions import packed
+from codex_oss.sessions.places import ARCHIVED, ID_LENGTH, SESSIONS, START
 from codex_oss.wire.responses import decode_item
 
 FIRST_BYTES = 24 * 1024
@@ -23,13 +24,8 @@ COUNTED_BYTES = 256 * 1024
 """The turns of larger files are not counted: nobody waits for a list."""
 PREVIEW = 200
 """Characters of a first prompt that are kept."""
-SESSIONS = "sessions"
-ARCHIVED = "archived_sessions"
 INTERACTIVE = ("cli", "vscode")
 """Sources of conversations that a person led, in Codex's words."""
-
-_ID_LENGTH = 36
-_START = "rollout-"
 
 
 class File(msgspec.Struct, frozen=True):
@@ -160,7 +156,7 @@ def _walk(folder: str, depth: int) -> Iterator["os.DirEntry[str]"]:
 
 def _file(found: "os.DirEntry[str]", *, archived: bool) -> File | None:
     name = found.name.removesuffix(packed.PACKED).removesuffix(packed.PLAIN)
-    if not name.startswith(_START) or len(name) < len(_START) + _ID_LENGTH:
+    if not name.startswith(START) or len(name) < len(START) + ID_LENGTH:
         return None
     try:
         known = found.stat()
@@ -169,7 +165,7 @@ def _file(found: "os.DirEntry[str]", *, archived: bool) -> File | None:
     if not stat.S_ISREG(known.st_mode):  # a pipe of that name would be waited for
         return None
     return File(
-        Path(found.path), name[-_ID_LENGTH:], known.st_mtime, known.st_size, archived
+        Path(found.path), name[-ID_LENGTH:], known.st_mtime, known.st_size, archived
     )
 
 

@@ -8,13 +8,12 @@ from codex_oss.errors import SessionError
 from codex_oss.sessions import catalog
 from codex_oss.sessions.catalog import Entry, File
 from codex_oss.sessions.names import names
+from codex_oss.sessions.places import is_id, may_begin_id
 
-_ID_LENGTH = 36
 _SHORT = 8
 """Characters of an id that are enough, where they are one conversation's alone."""
 _TOLD = 5
 """Of conversations that a word may mean."""
-_ID = frozenset("0123456789abcdef-")
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +35,7 @@ def named(home: Path, word: str, *, archived: bool = False) -> File:
         return found or _missing(home, word, archived=archived)
     known = names(home)
     same = [file for file in files if known.get(file.thread_id) == word]
-    if not same and len(word) >= _SHORT and _ID.issuperset(word):
+    if not same and len(word) >= _SHORT and may_begin_id(word):
         same = [file for file in files if file.thread_id.startswith(word)]
     if len(same) > 1:
         ids = ", ".join(file.thread_id for file in same[:_TOLD])
@@ -66,11 +65,6 @@ def matches(each: Entry, wanted: Wanted) -> bool:
     if wanted.interactive and not each.interactive:
         return False
     return wanted.cwd is None or _same(each.cwd, wanted.cwd)
-
-
-def is_id(word: str) -> bool:
-    """Tell whether a word is a whole id, and no name."""
-    return len(word) == _ID_LENGTH and _ID.issuperset(word) and word.count("-") == 4  # noqa: PLR2004  a UUID's
 
 
 def _same(cwd: str, wanted: Path) -> bool:

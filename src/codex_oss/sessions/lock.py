@@ -96,9 +96,8 @@ class Lock:
     def _remove(self) -> None:
         """Take our file away, unless somebody is just about to lock it."""
         try:
-            other = os.open(
-                self._folder / COORDINATION, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-            )
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+            other = os.open(self._folder / COORDINATION, flags, 0o600)
         except OSError:
             return
         try:

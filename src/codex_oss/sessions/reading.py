@@ -25,6 +25,7 @@ from codex_oss.sessions import packed
 from codex_oss.sessions.foreign import without_harness
 from codex_oss.sessions.kept import Kept
 from codex_oss.sessions.lock import Lock
+from codex_oss.sessions.places import SESSIONS, is_id
 from codex_oss.wire.responses import decode_item
 
 MAX_TOLD = 5
@@ -63,7 +64,6 @@ class _Told(msgspec.Struct):
 
 
 _FAULTS = (msgspec.DecodeError, BadRequest, UnicodeDecodeError, RecursionError)
-_ID = frozenset("0123456789abcdef-")
 _decode = msgspec.json.Decoder(_Line).decode
 _context = msgspec.json.Decoder(_Context).decode
 _compacted = msgspec.json.Decoder(_Compacted).decode
@@ -73,9 +73,9 @@ _meta = msgspec.json.Decoder(dict[str, object]).decode
 
 def find(home: Path, thread_id: str) -> Path | None:
     """Return the file of a conversation below Codex's home; None if there is none."""
-    if not thread_id or not _ID.issuperset(thread_id):
+    if not is_id(thread_id):
         return None
-    folder = home / "sessions"
+    folder = home / SESSIONS
     for end in (packed.PLAIN, packed.PACKED):
         found = max(folder.glob(f"*/*/*/rollout-*-{thread_id}{end}"), default=None)
         if found is not None:

@@ -17,11 +17,9 @@ from codex_oss.items import Item
 from codex_oss.ports import Clock
 from codex_oss.sessions.kept import Kept
 from codex_oss.sessions.lock import Lock
+from codex_oss.sessions.places import SESSIONS
 from codex_oss.sessions.told import Told
 from codex_oss.wire.responses import encode
-
-SESSIONS = "sessions"
-"""The folder of sessions, below Codex's home."""
 
 
 class Rollout:

@@ -1,17 +1,18 @@
 """Puts conversations away, brings them back, copies them, throws them away."""
 
-import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
 import msgspec
 
+from codex_oss.config.whole import write_whole
 from codex_oss.errors import SessionError
-from codex_oss.sessions import catalog, names, packed
+from codex_oss.sessions import names, packed
 from codex_oss.sessions.catalog import File
 from codex_oss.sessions.kept import Kept
 from codex_oss.sessions.lock import Lock
+from codex_oss.sessions.places import ARCHIVED, SESSIONS
 from codex_oss.sessions.reading import read
 
 _META_BYTES = 200
@@ -22,7 +23,7 @@ _DAY = 10
 
 def archive(home: Path, file: File) -> Path:
     """Put a conversation where lists do not show it, as Codex does."""
-    return _move(home, file, home / catalog.ARCHIVED)
+    return _move(home, file, home / ARCHIVED)
 
 
 def unarchive(home: Path, file: File) -> Path:
@@ -41,7 +42,7 @@ def unarchive(home: Path, file: File) -> Path:
             hint=f"Name it as rollout-2026-01-31T08-00-00-{file.thread_id}.jsonl, with "
             "its day.",
         )
-    return _move(home, file, home / catalog.SESSIONS / day)
+    return _move(home, file, home / SESSIONS / day)
 
 
 def delete(home: Path, file: File) -> None:
@@ -74,18 +75,19 @@ def fork(home: Path, file: File, meta: Mapping[str, object], stamp: str) -> Kept
     lines = [msgspec.json.encode(first | {"payload": said})]
     lines += [line for line in data.splitlines() if not _is_meta(line)]
     day = Path(*stamp[:_DAY].split("-"))
-    path = home / catalog.SESSIONS / day / f"rollout-{stamp}-{thread_id}.jsonl"
+    path = home / SESSIONS / day / f"rollout-{stamp}-{thread_id}.jsonl"
     lock = Lock(home, thread_id)
     lock.take()
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with os.fdopen(os.open(path, flags, 0o600), "wb") as copy:
-            copy.write(b"\n".join([*lines, b""]))
+        write_whole(path, b"\n".join([*lines, b""]))
         return read(path, thread_id, lock)
     except OSError as error:
         lock.release()
         raise SessionError(f"cannot write {path}: {error.strerror}") from error
+    except BaseException:
+        lock.release()
+        raise
 
 
 def _is_meta(line: bytes) -> bool:
