@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import socket
 
 import pytest
 
@@ -161,7 +162,14 @@ def test_a_refused_connection_names_place_and_next_step() -> None:
     assert isinstance(caught.value.__cause__, ConnectionRefusedError)
 
 
-def test_a_host_that_does_not_exist_is_unreachable() -> None:
+def test_a_host_that_does_not_exist_is_unreachable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+
     async def use(client: Client) -> None:
         await client.open("GET", "http://no-such-host.invalid/")
 
