@@ -85,3 +85,49 @@ def test_where_nothing_was_changed_that_is_said(
     monkeypatch.setenv("CODEX_OSS_HOME", str(tmp_path / "state"))
     (said,) = typed(tmp_path, "/undo", "--force")
     assert said.endswith(f"no turn has changed anything in {tmp_path.resolve()}")
+
+
+class Compacting(Talking):
+    """A conversation whose compaction makes these events."""
+
+    def __init__(self, happens: list[events.Event]) -> None:
+        super().__init__()
+        self._happens = happens
+
+    async def compact(self) -> AsyncGenerator[events.Event, None]:
+        for event in self._happens:
+            yield event
+
+    async def watch(self, happened: AsyncGenerator[events.Event, None]) -> None:
+        self.said += [type(event).__name__ async for event in happened]
+
+
+COMPACTED = events.Compacted(before=9, after=3, how="summarised")
+COMPLETED = events.TurnCompleted(usage=events.TokenUsage())
+FAILED = events.TurnFailed(error=events.Failure(message="turn interrupted"))
+
+
+@pytest.mark.parametrize(
+    ("happens", "said"),
+    [
+        ([COMPACTED, COMPLETED], ["Compacted", "TurnCompleted"]),
+        ([FAILED], ["TurnFailed"]),
+        (
+            [COMPLETED],
+            ["TurnCompleted", "Nothing was left out: what was said so far is short."],
+        ),
+    ],
+)
+def test_a_compaction_that_finds_nothing_says_so(
+    tmp_path: Path, happens: list[events.Event], said: list[str]
+) -> None:
+    around = Around(
+        home=tmp_path, cwd=tmp_path, description=[], rollout=None, undo=Undo()
+    )
+    talk = Compacting(happens)
+
+    async def run() -> None:
+        await slashes(around)["/compact"].run(talk, "")
+
+    asyncio.run(run())
+    assert talk.said == said

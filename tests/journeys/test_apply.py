@@ -104,6 +104,14 @@ def test_a_file_of_several_diffs_is_applied_whole(tmp_path: Path, repo: Path) ->
     assert files(repo) == {"f.py": "one\n2\n", "new.py": "new\n"}
 
 
+def test_a_file_that_is_not_there_is_said_not_to_be(tmp_path: Path, repo: Path) -> None:
+    ran = apply(tmp_path, "no.patch")
+    assert ran.stderr.splitlines()[0] == (
+        "Error: there is no session with this id or name: no.patch, and no such file"
+    )
+    assert (ran.returncode, files(repo)["f.py"]) == (1, "one\ntwo\n")
+
+
 def git(repo: Path, *words: str) -> bytes:
     names = ("-c", "user.name=n", "-c", "user.email=n@x")
     ran = subprocess.run(

@@ -179,6 +179,12 @@ def test_a_new_turn_cuts_what_could_be_redone(ground: Ground) -> None:
         ground.redo()
 
 
+def test_a_turn_that_nobody_knows_is_named(ground: Ground) -> None:
+    ground.turn(lambda: (ground.work / "file").write_text("a"))
+    with pytest.raises(UndoError, match="nothing to undo: no such turn is called zz"):
+        ground.undo(turn_id="zz")
+
+
 def test_a_turn_without_changes_leaves_no_trace(ground: Ground) -> None:
     ground.turn(lambda: None)
     with pytest.raises(UndoError, match="nothing to undo"):

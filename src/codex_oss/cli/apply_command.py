@@ -8,10 +8,11 @@ from typing import BinaryIO
 
 from codex_oss.cli.place import folder
 from codex_oss.config import load
-from codex_oss.errors import CodexOssError, PatchError, UsageError
+from codex_oss.errors import CodexOssError, PatchError, SessionError, UsageError
 from codex_oss.patch.apply import plan, summary
 from codex_oss.patch.write import write
 from codex_oss.sessions import choosing, reading
+from codex_oss.sessions.catalog import File
 from codex_oss.wiring.diffs import (
     Diff,
     conflicts,
@@ -67,13 +68,20 @@ def _diff(options: argparse.Namespace, place: Path) -> Diff:
         return in_text(_text_of(Path(given)), given)
     home = load.codex_home(os.environ)
     if given is not None:
-        file = choosing.named(home, given)
+        file = _named(home, given)
     else:
         wanted = choosing.Wanted(cwd=None if options.last else place)
         file = choosing.last(home, wanted).file
     kept = reading.read(file.path, file.thread_id)
     begun_in = Path(str(kept.meta.get("cwd") or place))
     return in_conversation(kept.items, begun_in)
+
+
+def _named(home: Path, given: str) -> File:
+    try:
+        return choosing.named(home, given)
+    except SessionError as error:
+        raise SessionError(f"{error}, and no such file", hint=error.hint) from error
 
 
 def _text_of(path: Path) -> str:

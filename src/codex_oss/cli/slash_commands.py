@@ -3,12 +3,14 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from codex_oss import events
 from codex_oss.config.schema import Undo
 from codex_oss.errors import CodexOssError
 from codex_oss.exec_mode.prompting import Slash, Talk
@@ -90,7 +92,17 @@ async def _take_back(talk: Talk, rest: str, around: Around, action: "Action") ->
 
 
 async def _compact(talk: Talk, rest: str) -> None:  # noqa: ARG001  takes nothing
-    await talk.watch(talk.session.compact())
+    seen: list[type[events.Event]] = []
+
+    async def happened() -> AsyncGenerator[events.Event, None]:
+        async with aclosing(talk.session.compact()) as compacting:
+            async for event in compacting:
+                seen.append(type(event))
+                yield event
+
+    await talk.watch(happened())
+    if events.TurnCompleted in seen and events.Compacted not in seen:
+        talk.say("Nothing was left out: what was said so far is short.")
 
 
 def _status(around: Around) -> Run:

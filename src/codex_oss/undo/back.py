@@ -174,8 +174,9 @@ def _chosen(records: Sequence[Record], wanted: Wanted) -> list[Record]:
         if len(found) > 1:
             raise UndoError(f"several turns begin with {wanted.turn_id}")
     if not found:
+        of = f": no such turn is called {wanted.turn_id}" if wanted.turn_id else ""
         raise UndoError(
-            f"nothing to {wanted.action}",
+            f"nothing to {wanted.action}{of}",
             hint="`codex-oss undo --list` shows the turns that are known here.",
         )
     return found[: wanted.count]
