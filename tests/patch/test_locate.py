@@ -3,11 +3,11 @@
 import pytest
 
 from codex_oss.errors import PatchError
+from codex_oss.patch.index import Index, find
 from codex_oss.patch.locate import find_context, replace
 from codex_oss.patch.parse import Chunk
 from codex_oss.patch.passes import (
     exact,
-    find,
     outer_space_aside,
     trailing_space_aside,
     typography_aside,
@@ -44,7 +44,7 @@ def test_find_takes_the_first_match_of_the_strictest_pass(
 
 
 def test_a_whole_line_is_a_better_context_than_a_beginning() -> None:
-    lines = ["def f(x):", "def f"]
+    lines = Index(["def f(x):", "def f"])
 
     assert find_context(lines, "def f", 0) == 1
     assert find_context(lines, "def f(", 0) == 0

@@ -256,9 +256,13 @@ def _updated(data: bytes, chunks: Sequence[Chunk], path: Path) -> bytes:
     newline = kept[0][len(lines[0]) :] or "\n" if kept else "\n"
     if kept and kept[-1] == lines[-1]:
         kept[-1] += newline
-    for edit in reversed(locate(lines, chunks, str(path))):
-        kept[edit.start : edit.stop] = [text + newline for text in edit.added]
-    return bom + "".join(kept).encode()
+    result: list[str] = []
+    at = 0
+    for edit in locate(lines, chunks, str(path)):
+        result += kept[at : edit.start]
+        result += [text + newline for text in edit.added]
+        at = edit.stop
+    return bom + "".join([*result, *kept[at:]]).encode()
 
 
 def _text(data: bytes, path: Path) -> tuple[bytes, str]:

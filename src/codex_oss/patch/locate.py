@@ -11,16 +11,18 @@ CLI 0.169 does, because open models need it:
 - a chunk that was copied with line numbers is taken without them.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import msgspec
 
 from codex_oss.errors import PatchError
 from codex_oss.patch.indentation import moved
+from codex_oss.patch.index import Index
 from codex_oss.patch.meant import unnumbered
 from codex_oss.patch.nearest import nearest
 from codex_oss.patch.parse import Chunk
-from codex_oss.patch.passes import find, find_told, typography_aside
+from codex_oss.patch.passes import typography_aside
 
 # --- search ---------------------------------------------------------------------------
 
@@ -41,20 +43,36 @@ class _Place(msgspec.Struct, frozen=True):
     body: list[str]
 
 
-def find_context(lines: Sequence[str], context: str, start: int) -> int | None:
+class _Taken:
+    """Places that chunks have, which do not overlap."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._stops: list[int] = []
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return bool(self._starts)
+
+    def add(self, place: _Place) -> None:
+        """Take a place."""
+        number = bisect_left(self._starts, place.start)
+        self._starts.insert(number, place.start)
+        self._stops.insert(number, place.stop)
+
+    def overlaps(self, at: int, length: int) -> bool:
+        """Tell whether one of them has a line of these."""
+        number = bisect_left(self._starts, at + length)
+        return number > 0 and self._stops[number - 1] > at
+
+
+def find_context(index: Index, context: str, start: int) -> int | None:
     """Return the index of the line that is, or at least begins with, ``context``."""
-    at = find(lines, [context], start)
-    if at is not None:
-        return at
-    beginning = typography_aside(context)
-    return next(
-        (
-            number
-            for number in range(start, len(lines))
-            if typography_aside(lines[number]).startswith(beginning)
-        ),
-        None,
-    )
+    at = index.find([context], start)
+    if at is None:
+        at = index.find_beginning(typography_aside(context), start)
+    return at
 
 
 # --- chunks ---------------------------------------------------------------------------
@@ -66,29 +84,32 @@ def replace(lines: Sequence[str], chunks: Sequence[Chunk], path: str) -> list[st
     Raises ``PatchError`` when a chunk is not found; its hint shows the place of the
     file that is most like it.
     """
-    result = list(lines)
-    for edit in reversed(locate(lines, chunks, path)):
-        result[edit.start : edit.stop] = edit.added
-    return result
+    result: list[str] = []
+    at = 0
+    for edit in locate(lines, chunks, path):
+        result += [*lines[at : edit.start], *edit.added]
+        at = edit.stop
+    return [*result, *lines[at:]]
 
 
 def locate(lines: Sequence[str], chunks: Sequence[Chunk], path: str) -> list[Edit]:
     """Return what ``chunks`` change in ``lines``, in the order of the file."""
+    index = Index(lines)
     changed: list[tuple[int, list[Edit]]] = []
-    taken: list[_Place] = []
+    taken = _Taken()
     after = 0
     for chunk in chunks:
         above = after
         if chunk.context is not None:
-            above = _seek(lines, chunk, after, path)
+            above = _seek(index, chunk, after, path)
             after = above + 1
         if chunk.old:
-            place = _place(lines, chunk, (after, above), taken)
+            place = _place(index, chunk, (after, above), taken)
             if place is None:
                 wanted = "\n".join(chunk.old)
                 message = f"Failed to find expected lines in {path}:\n{wanted}"
-                raise PatchError(message, hint=_hint(lines, chunk))
-            taken.append(place)
+                raise PatchError(message, hint=_hint(index, chunk))
+            taken.add(place)
             after = place.stop
             changed.append((place.start, _edits(lines, place)))
         elif chunk.new:
@@ -99,34 +120,34 @@ def locate(lines: Sequence[str], chunks: Sequence[Chunk], path: str) -> list[Edi
     return [edit for _, edits in changed for edit in edits]
 
 
-def _seek(lines: Sequence[str], chunk: Chunk, start: int, path: str) -> int:
+def _seek(index: Index, chunk: Chunk, start: int, path: str) -> int:
     context = chunk.context or ""
-    at = find_context(lines, context, start)
+    at = find_context(index, context, start)
     if at is None and chunk.old:
         # The chunk may stand above the last one; `_place` checks that it fits there.
-        at = find_context(lines, context, 0)
+        at = find_context(index, context, 0)
     if at is None:
         message = f"Failed to find context '{context}' in {path}"
-        raise PatchError(message, hint=nearest(lines, [context]))
+        raise PatchError(message, hint=nearest(index.lines, [context]))
     return at
 
 
 def _place(
-    lines: Sequence[str], chunk: Chunk, starts: tuple[int, int], taken: list[_Place]
+    index: Index, chunk: Chunk, starts: tuple[int, int], taken: _Taken
 ) -> _Place | None:
     """Return where ``chunk`` is, with and then without its last blank lines."""
     for body in _bodies(chunk):
         old = [line[1:] for line in body if line[0] != "+"]
         if chunk.line is not None:
-            at = find_told(lines, old, chunk.line)
-            if at is not None and not _overlaps(at, len(old), taken):
+            at = index.find_told(old, chunk.line)
+            if at is not None and not taken.overlaps(at, len(old)):
                 return _Place(at, at + len(old), body)
             continue
-        at = _last(lines, old, starts[1]) if chunk.at_end else None
+        at = _last(index, old, starts[1]) if chunk.at_end else None
         for start in starts:
-            at = find(lines, old, start) if at is None else at
-        at = _only(lines, old, taken) if at is None else at
-        if at is not None and not _overlaps(at, len(old), taken):
+            at = index.find(old, start) if at is None else at
+        at = _only(index, old, taken) if at is None else at
+        if at is not None and not taken.overlaps(at, len(old)):
             return _Place(at, at + len(old), body)
     return None
 
@@ -157,26 +178,21 @@ def _without_numbers(body: list[str]) -> list[list[str]]:
     return [[mark[0] + next(fresh if mark[0] == "+" else old) for mark in body]]
 
 
-def _last(lines: Sequence[str], old: list[str], start: int) -> int | None:
+def _last(index: Index, old: list[str], start: int) -> int | None:
     """Return where ``old`` ends the file, or else its last place after ``start``."""
-    at = find(lines, old, max(0, len(lines) - len(old)))
+    at = index.find(old, max(0, len(index.lines) - len(old)))
     if at is not None:
         return at
-    from_end = find(lines[::-1], old[::-1])
-    at = None if from_end is None else len(lines) - from_end - len(old)
+    at = index.find_last(old)
     return at if at is not None and at >= start else None
 
 
-def _only(lines: Sequence[str], old: list[str], taken: list[_Place]) -> int | None:
+def _only(index: Index, old: list[str], taken: _Taken) -> int | None:
     """Return the place of ``old`` above the last chunk if there is exactly one."""
-    at = find(lines, old) if taken else None
-    if at is None or find(lines, old, at + 1) is not None:
+    at = index.find(old) if taken.any else None
+    if at is None or index.find(old, at + 1) is not None:
         return None
     return at
-
-
-def _overlaps(at: int, length: int, taken: list[_Place]) -> bool:
-    return any(at < place.stop and place.start < at + length for place in taken)
 
 
 def _edits(lines: Sequence[str], place: _Place) -> list[Edit]:
@@ -210,10 +226,10 @@ def _new(lines: Sequence[str], place: _Place) -> list[str]:
     return new if put is None else put
 
 
-def _hint(lines: Sequence[str], chunk: Chunk) -> str:
+def _hint(index: Index, chunk: Chunk) -> str:
     """Say what a model that sent ``chunk`` should do next."""
     added = any(line[0] == "+" for line in chunk.body)
-    at = find(lines, chunk.new) if added else None
+    at = index.find(chunk.new) if added else None
     if at is not None:
         return f"The file has the new lines already, at line {at + 1}."
-    return nearest(lines, chunk.old)
+    return nearest(index.lines, chunk.old)

@@ -22,9 +22,10 @@ from typing import NamedTuple
 
 from codex_oss.errors import PatchError
 from codex_oss.patch.indentation import moved
+from codex_oss.patch.index import MAX_NAMED, Index, find
 from codex_oss.patch.meant import has_gap, readings
 from codex_oss.patch.nearest import nearest
-from codex_oss.patch.passes import MAX_NAMED, PASSES, find, places
+from codex_oss.patch.passes import PASSES
 
 
 class Replaced(NamedTuple):
@@ -131,13 +132,14 @@ def _found_by_lines(
 ) -> list[_Span]:
     kept = _split(text)
     lines = [line.rstrip("\r\n") for line in kept]
+    index = Index(lines)
     starts = [0]
     for line in kept:
         starts.append(starts[-1] + len(line))
     for wanted, becomes in _without_outer_blanks(old, new):
         for aside in PASSES:
             spans: list[_Span] = []
-            for at in places(lines, wanted, aside):
+            for at in index.places(wanted, aside):
                 stop = at + len(wanted)
                 put = moved(becomes, wanted, lines[at:stop])
                 if put is None:

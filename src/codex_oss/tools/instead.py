@@ -12,6 +12,7 @@ import msgspec
 from codex_oss.errors import PatchError
 from codex_oss.patch.apply import read_file
 from codex_oss.patch.indentation import moved
+from codex_oss.patch.index import Index
 from codex_oss.patch.meant import has_gap
 from codex_oss.patch.nearest import start_of_nearest
 from codex_oss.patch.parse import (
@@ -25,7 +26,6 @@ from codex_oss.patch.parse import (
     WriteFile,
     parse,
 )
-from codex_oss.patch.passes import find
 from codex_oss.tools.ladder import Form
 from codex_oss.tools.readable import Read
 
@@ -122,7 +122,8 @@ def _first_wrong(failed: str | Patch, files: _Files) -> Hunk | None:
 
 def _wrong(lines: list[str], chunks: list[Chunk]) -> Chunk | None:
     """Return the first chunk whose lines are not in the file."""
-    wrong = (chunk for chunk in chunks if chunk.old and find(lines, chunk.old) is None)
+    index = Index(lines)
+    wrong = (chunk for chunk in chunks if chunk.old and index.find(chunk.old) is None)
     return next(wrong, None)
 
 
