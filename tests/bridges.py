@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -41,13 +41,15 @@ def ours(upstream: str, *more: str) -> Generator[Running, None, None]:
 
 
 @contextlib.contextmanager
-def embedded(model: str, *more: str) -> Generator[Running, None, None]:
+def embedded(
+    model: str, *more: str, env: Mapping[str, str] | None = None
+) -> Generator[Running, None, None]:
     """Run `codex-oss bridge` in front of the embedded engine with a GGUF file."""
     argv = [sys.executable, "-m", "codex_oss", "bridge", "--engine", "llamacpp"]
     with (
         tempfile.TemporaryDirectory() as home,
         _started(
-            [*argv, "-m", model, "--listen-port", "0", *more], None, home
+            [*argv, "-m", model, "--listen-port", "0", *more], None, home, env
         ) as running,
     ):
         yield running
@@ -64,11 +66,15 @@ def relay(program: str, upstream: str) -> Generator[Running, None, None]:
 
 @contextlib.contextmanager
 def _started(
-    argv: Sequence[str], port: int | None, home: str = ""
+    argv: Sequence[str],
+    port: int | None,
+    home: str = "",
+    more: Mapping[str, str] | None = None,
 ) -> Generator[Running, None, None]:
     """Start a bridge; without ``port``, it says on stderr where it listens."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("CODEX")}
     env = kept | {"PYTHONPATH": str(_SRC), "CODEX_HOME": home, "CODEX_OSS_HOME": home}
+    env |= dict(more or {})
     process = subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,

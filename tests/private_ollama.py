@@ -25,6 +25,9 @@ from with_ollama import LIMIT_S, NAME, Somebody, options, plain
 class Bench:
     """A home with the program in it, and an Ollama engine that has no server."""
 
+    engine: Ollama
+    """The engine that runs."""
+
     def __init__(self, tmp_path: Path, behaviour: Behaviour | None = None) -> None:
         self.home = tmp_path
         self.somebody = Somebody()
@@ -49,7 +52,7 @@ class Bench:
 
         async def work(port: int) -> None:
             client = Client({})
-            engine = Ollama(self.options(port), client)
+            self.engine = engine = Ollama(self.options(port), client)
             try:
                 async with asyncio.timeout(LIMIT_S):
                     async for event in engine.ensure(model):

@@ -13,6 +13,7 @@
     │   ├── Busy                  429 or 503, with the server's own delay  (retried)
     │   │   └── Loading           the server still reads its model         (waited for)
     │   ├── ServerFault           5xx                                      (retried)
+    │   ├── EngineEnded           a server of ours ended, and is not started again
     │   ├── BadRequest            400, 413, 422: the same request fails again
     │   │   ├── PreviousNotFound  the response to go on from is not kept
     │   │   └── ItemNotFound      an item that is named, not sent, is not kept
@@ -121,6 +122,12 @@ class ServerFault(ModelError):
     """The server answered with a 5xx status."""
 
     retryable = True
+
+
+class EngineEnded(ModelError):
+    """A server that we had started has ended, and is not started again for this."""
+
+    http_status = 503
 
 
 class BadRequest(ModelError):

@@ -94,6 +94,28 @@ class Model(Protocol):
         ...
 
 
+class Reviver(Protocol):
+    """Who starts an engine again when it has ended."""
+
+    async def ready(self, asked: bytes, note: Note) -> Callable[[bool], None]:
+        """Return when the engine can be asked for the answer to ``asked``.
+
+        One that has ended is started, which ``note`` is told. What is returned must be
+        called when the answer is over: with True if the connection broke off, else with
+        False. Raises ``errors.EngineEnded`` when it is not started for this request,
+        and ``errors.Busy`` when that takes too long.
+        """
+        ...
+
+    async def ended(self) -> str:
+        """Return how the engine has ended, as a sentence; "" if it runs."""
+        ...
+
+    def able(self) -> bool:
+        """Tell whether the engine runs, or may be started again."""
+        ...
+
+
 class Output(msgspec.Struct, frozen=True):
     """What a tool tells the model: text, or parts when there are images in it."""
 

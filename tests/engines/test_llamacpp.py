@@ -2,10 +2,8 @@
 
 import asyncio
 import os
-import select
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -13,86 +11,24 @@ from typing import Any
 import msgspec
 import pytest
 
-import fake_gguf
 from codex_oss.engines import gguf, hardware, llamacpp
-from codex_oss.engines.base import EngineEvent, Loading, Options, Ready, Starting
+from codex_oss.engines.base import Loading, Ready, Starting
 from codex_oss.engines.llamacpp import LlamaCpp
 from codex_oss.engines.shape import Shape
 from codex_oss.errors import EngineError
 from codex_oss.net import Client
+from llamacpp_bench import (
+    FAKE,
+    LIMIT_S,
+    MODEL,
+    Bench,
+    needs_model,
+    needs_pidfd,
+    props,
+    wait_gone,
+)
 
-LIMIT_S = 60
-FAKE = Path(__file__).resolve().parents[1] / "fake_xllamacpp"
 SRC = Path(__file__).resolve().parents[2] / "src"
-MODEL = os.environ.get("CODEX_OSS_TEST_MODEL")
-
-needs_model = pytest.mark.skipif(
-    MODEL is None, reason="CODEX_OSS_TEST_MODEL names no GGUF file"
-)
-needs_pidfd = pytest.mark.skipif(
-    not hasattr(os, "pidfd_open"), reason="this system has no pidfd to wait on"
-)
-
-
-class Bench:
-    """An engine with a model file, and what it told."""
-
-    def __init__(self, tmp_path: Path, how: str, path: str = str(FAKE)) -> None:
-        self.model = tmp_path / "m.gguf"
-        self.model.write_bytes(fake_gguf.encode())
-        self.logs = tmp_path / "logs"
-        env = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "FAKE_LLAMACPP": how}
-        self.options = Options(models=tmp_path, logs=self.logs, env=env, threads=1)
-        self.events: list[EngineEvent] = []
-
-    def run(
-        self, then: Callable[[Ready, Client], Coroutine[Any, Any, object]] | None = None
-    ) -> None:
-        """Start the engine, do ``then`` with it, end it."""
-
-        async def work() -> None:
-            client = Client({})
-            engine = LlamaCpp(self.options, client)
-            try:
-                async with asyncio.timeout(LIMIT_S):
-                    async for event in engine.ensure(str(self.model)):
-                        self.events.append(event)
-                    if then is not None:
-                        await then(self.ready, client)
-            finally:
-                await engine.close()
-                await client.close()
-
-        asyncio.run(work())
-
-    @property
-    def ready(self) -> Ready:
-        last = self.events[-1]
-        assert isinstance(last, Ready)
-        return last
-
-    def error(self) -> EngineError:
-        with pytest.raises(EngineError) as caught:
-            self.run()
-        return caught.value
-
-
-async def props(ready: Ready, client: Client) -> Any:
-    url = ready.base_url.removesuffix("/v1") + "/props"
-    headers = [("authorization", f"Bearer {ready.api_key}")]
-    return await client.get_json(url, headers=headers)
-
-
-def wait_gone(pid: int) -> None:
-    """Wait until a process has ended; a zombie has."""
-    try:
-        end = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([end], [], [], LIMIT_S)[0], f"{pid} still runs"
-    finally:
-        os.close(end)
 
 
 def test_a_model_is_loaded_with_what_the_server_then_says(tmp_path: Path) -> None:

@@ -3,6 +3,11 @@
 ``FAKE_LLAMACPP`` says how it behaves: ``serve``; ``hang`` (loads forever); ``refuse
 TEXT`` (logs the text, then fails); ``choosy`` (fails with speculation); ``abort`` and
 ``kill`` (ends by that signal).
+
+One that serves says "whole" to every chat. In ``LLAMACPP_FOLDER`` it writes each chat
+that it is asked (``asked-N``). A file there that is called ``kills`` holds one word for
+each of its next ends, and a word less after each: ``reading`` (it ends before a word of
+its answer) or ``answering`` (after some). ``stays-away`` there: it cannot start again.
 """
 
 import http.server
@@ -11,6 +16,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -56,6 +62,8 @@ class Server:
                 os.abort()
             case "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
+            case _ if params.port and (folder() / "stays-away").exists():
+                self._refuse("0.0 E ggml_aligned_malloc: insufficient memory")
             case _:
                 self._serve(params)
 
@@ -74,6 +82,8 @@ class Server:
         }
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def do_GET(self) -> None:
                 key = f"Bearer {params.api_keys[0]}"
                 public = self.path == "/health"
@@ -84,10 +94,49 @@ class Server:
                 self.end_headers()
                 self.wfile.write(body)
 
+            def do_POST(self) -> None:
+                asked = self.rfile.read(int(self.headers["content-length"]))
+                number = len(list(folder().glob("asked-*")))
+                (folder() / f"asked-{number}").write_bytes(asked)
+                end = next_end()
+                if end == "reading":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                self.send_response(200)
+                self.send_header("content-type", "text/event-stream")
+                self.send_header("transfer-encoding", "chunked")
+                self.end_headers()
+                self._say({"role": "assistant", "content": "who"})
+                if end == "answering":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                self._say({"content": "le"}, "stop")
+                self._write(b"data: [DONE]\n\n")
+                self._write(b"")
+
+            def _say(self, delta: dict[str, str], reason: str | None = None) -> None:
+                choice = {"index": 0, "delta": delta, "finish_reason": reason}
+                line = json.dumps({"choices": [choice]}).encode()
+                self._write(b"data: %b\n\n" % line)
+
+            def _write(self, chunk: bytes) -> None:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+                self.wfile.flush()
+
         place = (params.hostnames[0], params.port)
         server = http.server.ThreadingHTTPServer(place, Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.listening_address = f"http://127.0.0.1:{server.server_address[1]}"
+
+
+def folder() -> Path:
+    return Path(os.environ["LLAMACPP_FOLDER"])
+
+
+def next_end() -> str:
+    """Take the next word of ``kills``; "" when there is none."""
+    kills = folder() / "kills"
+    word, _, rest = kills.read_text().partition(" ") if kills.exists() else ("", "", "")
+    kills.write_text(rest)
+    return word
 
 
 def log(line: str) -> None:

@@ -1,6 +1,7 @@
 """Several exchanges: the pool of connections, redirects, small questions."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -211,3 +212,23 @@ def test_a_small_question_is_not_waited_for_longer_than_allowed() -> None:
         pytest.raises(StreamCut, match=r"no whole answer in 0\.05 s"),
     ):
         run(lambda client: client.get_json(f"{server.url}/x", timeout_s=0.05))
+
+
+@pytest.mark.parametrize(
+    ("reply", "cut"),
+    [(Reply(body=b"whole"), False), (Reply(chunks=[b"half"], cut=True), True)],
+)
+def test_who_wants_to_know_is_told_once_how_an_exchange_ended(
+    reply: Reply, *, cut: bool
+) -> None:
+    ends: list[bool] = []
+
+    async def use(client: Client) -> None:
+        with contextlib.suppress(StreamCut), await client.open("GET", f"{url}/x") as it:
+            it.at_end(ends.append)
+            await it.read(LIMIT)
+
+    with FakeServer(get={"/x": reply}) as server:
+        url = server.url
+        run(use)
+    assert ends == [cut]

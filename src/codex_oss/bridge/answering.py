@@ -46,7 +46,7 @@ class Answering:
             except CodexOssError as caught:
                 if exchange.started:
                     raise
-                error = self._parts.upstream.explained(caught)
+                error = await self._parts.upstream.explained(caught)
                 refuse(exchange, refusal_of(error, codex=caller.codex), entry, error)
 
     def _entry(self, body: bytes, caller: Caller) -> Entry:
@@ -75,7 +75,7 @@ class Answering:
         except CodexOssError as error:
             if not outlet.begun:
                 raise
-            told = self._parts.upstream.explained(error)
+            told = await self._parts.upstream.explained(error)
             outlet.fail(reported(told, codex=asked.caller.codex))
         except asyncio.CancelledError:
             # Of an answer in the background, who stops it says how it ended.

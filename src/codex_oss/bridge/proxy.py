@@ -6,6 +6,8 @@ The target is always below the configured URL, whatever the request says: ``/v1/
 climbs is not passed on (``climbs``).
 """
 
+from functools import partial
+
 from codex_oss.bridge.clients import Caller
 from codex_oss.bridge.failures import one_line
 from codex_oss.bridge.guard import CREDENTIALS
@@ -14,6 +16,7 @@ from codex_oss.bridge.upstream import Upstream
 from codex_oss.errors import CodexOssError
 from codex_oss.facts import Sent
 from codex_oss.net.server import Exchange, HttpRequest
+from codex_oss.providers.endpoint import revived
 
 IDLE_S = 3600.0
 """Silence inside an answer; a model that is being pulled or loaded says little."""
@@ -97,9 +100,17 @@ async def _pass_on(
         entry.wrote(data)
         return exchange.write(data)
 
-    with await upstream.client.open(
-        request.method, url, headers=headers, body=request.body, idle_s=IDLE_S
-    ) as reply:
+    asked = partial(
+        upstream.client.open,
+        request.method,
+        url,
+        headers=headers,
+        body=request.body,
+        idle_s=IDLE_S,
+    )
+    # Who only looks, such as for the models, starts no engine.
+    reviver = upstream.reviver if request.body else None
+    with await revived(reviver, request.body, asked, entry.note) as reply:
         given = reply.headers.items()
         told = tuple((k, v) for k, v in given if k not in _NOT_TOLD)
         content_type = reply.headers.get("content-type", "")

@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
-from codex_oss.errors import CodexOssError, ModelError, ServerFault, Unreachable
+from codex_oss.errors import (
+    CodexOssError,
+    ModelError,
+    ServerFault,
+    StreamCut,
+    Unreachable,
+)
 from codex_oss.net import Client
 from codex_oss.net import url as urls
-from codex_oss.ports import Model
+from codex_oss.ports import Model, Reviver
 from codex_oss.providers.endpoint import Site
 
 if TYPE_CHECKING:
@@ -29,9 +35,8 @@ class Upstream:
     """One server. ``connect`` makes a model of a name, and says whether to keep it.
 
     ``site`` is where it is and what every request to it carries. ``only``: the one
-    model there is, whatever name is asked for. ``engine_logs``: the folder of the
-    logs of the engine that was started for the bridge, if one was. ``replicas``:
-    there are several with the same models, and the best of them counts as the one.
+    model there is, whatever name is asked for. ``replicas``: there are several with
+    the same models, and the best of them counts as the one.
     """
 
     def __init__(
@@ -41,7 +46,6 @@ class Upstream:
         *,
         site: Site,
         only: str | None = None,
-        engine_logs: str = "",
         replicas: "Replicas | None" = None,
     ) -> None:
         self._connect = connect
@@ -49,7 +53,6 @@ class Upstream:
         self.client = client
         self._first = _whole(site)
         self.only = only
-        self._engine_logs = engine_logs
         self._replicas = replicas
 
     @property
@@ -95,15 +98,18 @@ class Upstream:
             self._models.move_to_end(name)
         return model
 
-    def explained(self, error: CodexOssError) -> CodexOssError:
-        """Return ``error`` with what a person can do about it here."""
-        if self._engine_logs and isinstance(error, Unreachable):
-            return Unreachable(
-                "the embedded engine has ended",
-                hint="Start the bridge again (`codex-oss bridge restart` if it runs in "
-                f"the background). The engine's logs are in {self._engine_logs}.",
-            )
-        return error
+    @property
+    def reviver(self) -> Reviver | None:
+        """Who starts the server again when it has ended; None: it is not ours."""
+        return self._first.reviver
+
+    async def explained(self, error: CodexOssError) -> CodexOssError:
+        """Return ``error``, or how the engine has ended if it stands for that."""
+        if self.reviver is None or not isinstance(error, StreamCut | Unreachable):
+            return error
+        ended = await self.reviver.ended()
+        hint = "Ask again: the next request starts it again."
+        return type(error)(ended, hint=hint) if ended else error
 
     async def listed(self) -> list[dict[str, Any]]:
         """Return what the server says of its models, as its ``/models`` has it.

@@ -18,6 +18,8 @@ HOW: dict[EngineName, str] = {
 class Attached:
     """The server of ``options.found``."""
 
+    reviver = None
+
     def __init__(self, engine: EngineName, options: Options) -> None:
         self._engine: EngineName = engine
         self._found = options.found

@@ -6,6 +6,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from codex_oss.ports import Reviver
+
 Server = Literal["ollama", "lmstudio", "llamacpp", "vllm", "sglang", "openai"]
 """Which program answers a URL; ``openai``: compatible, and nothing more is known."""
 
@@ -194,6 +196,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 class Engine(Protocol):
     """A program that serves models."""
+
+    @property
+    def reviver(self) -> Reviver | None:
+        """Who starts it again when it has ended; None: it is not ours."""
+        ...
 
     def ensure(self, model: str | None) -> AsyncGenerator[EngineEvent]:
         """Bring up ``model`` (None: the engine's default); the last event is Ready.

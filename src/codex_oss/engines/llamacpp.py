@@ -25,9 +25,11 @@ from codex_oss.engines import (
 )
 from codex_oss.engines.base import EngineEvent, Loading, Options, Ready, Starting
 from codex_oss.engines.log import Log
+from codex_oss.engines.revival import Revival
 from codex_oss.engines.sources import FileSource, HfSource, PypiSource
 from codex_oss.errors import EngineError, ModelError
 from codex_oss.net import Client
+from codex_oss.net import url as urls
 
 LOAD_LIMIT_S = 3600.0
 """How long a living child may read a model: 65 GB from a slow disk take 11 minutes."""
@@ -63,6 +65,8 @@ class _Parameters(msgspec.Struct, frozen=True, kw_only=True):
     cache_ram_mib: int
     speculate: bool
     parent: int
+    port: int = 0
+    """0: any that is free."""
 
 
 class _Report(msgspec.Struct, frozen=True):
@@ -95,6 +99,8 @@ class LlamaCpp:
         self._client = client
         self._child: process.Child | None = None
         self._log: Log | None = None
+        self._served: _Parameters | None = None
+        self.reviver: Revival | None = None
 
     async def ensure(self, model: str | None) -> AsyncGenerator[EngineEvent]:
         """Download ``model`` if needed, load it and yield ``Ready`` last."""
@@ -111,10 +117,15 @@ class LlamaCpp:
         yield Starting("llama.cpp", name)
         async with aclosing(self._serve(path.absolute(), name)) as events:
             async for event in events:
+                if isinstance(event, Ready):
+                    self._watch_over()
                 yield event
 
     async def close(self) -> None:
         """End the child."""
+        reviver, self.reviver = self.reviver, None
+        if reviver is not None:
+            await reviver.close()
         child, self._child = self._child, None
         if child is not None:
             await child.kill()
@@ -154,11 +165,40 @@ class LlamaCpp:
             else:
                 return
 
-    def _new_log(self) -> Log:
+    def _watch_over(self) -> None:
+        """Have the child that serves started again, should it end."""
+        assert self._child is not None, "it serves"
+        self.reviver = Revival(
+            "llama.cpp",
+            self._child,
+            self._again,
+            log=lambda: self._log.path if self._log else None,
+        )
+
+    async def _again(self) -> process.Child:
+        """Start what served once more, where it served."""
+        asked = self._served
+        assert asked is not None, "it served"
+        log = self._new_log(goes_on=True)
+        try:
+            async with aclosing(self._load(asked, log)) as events:
+                async for _ in events:
+                    pass
+        except llamacpp_faults.Refused as error:
+            fault = llamacpp_faults.explain(error.code, log, Path(asked.path))
+            raise fault.error from None
+        assert self._child is not None, "it serves"
+        return self._child
+
+    def _new_log(self, *, goes_on: bool = False) -> Log:
         if self._log is not None:
             self._log.close()
         self._log = Log(
-            self._options.logs, "llamacpp", mark=llamacpp_child.MARK, end=b"\n"
+            self._options.logs,
+            "llamacpp",
+            mark=llamacpp_child.MARK,
+            end=b"\n",
+            goes_on=goes_on,
         )
         return self._log
 
@@ -182,11 +222,13 @@ class LlamaCpp:
         try:
             async for event in _wait(child, log, asked.name):
                 yield event
-            ready = await self._ask(_url(await log.word), asked)
+            url = _url(await log.word)
+            ready = await self._ask(url, asked)
         except BaseException:
             await child.kill(grace_s=0)
             raise
         self._child = child
+        self._served = msgspec.structs.replace(asked, port=urls.parse(url).port)
         yield ready
 
     async def _ask(self, url: str, asked: _Parameters) -> Ready:

@@ -71,7 +71,7 @@ def _params(xllamacpp: Any, asked: dict[str, Any]) -> Any:
     params.model.path = asked["path"]
     params.model_alias = {asked["name"]}
     params.hostnames = ["127.0.0.1"]
-    params.port = 0
+    params.port = asked["port"]
     params.api_keys = [asked["api_key"]]
     params.cors_origins = ""
     params.cors_credentials = False

@@ -51,6 +51,8 @@ NAME = "LM Studio"
 class LmStudio:
     """The server that the configuration names, or was found."""
 
+    reviver = None
+
     def __init__(self, options: Options, client: Client) -> None:
         self._options = options
         self._client = client

@@ -9,6 +9,7 @@ import contextlib
 import os
 from io import FileIO
 from pathlib import Path
+from typing import Literal
 
 KEPT_BYTES = 64 * 1024
 """Of the log's end, to find the reason of a failure."""
@@ -21,17 +22,26 @@ KEPT_FILES = 5
 class Log:
     """Takes the output of one program in pieces of any size."""
 
-    def __init__(self, folder: Path, name: str, *, mark: bytes, end: bytes) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        *,
+        mark: bytes,
+        end: bytes,
+        goes_on: bool = False,
+    ) -> None:
         """Begin the file of program ``name``; the word is between ``mark`` and ``end``.
 
-        ``path`` is None if the disk refuses: nothing else depends on it.
+        ``goes_on``: what the one before it said stays there. ``path`` is None if the
+        disk refuses: nothing else depends on it.
         """
         self.word: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.path: Path | None = None
         self._mark, self._end = mark, end
         self._tail = b""
         self._written = 0
-        self._file = self._create(folder, name)
+        self._file = self._create(folder, name, "ab" if goes_on else "wb")
 
     def feed(self, data: bytes) -> None:
         """Take output."""
@@ -56,7 +66,9 @@ class Log:
         if file is not None:
             file.close()
 
-    def _create(self, folder: Path, name: str) -> FileIO | None:
+    def _create(
+        self, folder: Path, name: str, mode: Literal["ab", "wb"]
+    ) -> FileIO | None:
         """Open this process's file, and delete the oldest."""
         self.path = folder / f"{name}-{os.getpid()}.log"
         try:
@@ -64,7 +76,7 @@ class Log:
             old = sorted(folder.glob(f"{name}-*.log"), key=os.path.getmtime)
             for path in old[: max(0, len(old) - KEPT_FILES + 1)]:
                 path.unlink(missing_ok=True)
-            return self.path.open("wb", buffering=0)
+            return self.path.open(mode, buffering=0)
         except OSError:
             self.path = None
             return None

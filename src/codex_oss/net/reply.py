@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
+from codex_oss.errors import StreamCut
 from codex_oss.net.connection import Connection
 from codex_oss.net.inflate import Inflater
 from codex_oss.net.url import Url
@@ -18,9 +19,11 @@ class Reply:
 
     __slots__ = (
         "_connection",
+        "_cut",
         "_give_back",
         "_idle_s",
         "_inflater",
+        "_over",
         "_wait_s",
         "headers",
         "status",
@@ -42,6 +45,8 @@ class Reply:
         self._wait_s = wait_s
         self._connection: Connection | None = connection
         self._give_back = give_back
+        self._cut = False
+        self._over: Callable[[bool], None] | None = None
         encoding = connection.headers.get("content-encoding", "identity").lower()
         self._inflater = None
         if encoding != "identity":
@@ -70,8 +75,8 @@ class Reply:
                     self._inflater.finish()
                     return b""
                 self._inflater.feed(data)
-        except BaseException:
-            self._abort()
+        except BaseException as error:
+            self._abort(error)
             raise
 
     async def pour(
@@ -93,9 +98,13 @@ class Reply:
             while data := await self.receive():
                 if not put(data):
                     await ready()
-        except BaseException:
-            self._abort()
+        except BaseException as error:
+            self._abort(error)
             raise
+
+    def at_end(self, over: Callable[[bool], None]) -> None:
+        """Have ``over`` called when the exchange ends: True if it broke off."""
+        self._over = over
 
     def hurry(self) -> None:
         """End the patience: from now on, silence for ``idle_s`` is a cut."""
@@ -136,10 +145,13 @@ class Reply:
         connection, self._connection = self._connection, None
         if connection is not None:
             self._give_back(connection, linger)
+            if self._over is not None:
+                self._over(self._cut)
 
-    def _abort(self) -> None:
+    def _abort(self, error: BaseException) -> None:
         if self._connection is not None:
             self._connection.abort()
+            self._cut = isinstance(error, StreamCut)
             self.close()
 
     def __enter__(self) -> Self:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from codex_oss.config.provider import Provider
 from codex_oss.net import Client
-from codex_oss.ports import Clock, Model
+from codex_oss.ports import Clock, Model, Reviver
 from codex_oss.providers.endpoint import Site, endpoint, site
 from codex_oss.providers.memory import ProbeMemory
 from codex_oss.providers.probe import Probe
@@ -28,6 +28,8 @@ class Brought(msgspec.Struct, frozen=True, kw_only=True):
     """It was loaded for us, and goes with us."""
     told: tuple[str, ...] = ()
     """What people know already of how it runs."""
+    reviver: Reviver | None = None
+    """Who starts its server again when that has ended; None: nobody."""
 
 
 UNASKED = Brought()
@@ -141,7 +143,8 @@ def connect(  # noqa: PLR0913  all that a model needs from outside
 
     pause = Pause(clock, noise)
     if replicas is None:
-        return at(site(provider_id, provider, env, version), pause)
+        there = site(provider_id, provider, env, version)
+        return at(replace(there, reviver=brought.reviver), pause)
     from codex_oss.providers.replicated import ReplicatedModel  # noqa: PLC0415  rare
 
     impatient = replace(pause, loading_s=0)

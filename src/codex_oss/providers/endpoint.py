@@ -7,10 +7,11 @@ from urllib.parse import urlencode
 import msgspec
 
 from codex_oss.config.provider import Provider
-from codex_oss.errors import ConfigError, ModelError
+from codex_oss.errors import ConfigError, ModelError, StreamCut, Unreachable
 from codex_oss.facts import Fact, Retried
 from codex_oss.net import Client, Reply
 from codex_oss.net import url as urls
+from codex_oss.ports import Reviver
 from codex_oss.providers.failure import Asked, refusal
 from codex_oss.providers.retry import Pause, retrying
 from codex_oss.providers.watch import patience
@@ -34,6 +35,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     """Without a slash at its end."""
     headers: tuple[tuple[str, str], ...]
     key_hint: str
+    reviver: Reviver | None = None
+    """Who starts the server again when it has ended; None: it is not ours."""
 
     @property
     def host(self) -> str:
@@ -174,14 +177,20 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             note(Retried(reason=str(error), delay_s=error.delay_s or 0))
 
         return retrying(
-            partial(self._ask, model, body),
+            partial(self._ask, model, body, note),
             limit=self.site.provider.request_max_retries,
             nearby=self.nearby,
             pause=self.pause,
             failed=failed,
         )
 
-    async def _ask(self, model: str, body: bytes) -> Reply:
+    def _ask(
+        self, model: str, body: bytes, note: Callable[[Fact], None]
+    ) -> Coroutine[None, None, Reply]:
+        ask = partial(self._open, model, body)
+        return revived(self.site.reviver, body, ask, note)
+
+    async def _open(self, model: str, body: bytes) -> Reply:
         idle_s = self.site.provider.stream_idle_timeout_ms / 1000
         headers, silent = self.site.headers, None
         if self.local:
@@ -199,3 +208,31 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             return reply
         told = await reply.read(MAX_REFUSAL_BYTES)
         raise refusal(self.asked(model), reply.status, reply.headers, told)
+
+
+async def revived(
+    reviver: Reviver | None,
+    body: bytes,
+    ask: Callable[[], Coroutine[None, None, Reply]],
+    note: Callable[[Fact], None],
+) -> Reply:
+    """Return what ``ask`` answers to ``body``, its server started if need be.
+
+    A server that ends over it before it answers is a ``StreamCut``: no connection to it
+    can be made then either, but the next try has it started.
+    """
+    if reviver is None:
+        return await ask()
+    over = await reviver.ready(body, note)
+    try:
+        reply = await ask()
+    except (StreamCut, Unreachable) as error:
+        over(True)
+        if ended := await reviver.ended():
+            raise StreamCut(ended) from error
+        raise
+    except BaseException:
+        over(False)
+        raise
+    reply.at_end(over)
+    return reply

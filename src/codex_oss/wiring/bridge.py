@@ -37,7 +37,7 @@ from codex_oss.net.server import (
     connections_within,
     raise_file_limit,
 )
-from codex_oss.ports import Model
+from codex_oss.ports import Model, Reviver
 from codex_oss.providers.chat import new_id
 from codex_oss.providers.endpoint import site
 from codex_oss.providers.probe import Probe
@@ -120,7 +120,7 @@ async def open_bridge(
     client = Client(env)
     end: Endings = [client.close]
     try:
-        provider, only, engine = settings.provider, None, ""
+        provider, only, engine, reviver = settings.provider, None, "", None
         served = Served(settings.provider_id, provider, settings.model, consent)
         if settings.loads:
             await _load(served, loaded, env, client, err, end)
@@ -130,8 +130,8 @@ async def open_bridge(
             # A server that runs has other models too; an engine of ours has one.
             runs = answering.survey.choice.url is not None
             only = None if runs else answering.ready.model
-            engine = served_by(answering)
-        upstream = _upstream(settings, provider, only, env, client)
+            engine, reviver = served_by(answering), answering.reviver
+        upstream = _upstream(settings, provider, only, env, client, reviver)
         end.append(upstream.close)
         app = _app(settings, upstream, env, end, err)
     except BaseException:
@@ -211,6 +211,7 @@ def _upstream(
     only: str | None,
     env: Mapping[str, str],
     client: Client,
+    reviver: Reviver | None,
 ) -> Upstream:
     patient = replace(
         provider,
@@ -249,16 +250,15 @@ def _upstream(
             context_length=settings.context_length,
             probe=probe,
             replicas=replicas,
+            brought=providers.Brought(reviver=reviver),
         )
         return model, keep
 
-    logs = str(state_home(env) / "logs") if settings.engine else ""
     return Upstream(
         connect,
         client,
-        site=where,
+        site=replace(where, reviver=reviver),
         only=only,
-        engine_logs=logs,
         replicas=replicas,
     )
 

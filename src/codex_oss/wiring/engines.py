@@ -27,6 +27,7 @@ from codex_oss.errors import ConfigError, EngineError
 from codex_oss.exec_mode.progress import Progress
 from codex_oss.exec_mode.visible import visible
 from codex_oss.net import Client
+from codex_oss.ports import Reviver
 from codex_oss.wiring.ending import Endings
 from codex_oss.wiring.pool import Share, key_of
 from codex_oss.wiring.world import state_home
@@ -72,6 +73,8 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
 
     survey: Survey
     ready: Ready
+    reviver: Reviver | None = None
+    """Who starts it again when it has ended; None: it is not ours."""
 
 
 class Engines:
@@ -296,7 +299,7 @@ async def _begin(
         async for event in engine.ensure(choice.model):
             progress.feed(event)
             if isinstance(event, Ready):
-                return Answering(survey=seen, ready=event)
+                return Answering(survey=seen, ready=event, reviver=engine.reviver)
     raise EngineError(f"{choice.engine} ended without being ready")
 
 

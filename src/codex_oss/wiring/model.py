@@ -89,7 +89,9 @@ async def open_model(
     brought, context = providers.Brought(), loaded.config.engine.context_length
     if answering is not None:
         ready = answering.ready
-        brought = providers.Brought(ours=ready.ours, told=ready.notes)
+        brought = providers.Brought(
+            ours=ready.ours, told=ready.notes, reviver=answering.reviver
+        )
         context = context or ready.context_asked
     model = providers.connect(
         provider_id,

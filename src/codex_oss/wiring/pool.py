@@ -149,12 +149,17 @@ class _Engine:
         return await asyncio.shield(self._starting)
 
     async def lives(self, client: Client) -> bool:
-        """Tell whether it starts, or answers; one without an answer yet may be busy."""
+        """Tell whether it starts, or answers; one without an answer yet may be busy.
+
+        One that has ended lives as long as it may be started again.
+        """
         if not self._starting.done():
             return True
         if self._starting.cancelled() or self._starting.exception() is not None:
             return False
-        ready = self._starting.result().ready
+        ready, reviver = self._starting.result().ready, self._starting.result().reviver
+        if reviver is not None:
+            return reviver.able()
         headers = [("authorization", f"Bearer {ready.api_key}")]
         try:
             async with asyncio.timeout(ALIVE_S):

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 
 from codex_oss.config.builtin import ollama_url
@@ -17,6 +18,7 @@ from codex_oss.engines.base import EngineEvent, Loading, Options, Ready, Startin
 from codex_oss.engines.ollama import faults, names, orphans
 from codex_oss.engines.ollama.api import Api, require_version
 from codex_oss.engines.ollama.private import Private, state
+from codex_oss.engines.revival import Revival
 from codex_oss.errors import EngineError, ModelError, NotFound, StreamCut
 from codex_oss.net import Client
 from codex_oss.net import url as urls
@@ -48,6 +50,7 @@ class Ollama:
         self._api = Api(client, url, key=options.key)
         self._private: Private | None = None
         self._loaded = ""
+        self.reviver: Revival | None = None
 
     async def ensure(self, model: str | None) -> AsyncGenerator[EngineEvent]:
         """Bring up ``model``; the last event is ``Ready``."""
@@ -64,6 +67,9 @@ class Ollama:
 
     async def close(self) -> None:
         """Unload the model if we loaded it; end the server if we started it."""
+        reviver, self.reviver = self.reviver, None
+        if reviver is not None:
+            await reviver.close()
         private, self._private = self._private, None
         loaded, self._loaded = self._loaded, ""
         if private is not None:
@@ -171,6 +177,12 @@ class Ollama:
         options = self._options
         context = options.context_length or default_context(options.env)
         root = await private.start(self._client, default_context=context)
+        self.reviver = Revival(
+            "Ollama",
+            private.child,
+            partial(private.again, self._client),
+            log=lambda: private.log,
+        )
         self._api = Api(self._client, root)
         require_version(await self._api.version(), root)
 

@@ -39,11 +39,19 @@ class Private:
         self._child: process.Child | None = None
         self._log: Log | None = None
         self._kept: Path | None = None
+        self._place = ANY_PORT
+        self._default_context = 0
 
     @property
     def log(self) -> Path | None:
         """What it says; None where no file could be written, or before its start."""
         return self._log.path if self._log else None
+
+    @property
+    def child(self) -> process.Child:
+        """Its process, once it has been started."""
+        assert self._child is not None, "it was started"
+        return self._child
 
     def question(self) -> Question:
         """Return what a person is asked before it is started."""
@@ -67,6 +75,7 @@ class Private:
         ``errors.EngineError``.
         """
         try:
+            self._default_context = default_context
             root = await self._serve(default_context)
             await Api(client, root).version()
         except ModelError as error:
@@ -85,7 +94,14 @@ class Private:
             await self.stop(grace_s=0)
             raise
         self.root = root
+        self._place = root.removeprefix("http://")
         return root
+
+    async def again(self, client: Client) -> process.Child:
+        """Start it once more after its end, at the same place; raises as ``start``."""
+        await self.stop(grace_s=0)
+        await self.start(client, default_context=self._default_context)
+        return self.child
 
     async def stop(self, *, grace_s: float = END_S) -> None:
         """End it and all that it has started."""
@@ -102,12 +118,19 @@ class Private:
 
     async def _serve(self, default_context: int) -> str:
         """Start the program and return where it listens."""
-        self._log = log = Log(self._options.logs, "ollama", mark=LISTENING, end=VERSION)
+        self._log = log = Log(
+            self._options.logs,
+            "ollama",
+            mark=LISTENING,
+            end=VERSION,
+            goes_on=self._place != ANY_PORT,
+        )
         self.store.mkdir(parents=True, exist_ok=True)
         self._child = child = await process.start(
             [str(self._program), "serve"],
             cwd=Path("/"),
-            env=environment(self._options.env, self.store, default_context),
+            env=environment(self._options.env, self.store, default_context)
+            | {"OLLAMA_HOST": self._place},
             on_output=log.feed,
         )
         self._kept = keep(state(self._options), child.pid)
