@@ -9,7 +9,7 @@ import pytest
 from codex_oss import events
 from codex_oss.agent.calls import AGAIN
 from codex_oss.agent.context import Frame
-from codex_oss.agent.session import INTERRUPTED, Parts, Session
+from codex_oss.agent.session import Parts, Session
 from codex_oss.errors import ContextOverflow, ServerFault, StreamCut
 from codex_oss.items import (
     Call,
@@ -347,7 +347,7 @@ def test_an_interrupt_stops_what_runs_and_keeps_what_was_said() -> None:
 
     told, rig, tool = asyncio.run(scenario())
     assert tool.cancelled
-    assert told[-1] == events.TurnFailed(error=events.Failure(INTERRUPTED))
+    assert told[-1] == events.TurnFailed(error=events.Failure(events.INTERRUPTED))
     assert rig.session.history[-1] == FunctionCallOutput(
         call_id="c1", output="aborted by user"
     )
@@ -382,7 +382,7 @@ def test_a_tool_can_end_the_turn() -> None:
 
     model = ScriptedModel([called("ask"), finished()])
     told = Rig(model, [Refused("ask")]).submit()
-    assert told[-1] == events.TurnFailed(error=events.Failure(INTERRUPTED))
+    assert told[-1] == events.TurnFailed(error=events.Failure(events.INTERRUPTED))
     assert len(model.requests) == 1
 
 

@@ -21,7 +21,6 @@ from codex_oss.items import InputText, Item, Message
 from codex_oss.ports import Clock, Journal, Model, Scope, Tool, Undo, unrecorded
 from codex_oss.wire import responses
 
-INTERRUPTED = events.INTERRUPTED
 Emit = Callable[[events.Event], None]
 
 
@@ -180,7 +179,7 @@ class Session:
         try:
             await work()
         except asyncio.CancelledError:
-            turn.emit(events.TurnFailed(error=events.Failure(INTERRUPTED)))
+            turn.emit(events.TurnFailed(error=events.Failure(events.INTERRUPTED)))
         finally:
             told.put_nowait(None)
         if parts.after_turn is not None and record.prompted:

@@ -14,7 +14,7 @@ from typing import Any, assert_never
 import msgspec
 
 from codex_oss import events
-from codex_oss.agent.session import INTERRUPTED, Session
+from codex_oss.agent.session import Session
 from codex_oss.errors import CodexOssError
 from codex_oss.items import Item, Message
 from codex_oss.mcp_server import approval
@@ -209,7 +209,7 @@ class TakenTurn:
                         case events.ItemCompleted(item=events.AgentMessage(text=said)):
                             text = said
                         case events.TurnFailed(error=error):
-                            aborted = error.message == INTERRUPTED
+                            aborted = error.message == events.INTERRUPTED
                             text, failed = ABORTED if aborted else error.message, True
                         case _:
                             continue

@@ -11,7 +11,6 @@ from typing import Any, assert_never
 import msgspec
 
 from codex_oss import events
-from codex_oss.agent.session import INTERRUPTED
 from codex_oss.items import Item, Message, Reasoning
 from codex_oss.mcp_server import items
 from codex_oss.mcp_server.calling import OpenCalls
@@ -179,7 +178,7 @@ class Translator:
         return [self._count(usage), complete]
 
     def _fail(self, message: str, now: float) -> list[Msg]:
-        if message == INTERRUPTED:
+        if message == events.INTERRUPTED:
             turn_id = self._turn.turn_id
             aborted = {"type": "turn_aborted", "turn_id": turn_id}
             return [aborted | {"reason": "interrupted"} | self._times(now)]

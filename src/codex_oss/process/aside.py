@@ -4,8 +4,18 @@ For work that must not be able to end or hold up this process, such as parsers i
 are given anything.
 """
 
+import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+
+_MAIN = "import sys; sys.path[:] = sys.argv[1:]; from {} import main; main()"
+
+
+def of_ours(module: str) -> tuple[str, ...]:
+    """Return what runs ``main`` of a module of ours, with our path and no other."""
+    folders = [folder for folder in sys.path if os.path.isabs(folder)]  # noqa: PTH117
+    return sys.executable, "-I", "-c", _MAIN.format(module), *folders
 
 
 def asked(

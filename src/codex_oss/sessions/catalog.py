@@ -126,7 +126,7 @@ def entries(
 
 
 def turns(file: File) -> int | None:
-    """Return how often the model was asked; None where the file is too large."""
+    """Return how many turns there were; None where the file is too large."""
     if file.size > COUNTED_BYTES:
         return None
     if packed.is_packed(file.path):

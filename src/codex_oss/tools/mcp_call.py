@@ -20,6 +20,7 @@ from codex_oss.tools.spec import json_arguments
 from codex_oss.wire.responses import FunctionTool
 
 NOT_BY_USER = "user rejected MCP tool call"
+INTERRUPTED = "the call was interrupted"
 
 
 class Desk(msgspec.Struct, frozen=True):
@@ -107,7 +108,11 @@ class McpTool:
             arguments=arguments,
         )
         scope.emit(events.ItemStarted(item=item))
-        item, told = await self._called(item, scope)
+        try:
+            item, told = await self._called(item, scope)
+        except asyncio.CancelledError:
+            scope.emit(events.ItemCompleted(item=failed(item, INTERRUPTED)))
+            raise
         scope.emit(events.ItemCompleted(item=item))
         return told
 
@@ -118,7 +123,7 @@ class McpTool:
         try:
             refused = await self._refused(item.arguments, scope)
             if refused:
-                return _failed(item, refused)
+                return failed(item, refused), Output(refused, success=False)
             if not self.remote.read_only:
                 await scope.changing(None)
             result = await self._desk.server.call(
@@ -129,21 +134,18 @@ class McpTool:
         except McpError as error:
             place = f"{item.server}/{item.tool}"
             told = f"tool call error: tool call failed for `{place}`\n\nCaused by:\n"
-            return _failed(item, f"{told}    {error}")
-        except asyncio.CancelledError:
-            failed, _ = _failed(item, "the call was interrupted")
-            scope.emit(events.ItemCompleted(item=failed))
-            raise
+            why = f"{told}    {error}"
+            return failed(item, why), Output(why, success=False)
         content, structured = result.get("content"), result.get("structuredContent")
         parts = cast("list[Any]", content) if isinstance(content, list) else []
-        failed = result.get("isError") is True
+        wrong = result.get("isError") is True
         done = msgspec.structs.replace(
             item,
             result={"content": parts, "structured_content": structured},
-            status="failed" if failed else "completed",
+            status="failed" if wrong else "completed",
         )
         told = await output(parts, structured, self._desk.budget)
-        return done, Output(told, success=not failed)
+        return done, Output(told, success=not wrong)
 
     async def _refused(self, arguments: dict[str, Any], scope: Scope) -> str:
         """Return why the call may not be made; nothing if it may."""
@@ -163,10 +165,9 @@ class McpTool:
                 return NOT_BY_USER if reason == BY_USER else reason
 
 
-def _failed(item: events.McpToolCall, why: str) -> tuple[events.McpToolCall, Output]:
-    error = events.McpError(why)
-    failed = msgspec.structs.replace(item, error=error, status="failed")
-    return failed, Output(why, success=False)
+def failed(item: events.McpToolCall, why: str) -> events.McpToolCall:
+    """Return the event of a call that has failed."""
+    return msgspec.structs.replace(item, error=events.McpError(why), status="failed")
 
 
 def tools_of(desks: Iterable[Desk]) -> list[McpTool]:

@@ -1,5 +1,6 @@
 """Resources of MCP servers, by the three tools that the Codex CLI has for them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from codex_oss.errors import McpError, ToolError
 from codex_oss.items import Call
 from codex_oss.mcp.server import Server
 from codex_oss.ports import Output, Scope
+from codex_oss.tools.mcp_call import INTERRUPTED, failed
 from codex_oss.tools.output import Budget, truncate
 from codex_oss.tools.spec import arguments, function_tool, json_arguments
 from codex_oss.wire.responses import FunctionTool
@@ -69,10 +71,11 @@ class ResourceTool:
         try:
             text = msgspec.json.encode(await self._answer(call)).decode()
         except (McpError, ToolError) as error:
-            failure = events.McpError(str(error))
-            item = msgspec.structs.replace(item, error=failure, status="failed")
-            scope.emit(events.ItemCompleted(item=item))
+            scope.emit(events.ItemCompleted(item=failed(item, str(error))))
             return Output(str(error), success=False)
+        except asyncio.CancelledError:
+            scope.emit(events.ItemCompleted(item=failed(item, INTERRUPTED)))
+            raise
         content = [{"type": "text", "text": text}]
         result = {"content": content, "structured_content": None}
         item = msgspec.structs.replace(item, result=result, status="completed")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Event
 from typing import TypeVar
@@ -214,7 +215,7 @@ class Recorder:
         path = os.fsdecode(gap.path).removeprefix(f"{self._place.workspace}/")
         return f"{path} ({gap.why})"
 
-    def _opened(self):  # noqa: ANN202  a context manager of `store`
+    def _opened(self) -> AbstractContextManager[Store]:
         return store.opened(self._folder, self._workspace, self._place.max_bytes)
 
     def _let_go(self) -> None:

@@ -9,7 +9,7 @@ Endings = list[Callable[[], Any]]
 """What must be called, last first, to end what was started."""
 
 
-async def end_all(end: list[Callable[[], Any]]) -> None:
+async def end_all(end: Endings) -> None:
     """Call all of ``end``, last first, and await what they return.
 
     One that fails does not keep the others from being called.

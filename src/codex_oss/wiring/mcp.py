@@ -1,8 +1,5 @@
 """MCP servers of a session: started early, their tools offered when they are there."""
 
-from collections.abc import Callable
-from typing import Any
-
 from codex_oss.mcp.servers import Servers
 from codex_oss.ports import Tool
 from codex_oss.tools.mcp_call import McpTool, note, open_desk, tools_of
@@ -12,6 +9,7 @@ from codex_oss.tools.output import Budget
 from codex_oss.tools.permit import Permit
 from codex_oss.wire.responses import FunctionTool
 from codex_oss.wire.responses import Tool as Spec
+from codex_oss.wiring.ending import Endings
 from codex_oss.wiring.limits import max_output
 from codex_oss.wiring.permissions import Job
 
@@ -23,7 +21,7 @@ class Remote:
     both are changed in place when servers change.
     """
 
-    def __init__(self, job: Job, end: list[Callable[[], Any]]) -> None:
+    def __init__(self, job: Job, end: Endings) -> None:
         config = self._config = job.loaded.config
         self._news: list[str] = []
         self._servers = Servers(

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
@@ -21,7 +21,7 @@ from codex_oss.tools.permit import Permit
 from codex_oss.tools.view_image import data_url
 from codex_oss.wiring import journal, prompt, thinking
 from codex_oss.wiring.editing import Editing
-from codex_oss.wiring.ending import end_all
+from codex_oss.wiring.ending import Endings, end_all
 from codex_oss.wiring.limits import limits
 from codex_oss.wiring.model import open_model
 from codex_oss.wiring.permissions import (
@@ -49,7 +49,7 @@ class Opened(msgspec.Struct, frozen=True):
     session: Session
     description: list[tuple[str, str]]
     warnings: list[str]
-    end: list[Callable[[], Any]]
+    end: Endings
     permit: Permit
     """What decides; its permissions may be replaced between two turns."""
     rollout: Path | None = None
@@ -84,7 +84,7 @@ async def open_session(job: Job, err: TextIO) -> Opened:
     ``err``. Raises ``CodexOssError``; nothing is left running then.
     """
     client, allowed = Client(), permissions(job)
-    end: list[Callable[[], Any]] = [client.close]
+    end: Endings = [client.close]
     remote = _remote(job, end)
     try:
         opened = await open_model(job, client, err, end)
@@ -130,7 +130,7 @@ async def _session(
     allowed: Permissions,
     model: Model,
     name: str,
-    end: list[Callable[[], Any]],
+    end: Endings,
     remote: "Remote | None",
 ) -> _Made:
     config, clock, kept = job.loaded.config, SystemClock(), job.kept
@@ -226,7 +226,7 @@ def _notify(job: Job, thread_id: str) -> Callable[[Turned], Awaitable[None]] | N
     )
 
 
-def _remote(job: Job, end: list[Callable[[], Any]]) -> "Remote | None":
+def _remote(job: Job, end: Endings) -> "Remote | None":
     """Start the MCP servers, if there are any."""
     if not job.loaded.config.mcp_servers:
         return None
