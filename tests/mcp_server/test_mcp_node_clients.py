@@ -16,7 +16,7 @@ from mcp_server_peer import command, environment, home
 from serving_mcp import served
 
 NODE = os.environ.get("MCP_NODE", "")
-WAIT_S = 60.0
+WAIT_S = 150.0
 SCENARIOS = (
     "server-initialize",
     "ping",
