@@ -183,9 +183,14 @@ def test_a_link_to_what_may_not_be_read_counts_as_absent(
     (private / "key").write_text("secret")
     (repo / "AGENTS.override.md").symlink_to(target)
     (repo / "AGENTS.md").write_text("plain")
+    real = (repo / "AGENTS.override.md").resolve()
     read_here = read(repo, repo, denied=(str(private),))
     (repo / "AGENTS.override.md").unlink()
-    assert read_here == read(repo, repo)
+    assert read_here.text == read(repo, repo).text
+    # The kernel's `self` is another one for each process.
+    [told] = read_here.warnings
+    assert told.startswith(f"{repo / 'AGENTS.override.md'} is a link to {real}")
+    assert told.endswith("which may not be read: it is left out.")
 
 
 def test_the_file_over_the_budget_is_cut_and_people_are_told(repo: Path) -> None:

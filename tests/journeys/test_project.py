@@ -94,6 +94,24 @@ def test_the_model_gets_the_instructions_that_it_gets_from_codex(
     assert len(ours) == 1
 
 
+@pytest.mark.parametrize("mode", ["read-only", "danger-full-access"])
+def test_a_link_brings_no_secret_to_the_model_in_any_sandbox(
+    tmp_path: Path, repo: Path, mode: str
+) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "hosts.md").write_text("SECRET host")
+    (repo / "AGENTS.md").symlink_to(tmp_path / ".ssh" / "hosts.md")
+    (repo / "CLAUDE.md").write_text("be brief")
+    (repo / "sub" / "AGENTS.md").symlink_to("../CLAUDE.md")
+    with FakeServer(script=[Reply(events=turn(message("Done.")))]) as server:
+        options = [*provider(server.url), "-s", mode, "-C", str(repo / "sub"), "hi"]
+        ran = run_exec(tmp_path, options)
+        got = str(server.posts[-1].json)
+    assert ("SECRET" in got, "be brief" in got) == (False, True)
+    linked = f"{repo / 'AGENTS.md'} is a link to {(repo / 'AGENTS.md').resolve()}"
+    assert f"{linked}, which may not be read: it is left out." in ran.stderr
+
+
 def test_settings_skills_and_instructions_of_the_top_count_below_it(
     tmp_path: Path, repo: Path
 ) -> None:

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
+from codex_oss.agent.doc_links import Links
 from codex_oss.config.project import folders, project_root
-from codex_oss.policy.permissions import KERNELS_OWN, within
+from codex_oss.policy.permissions import KERNELS_OWN
 
 NAMES = ("AGENTS.override.md", "AGENTS.md")
 REMEDY = "raise `project_doc_max_bytes`"
@@ -40,13 +42,14 @@ def read_project_docs(  # noqa: PLR0913  one for each thing that people may choo
     fallback_names: Sequence[str] = (),
     markers: Sequence[str] = (".git",),
     denied: tuple[str, ...] = (),
+    trusted: bool = False,
     remedy: str = REMEDY,
 ) -> ProjectDocs:
     """Read the global file and one file per folder from the project's root to ``cwd``.
 
-    A command may have left a link in the place of a file, and this program's reading
-    is not confined. So what lies at or below one of ``denied``, absolute real paths,
-    or is the kernel's, counts as absent.
+    What lies at or below one of ``denied``, absolute real paths, or is the kernel's,
+    counts as absent, and so do links that ``doc_links`` does not follow; of a
+    ``trusted`` project it follows more. People are told.
 
     ``max_bytes`` counts the project's files only; the file that exceeds it is cut,
     and those after it are left out; 0 leaves out all of them. In a folder of the
@@ -54,19 +57,29 @@ def read_project_docs(  # noqa: PLR0913  one for each thing that people may choo
     blank; of the global ones the first that is not blank. ``remedy`` is what helps
     where more than ``max_bytes`` should be read.
     """
-    hidden = (*KERNELS_OWN, *denied)
     found: list[_File] = []
     names = (*NAMES, *fallback_names)
-    for folder in folders(cwd, project_root(cwd, markers)) if max_bytes > 0 else ():
-        first = next(_files(folder, names, hidden, max_bytes), None)
+    root = project_root(cwd, markers)
+    own = Links(hidden=(*KERNELS_OWN, *denied))
+    links = replace(
+        own,
+        top=os.path.realpath(root or cwd),
+        home=os.path.realpath(home),
+        trusted=trusted,
+        names=names,
+    )
+    refused: list[str] = []
+    for folder in folders(cwd, root) if max_bytes > 0 else ():
+        first = next(_files(folder, names, links, refused, max_bytes), None)
         if first is not None and first.data.strip():
             found.append(first)
     parts, warnings = _within_budget(found, max_bytes, remedy)
     body = "\n\n".join(parts)
-    general = (file.data.strip() for file in _files(home, NAMES, hidden))
+    general = (file.data.strip() for file in _files(home, NAMES, own, refused))
     if (data := next(filter(None, general), None)) is not None:
         text = data.decode("utf-8", "ignore")
         body = f"{text}{SEPARATOR}{body}" if body else text
+    warnings = [*refused, *warnings]
     if not body:
         return ProjectDocs("", warnings)
     title = (
@@ -96,17 +109,26 @@ def _within_budget(
 
 
 def _files(
-    folder: Path, names: Sequence[str], hidden: tuple[str, ...], most: int = -1
+    folder: Path,
+    names: Sequence[str],
+    links: Links,
+    refused: list[str],
+    most: int = -1,
 ) -> Iterator[_File]:
-    """Yield the files of these names, in this order, as far as they may be read."""
+    """Yield the files of these names, in this order, as far as they may be read.
+
+    Why the others are not is added to ``refused``.
+    """
     for name in names:
         path = folder / name
         try:
-            if within(os.path.realpath(path), hidden):
+            real = Path(os.path.realpath(path))
+            if not real.is_file():  # a pipe of that name would be waited for
                 continue
-            if not path.is_file():  # a pipe of that name would be waited for
+            if why := links.refuses(str(path), str(real)):
+                refused.append(why)
                 continue
-            with path.open("rb") as file:
+            with real.open("rb") as file:
                 data = file.read(most)
                 size = max(len(data), os.fstat(file.fileno()).st_size)
         except OSError:

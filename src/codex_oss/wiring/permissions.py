@@ -77,7 +77,7 @@ def permissions(job: Job) -> Permissions:
         approval=_approval(job),
         writable_roots=_real([*roots, *_trusted(config, [*roots, *scratch])]),
         scratch=_real(scratch),
-        deny_read=() if mode == "danger-full-access" else _deny_read(job),
+        deny_read=() if mode == "danger-full-access" else unread(job),
         network=write.network_access or mode == "danger-full-access",
     )
 
@@ -133,7 +133,8 @@ def _approval(job: Job) -> ApprovalPolicy | Granular:
     return load.approval_policy(job.loaded.config)
 
 
-def _deny_read(job: Job) -> tuple[str, ...]:
+def unread(job: Job) -> tuple[str, ...]:
+    """Return what neither commands in a sandbox nor this program read for a model."""
     return secrets.denied(
         load.deny_read(job.loaded.config),
         user_home(job.env),

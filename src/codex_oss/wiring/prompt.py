@@ -17,7 +17,7 @@ from codex_oss.wire import responses
 from codex_oss.wiring import thinking
 from codex_oss.wiring.editing import Editing
 from codex_oss.wiring.model_settings import reasoning_effort
-from codex_oss.wiring.permissions import Job
+from codex_oss.wiring.permissions import Job, unread
 from codex_oss.wiring.world import shell_path
 
 PROMPTS = Path(__file__).parent.parent / "prompts"
@@ -131,8 +131,8 @@ def surroundings(
 def docs(job: Job, allowed: Permissions, name: str, window: int | None) -> ProjectDocs:
     """Return the project's instructions, as much of them as the model can take."""
     config = job.loaded.config
-    untrusted = load.trust_level(config, str(job.cwd)) == "untrusted"
-    limit = 0 if untrusted else config.project_doc_max_bytes
+    trust = load.trust_level(config, str(job.cwd))
+    limit = 0 if trust == "untrusted" else config.project_doc_max_bytes
     budget = context.docs_budget(name, window, limit)
     found = read_project_docs(
         job.cwd,
@@ -140,7 +140,8 @@ def docs(job: Job, allowed: Permissions, name: str, window: int | None) -> Proje
         max_bytes=limit and max(budget, 1),
         fallback_names=config.project_doc_fallback_filenames,
         markers=config.project_root_markers,
-        denied=allowed.deny_read,
+        denied=allowed.deny_read or unread(job),
+        trusted=trust == "trusted",
         remedy=REMEDY if budget >= limit else "give the model a larger window",
     )
     if not context.tiny(name) or not found.text:
