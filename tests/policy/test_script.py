@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codex_oss.policy.commands import Command, Redirect, Script
 from codex_oss.policy.harm import Ground, harm
 from codex_oss.policy.harmless import known_safe
 from codex_oss.policy.rules import PrefixRule, Rules, proposal
-from codex_oss.policy.script import Command, Redirect, Script, read
+from codex_oss.policy.script import read
 from codex_oss.policy.words import Word
 
 

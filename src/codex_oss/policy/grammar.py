@@ -8,8 +8,9 @@ import tree_sitter_bash
 from msgspec.structs import replace
 from tree_sitter import Language, Node, Parser, Point
 
-from codex_oss.policy import piped, words
-from codex_oss.policy.script import Command, Redirect
+from codex_oss.policy import words
+from codex_oss.policy.commands import Command, Redirect
+from codex_oss.policy.printed import UNSEEN, may_read, printed
 from codex_oss.policy.words import Piece, Word
 
 # Some scripts that do not parse take time and memory that grow with the square of
@@ -226,11 +227,11 @@ class Reader:
         redirects, found = _taken(self._parts(node.children))
         self._emit(([*redirects, *more], [*found, *stray]), scope)
         before = self._before.pop(node.id, None)
-        if before is not None and piped.may_read(tuple(found)):
+        if before is not None and may_read(tuple(found)):
             self.commands[-1] = replace(self.commands[-1], piped=self._printed(before))
 
     def _printed(self, node: Node) -> Word | None:
-        """Return what a command prints into a pipe (see ``piped.printed``)."""
+        """Return what a command prints into a pipe (see ``printed``)."""
         if node.type == "heredoc_redirect":
             return self._printed_document(node)
         body = node
@@ -239,14 +240,14 @@ class Reader:
         if body.type == "negated_command":
             body = body.named_children[-1]
         if body.type != "command":
-            return piped.UNSEEN
-        return piped.printed(tuple(_taken(self._parts(body.children))[1]))
+            return UNSEEN
+        return printed(tuple(_taken(self._parts(body.children))[1]))
 
     def _printed_document(self, node: Node) -> Word:
         """Return the text of a here-document, as far as ``cat`` prints it."""
         owner = node.parent and node.parent.child_by_field_name("body")
         if owner is None or self._text(owner) != "cat":
-            return piped.UNSEEN
+            return UNSEEN
         bodies = [child for child in node.children if child.type == "heredoc_body"]
         return Word("".join(map(self._text, bodies)))
 

@@ -7,11 +7,11 @@ is written first and run later are not seen. The sandbox is the wall.
 from collections.abc import Iterator
 
 from codex_oss.policy.call import Call, of_git
+from codex_oss.policy.commands import Command, Script
 from codex_oss.policy.loss import FORCED_REMOVAL, Harm
 from codex_oss.policy.losses import FORCED, OVERWRITES, losses_of
 from codex_oss.policy.place import Ground, Place
 from codex_oss.policy.runners import everything, name_of
-from codex_oss.policy.script import Command, Script
 
 __all__ = ["FORCED_REMOVAL", "Ground", "Harm", "harm"]
 

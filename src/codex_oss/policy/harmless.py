@@ -5,7 +5,7 @@ Source of the list: the Codex CLI 0.148.
 
 import re
 
-from codex_oss.policy.script import Script
+from codex_oss.policy.commands import Script
 
 HARMLESS = frozenset(
     (

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from codex_oss.policy.commands import Command, Script
 from codex_oss.policy.harm import MOVES, harm
 from codex_oss.policy.place import Ground
 from codex_oss.policy.runners import (
@@ -18,7 +19,6 @@ from codex_oss.policy.runners import (
     everything,
     name_of,
 )
-from codex_oss.policy.script import Command, Script
 from codex_oss.policy.words import Word
 
 MAX_MOVES = 100

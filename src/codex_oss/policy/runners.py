@@ -7,8 +7,9 @@ import msgspec
 from msgspec.structs import replace
 
 from codex_oss.policy import piped
-from codex_oss.policy.piped import SHELLS, SOURCES
-from codex_oss.policy.script import Command, Script, read
+from codex_oss.policy.commands import Command, Script
+from codex_oss.policy.printed import SHELLS, SOURCES, UNSEEN
+from codex_oss.policy.script import read
 from codex_oss.policy.words import Word
 
 MAX_DEPTH = 16
@@ -139,7 +140,7 @@ def _with_run(command: Command, depth: int, budget: list[int]) -> Iterator[Comma
             return
         budget[0] -= 1
         text = script.text
-        if script == piped.UNSEEN or (name != "ssh" and piped.fetched(text)):
+        if script == UNSEEN or (name != "ssh" and piped.fetched(text)):
             yield Command(words=(), scope=command.scope, unseen=True)
         for inner in read(text).commands:
             placed = replace(
@@ -208,7 +209,7 @@ def _sourced(words: tuple[Word, ...], command: Command) -> Iterator[Word]:
     text = words[0].text
     trusted = text.startswith("<(") and not piped.fetched(text)
     for script in piped.scripts(words, command, stdin=False):
-        if script != piped.UNSEEN or not trusted:
+        if script != UNSEEN or not trusted:
             yield script
 
 

@@ -20,11 +20,12 @@ from codex_oss.policy.actions import (
     Verdict,
     WriteFiles,
 )
+from codex_oss.policy.commands import Script
 from codex_oss.policy.harm import Ground, harm
 from codex_oss.policy.harmless import known_safe
 from codex_oss.policy.permissions import ApprovalPolicy, Granular, Permissions, writable
 from codex_oss.policy.rules import Decision, PrefixRule
-from codex_oss.policy.script import Script, read
+from codex_oss.policy.script import read
 
 Situation = Literal[
     "a rule forbids it",

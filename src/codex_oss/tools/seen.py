@@ -18,8 +18,9 @@ from codex_oss.items import Call, CustomToolCall, FunctionCall, Item
 from codex_oss.patch import foreign, heredoc
 from codex_oss.patch.apply import MAX_FILE_BYTES
 from codex_oss.patch.parse import AddFile, ReplaceText, UpdateFile, WriteFile, parse
+from codex_oss.policy.commands import Command
 from codex_oss.policy.runners import everything
-from codex_oss.policy.script import Command, read
+from codex_oss.policy.script import read
 from codex_oss.ports import Output, Scope, Tool
 from codex_oss.wire.json_text import NOT_JSON
 from codex_oss.wire.responses import CustomTool, FunctionTool
