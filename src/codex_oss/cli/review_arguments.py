@@ -1,8 +1,7 @@
 """What can be said to ``codex-oss review`` and ``codex-oss exec review``."""
 
 from codex_oss.cli.parser import Parser, add_config
-
-COLORS = ("always", "never", "auto")
+from codex_oss.cli.work_arguments import COLORS
 
 
 def review_parser(command: str) -> Parser:

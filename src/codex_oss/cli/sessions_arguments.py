@@ -2,8 +2,8 @@
 
 import argparse
 
-from codex_oss.cli.arguments import add_exec, add_turns
 from codex_oss.cli.parser import MixedParser, Parser, whole
+from codex_oss.cli.work_arguments import add_exec, add_turns
 
 _ABOUT = {
     "exec resume": "Do one more task in a conversation, as `codex-oss exec` does.",

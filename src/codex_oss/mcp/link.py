@@ -24,8 +24,8 @@ from codex_oss.mcp.asked import asked, result
 from codex_oss.mcp.bearer import Bearer
 from codex_oss.mcp.credentials import Credentials
 from codex_oss.mcp.failure import FORBIDDEN, reworded
+from codex_oss.mcp.place import Agree, Place
 from codex_oss.mcp.quiet import quiet
-from codex_oss.mcp.server import Agree, Place
 from codex_oss.mcp.wire import Wire
 
 MAX_QUESTIONS = 4

@@ -6,17 +6,15 @@ it holds open.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-
-import msgspec
 
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
 from codex_oss.mcp.offer import MAX_TOOLS, RemoteTool, read_tools
-from codex_oss.mcp.restarts import PATIENCE, Breakdowns, Patience
+from codex_oss.mcp.place import Agree, Place
+from codex_oss.mcp.restarts import Breakdowns
 from codex_oss.policy import AnswerServer, Reply
 
 if TYPE_CHECKING:
@@ -28,22 +26,6 @@ RELIST_S = 0.5
 """Between two lists of tools; a server may say without end that they have changed."""
 CLOSE_S = 5.0
 """For the end of a server's task; it is cancelled then, and has as long again."""
-
-Agree = Callable[[AnswerServer], Awaitable[Reply]]
-"""Asks the person what a server wants to know."""
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where servers run, and who hears of them."""
-
-    cwd: Path
-    env: Mapping[str, str]
-    tell: Callable[[str], None]
-    """Is told what people should know, such as that a server was started again."""
-    changed: Callable[[], None]
-    """Is called when a server's tools are others than before."""
-    patience: Patience = PATIENCE
-    """How often a server that breaks down is started again."""
 
 
 class Server:

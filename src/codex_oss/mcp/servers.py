@@ -6,8 +6,9 @@ from pathlib import Path
 
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
+from codex_oss.mcp.place import Place
 from codex_oss.mcp.restarts import PATIENCE, Patience
-from codex_oss.mcp.server import Place, Server
+from codex_oss.mcp.server import Server
 
 GRACE_S = 10.0
 """How long the first request waits for servers that it can do without."""
