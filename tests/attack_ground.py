@@ -333,7 +333,7 @@ def python_for(uid: int) -> str:
                 cwd="/",
                 check=True,
                 capture_output=True,
-                timeout=60,
+                timeout=180,
                 **user(uid),
             )
             return candidate

@@ -77,7 +77,7 @@ def _loop(_: Path) -> None:
 
 def _server(_: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        socket.create_connection(server.getsockname(), timeout=60).close()
+        socket.create_connection(server.getsockname(), timeout=180).close()
 
 
 def _i386(_: Path) -> None:

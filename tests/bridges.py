@@ -94,10 +94,10 @@ def _started(
     finally:
         process.terminate()
         try:
-            process.wait(60)
+            process.wait(180)
         finally:
             process.kill()
-            process.wait(60)
+            process.wait(180)
             reader.join(60)
 
 

@@ -15,7 +15,7 @@ import pytest
 from codex_oss.process import FREE, Child, Confined, start
 from codex_oss.process.spawn import TAKE_TERMINAL
 
-LIMIT_S = 60
+LIMIT_S = 180
 ENV = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
 
 BWRAP = (

@@ -20,7 +20,7 @@ from codex_oss.sandbox import bubblewrap, kernel, landlock, seccomp
 from codex_oss.sandbox.prepared import Guarantee
 from codex_oss.sandbox.run import Sandbox, Settings
 
-LIMIT_S = 60
+LIMIT_S = 180
 ENV = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
 ORDINARY = 1001
 """A user without rights; there need not be one of that number."""

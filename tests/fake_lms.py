@@ -29,7 +29,7 @@ import msgspec
 from fake_lmstudio import FakeLmStudio, LmModel
 
 LIVES_S = 300
-WAIT_S = 60
+WAIT_S = 180
 DEFAULT_PORT = 1234
 _MODELS = "/api/v1/models"
 _SETTINGS = Path(".lmstudio", ".internal", "http-server-config.json")

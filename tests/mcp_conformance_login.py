@@ -19,7 +19,7 @@ from codex_oss.mcp.callback import Callback
 from codex_oss.mcp.credentials import Credentials
 from codex_oss.mcp.login import Wish, log_in
 
-WAIT_S = 60
+WAIT_S = 180
 
 
 def browse(callback: Callback, url: str) -> None:

@@ -71,7 +71,7 @@ class HttpPeer:
         self.url = url
         self.headers = dict(ACCEPT)
         self._capabilities = capabilities
-        self._client = httpx2.AsyncClient(timeout=60)
+        self._client = httpx2.AsyncClient(timeout=180)
         self._next = 1
 
     async def begin(self, version: str = "2025-11-25") -> "HttpPeer":

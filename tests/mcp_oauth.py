@@ -30,7 +30,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 from pydantic import AnyHttpUrl
 
-WAIT_S = 60
+WAIT_S = 180
 
 
 class Accounts:

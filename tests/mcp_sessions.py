@@ -11,7 +11,7 @@ from codex_oss.mcp.server import Server
 from codex_oss.mcp.servers import Servers
 from codex_oss.policy import AnswerServer, Reply
 
-TIMEOUT_S = 60
+TIMEOUT_S = 180
 PATIENT = Patience(restarts=2, within_s=600, backoff_s=0.01)
 """What is borne with servers in these tests: little, but it is long remembered."""
 

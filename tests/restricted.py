@@ -50,7 +50,7 @@ def attempt(order: Order) -> dict[str, str]:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert told.returncode == 0, (told.returncode, told.stderr.decode())

@@ -32,7 +32,7 @@ server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestH
 threading.Thread(target=server.serve_forever, daemon=True).start()
 url = f"http://localhost:{server.server_port}/file"
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-assert opener.open(url, timeout=60).read() == b"text\\n"
+assert opener.open(url, timeout=180).read() == b"text\\n"
 server.shutdown()
 print("ok")
 """

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from codex_oss.process import detached
 from codex_oss.process.detached import Process
 
-WAIT_S = 60.0
+WAIT_S = 180.0
 STUBBORN = """
 import signal, sys
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -16,7 +16,7 @@ from codex_oss.errors import EngineError
 from codex_oss.net import Client
 from fake_ollama import OllamaModel
 
-LIMIT_S = 60
+LIMIT_S = 180
 NAME = "gpt-oss:20b"
 MODEL = OllamaModel(NAME, layers=(8000, 160, 40))
 T = TypeVar("T")

@@ -354,7 +354,7 @@ def test_a_silent_server_does_not_make_a_silent_stream(
 def test_a_client_that_leaves_ends_the_servers_work(tmp_path: Path) -> None:
     async def use(asking: Asking) -> None:
         asked = asyncio.create_task(asking.respond(STREAM))
-        post = await asyncio.to_thread(came.get, timeout=60)
+        post = await asyncio.to_thread(came.get, timeout=180)
         asked.cancel()
         gone = await asyncio.to_thread(post.gone.wait, 60)
         assert gone

@@ -154,7 +154,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 # --- the real Codex CLI --------------------------------------------------------------
 
-TIMEOUT_S = 60
+TIMEOUT_S = 180
 USE = ("-p", CODEX_PROFILE)
 SMALL = 13_000
 """Bytes; the first request without a catalogue has 40 000."""

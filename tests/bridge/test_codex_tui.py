@@ -35,7 +35,7 @@ class Terminal:
             ["tmux", "-S", self._socket, *arguments],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         return done.stdout

@@ -18,7 +18,7 @@ from running import ROOT
 
 pytestmark = needs_linux
 
-LIMIT_S = 60
+LIMIT_S = 180
 ENDED = "llama.cpp has ended (signal 9, most likely for lack of memory)"
 
 

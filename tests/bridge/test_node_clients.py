@@ -37,7 +37,7 @@ def run(server: FakeServer, *mode: str) -> dict[str, Any]:
             ["node", str(SCRIPT), FOLDER, f"{bridge.url}/v1", *mode],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
     assert ran.returncode == 0, ran.stderr

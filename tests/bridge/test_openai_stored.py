@@ -30,7 +30,7 @@ def chat(*texts: str) -> Any:
 def client_of(bridge: Running, key: str = "mine") -> Generator[Any, None, None]:
     openai = importlib.import_module("openai")
     with openai.OpenAI(
-        api_key=key, base_url=f"{bridge.url}/v1", max_retries=0, timeout=60
+        api_key=key, base_url=f"{bridge.url}/v1", max_retries=0, timeout=180
     ) as client:
         yield client
 
@@ -125,4 +125,4 @@ def test_a_background_response_that_is_cancelled_stops_the_server() -> None:
         assert cancelled.status == "cancelled"
         assert client.responses.retrieve(queued.id) == cancelled
         gate.open()
-        assert server.requests[-1].gone.wait(60)
+        assert server.requests[-1].gone.wait(180)

@@ -69,7 +69,7 @@ log.write("a line of ours\\n")
 log.write("one more of ours\\n")
 os.write(2, b"the last words\\n")
 """
-    subprocess.run([sys.executable, "-c", code], timeout=60, check=True)
+    subprocess.run([sys.executable, "-c", code], timeout=180, check=True)
 
     assert path.read_text() == "one more of ours\nthe last words\n"
 

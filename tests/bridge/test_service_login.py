@@ -99,7 +99,7 @@ def test_systemd_itself_accepts_the_unit(tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

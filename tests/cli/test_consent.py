@@ -164,7 +164,7 @@ def test_a_process_without_a_terminal_asks_nobody(tmp_path: Path) -> None:
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=60,
+        timeout=180,
         check=True,
     )
     assert ended.stdout.startswith(b"ERROR gpt-oss:20b is not on this machine")

@@ -113,7 +113,7 @@ def test_the_output_is_that_of_codex(
         env=os.environ | {"CODEX_HOME": str(home)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     code, out, _ = run(capsys, *words)
@@ -149,7 +149,7 @@ def test_servers_that_are_added_at_the_same_time_are_all_there(tmp_path: Path) -
         )
         for name in names
     ]
-    assert [each.wait(60) for each in adding] == [0] * len(names)
+    assert [each.wait(180) for each in adding] == [0] * len(names)
     path = tmp_path / "config.toml"
     assert sorted(tomllib.loads(path.read_text())["mcp_servers"]) == names
     # As the Codex CLI makes it: keys of servers may stand in it.

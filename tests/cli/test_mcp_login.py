@@ -23,10 +23,10 @@ from mcp_oauth import Accounts, OAuthServer
 from mcp_sessions import Session, nobody
 
 CODEX = os.environ.get("CODEX_BIN", "")
-LIMIT_S = 60
+LIMIT_S = 180
 BROWSER = """
 import sys, urllib.request
-urllib.request.urlopen(sys.argv[1], timeout=60).read()
+urllib.request.urlopen(sys.argv[1], timeout=180).read()
 """
 
 

@@ -70,7 +70,7 @@ def test_config_show_names_the_projects_file(tmp_path: Path) -> None:
         env=environment(tmp_path),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=True,
     )
     (line,) = (one for one in shown.stdout.splitlines() if "verbosity" in one)

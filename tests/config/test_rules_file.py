@@ -171,7 +171,7 @@ def test_processes_that_add_at_the_same_time_lose_nothing(tmp_path: Path) -> Non
     for process in processes:
         process.start()
     for process in processes:
-        process.join(timeout=60)
+        process.join(timeout=180)
     assert [process.exitcode for process in processes] == [0] * 4
     added = [rule.pattern[0] for rule in RulesFile(tmp_path).load().rules]
     assert sorted(map(str, added)) == [*(f"program-{n}" for n in range(4)), "shared"]

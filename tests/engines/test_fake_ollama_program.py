@@ -17,7 +17,7 @@ import pytest
 from children import needs_linux
 from fake_ollama_program import Behaviour, OllamaModel, Pull, install, listening_at
 
-LIMIT_S = 60
+LIMIT_S = 180
 
 
 @contextmanager

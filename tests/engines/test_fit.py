@@ -246,8 +246,8 @@ def test_the_catalogue_has_no_name_twice_and_no_size_in_the_wrong_unit() -> None
 
 # --- a real model --------------------------------------------------------------------
 
-# It leaves without an orderly exit, as the engine's own process does: taking a server down may
-# wait for ever for a thread of its own.
+# It leaves without an orderly exit, as the engine's own process does: taking a server
+# down may wait for ever for a thread of its own.
 MEASURE = """
 import os, sys, xllamacpp
 params = xllamacpp.CommonParams()
@@ -272,7 +272,7 @@ def test_the_memory_of_a_real_model_is_what_was_told() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=180,
     )
     really = int(done.stdout) * 1024
     told = Weights(size=header.size, shape=header.shape).need(8192)

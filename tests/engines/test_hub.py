@@ -22,7 +22,7 @@ from codex_oss.errors import DownloadError
 from codex_oss.net import Client
 from fake_server import FakeServer, Gate, Reply, Seen
 
-LIMIT_S = 60
+LIMIT_S = 180
 DATA = bytes(range(256)) * 40
 SHA = hashlib.sha256(DATA).hexdigest()
 FILE = "m-Q4_K_M.gguf"

@@ -15,7 +15,7 @@ from codex_oss.engines.base import EngineEvent, Looking, Options, Question, Veri
 from codex_oss.engines.sources import PypiSource
 from codex_oss.errors import DownloadError
 
-LIMIT_S = 60
+LIMIT_S = 180
 MODEL = fake_gguf.encode()
 METADATA = "Metadata-Version: 2.1\nName: toy-model\nVersion: 1.2\n"
 WHEEL = "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n"

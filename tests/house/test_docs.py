@@ -91,7 +91,7 @@ def help_of(command: str) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, f"{command!r} is no command: {done.stderr}"
@@ -155,7 +155,7 @@ def test_a_page_s_settings_are_accepted_by_the_strict_reader(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, ""), page

@@ -50,7 +50,7 @@ def imports_of(*arguments: str) -> tuple[str, set[str]]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -26,7 +26,7 @@ def tracked() -> list[Path]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     if listed.returncode != 0:

@@ -9,7 +9,7 @@ import pytest
 from fake_server import FakeServer, call, message, turn
 from running import OURS, environment, prepared, provider, run_exec
 
-LIMIT_S = 60
+LIMIT_S = 180
 
 
 def shell(folder: Path, server: FakeServer, line: str) -> tuple[int, str]:

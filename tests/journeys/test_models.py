@@ -59,7 +59,7 @@ class Here:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 
@@ -331,7 +331,7 @@ def test_ctrl_c_ends_a_download_and_says_how_to_go_on(here: Here) -> None:
                 terminal.sees(" MB")
                 terminal.press("\x03")
                 terminal.sees("What has arrived is kept")
-                assert terminal.popen.wait(60) != 0
+                assert terminal.popen.wait(180) != 0
 
 
 def test_a_person_is_asked_and_may_say_no(here: Here) -> None:

@@ -14,7 +14,7 @@ from at_terminal import AtTerminal
 from fake_server import FakeServer, call, message, turn
 from running import OURS, environment, prepared, provider, run_exec, run_other
 
-LIMIT_S = 60
+LIMIT_S = 180
 SLOW = "sleep 300"
 
 

@@ -15,7 +15,7 @@ from fake_server import FakeServer
 from running import OURS, environment, prepared, provider, run_exec, run_other
 from undoing import Shape, shape
 
-LIMIT_S = 60
+LIMIT_S = 180
 PATCH = """*** Begin Patch
 *** Update File: crlf.txt
 @@

@@ -9,7 +9,7 @@ import pytest
 from codex_oss.errors import McpError
 from codex_oss.mcp.callback import NOT_THIS, Callback, Granted, listening
 
-WAIT_S = 60
+WAIT_S = 180
 Visit = Callable[[str], Awaitable[tuple[int, str]]]
 
 

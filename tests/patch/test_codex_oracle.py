@@ -68,7 +68,7 @@ def codex_outcome(program: Path, scenario: Scenario, directory: Path) -> str | N
         cwd=directory,
         env={"PATH": "/usr/bin:/bin", "HOME": str(directory)},
         capture_output=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     if done.returncode == 0:

@@ -183,7 +183,7 @@ def test_codex_finds_the_same_decision(command: str, tmp_path: Path) -> None:
         [CODEX, "execpolicy", "check", "--rules", str(file), *command.split()],
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         capture_output=True,
-        timeout=60,
+        timeout=180,
         check=True,
     )
     theirs = msgspec.json.decode(done.stdout, type=Checked)

@@ -206,7 +206,7 @@ def test_bash_runs_what_was_read_in_a_plain_script(
         [str(SHELL), "-c", f"{FUNCTIONS}; {script}"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     lines = ["".join(f"{word}\0" for word in words) for words in read_as]

@@ -12,7 +12,7 @@ import pytest
 
 from codex_oss.process import guard, marks
 
-LIMIT_S = 60
+LIMIT_S = 180
 NONE = Path("/nonexistent")
 SCRIPT = Path(guard.__file__).with_name("guard.sh")
 SHELLS = (("sh",), ("dash",), ("bash", "--posix"), ("busybox", "sh"))

@@ -21,7 +21,7 @@ from codex_oss.sandbox.run import Sandbox, Settings
 from confined_driver import Backend, Ended
 from confinement import Ran, obstacle, only
 
-LIMIT_S = 60
+LIMIT_S = 180
 ENV = {"PATH": os.environ["PATH"]}
 BACKENDS: tuple[Backend, ...] = ("bubblewrap", "landlock")
 on_each_backend = pytest.mark.parametrize("backend", BACKENDS)

@@ -16,7 +16,7 @@ from codex_oss.sandbox.prepared import Guarantee, Prepared
 from codex_oss.sandbox.probe import OUTSIDE
 from codex_oss.sandbox.run import Sandbox, Settings
 
-LIMIT_S = 60
+LIMIT_S = 180
 ENV = {"PATH": "/bin:/usr/bin"}
 WRITING = Permissions(mode="workspace-write", writable_roots=("/opt/none",))
 

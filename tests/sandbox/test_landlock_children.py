@@ -19,7 +19,7 @@ needs_landlock = pytest.mark.skipif(
 )
 pytestmark = needs_landlock
 
-WAIT_S = 60
+WAIT_S = 180
 
 
 class Heard:

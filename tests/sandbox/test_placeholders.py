@@ -146,7 +146,7 @@ def test_a_later_start_sweeps_up_after_one_that_was_killed(
     places.sweep()
     assert names(repo) == [".codex", ".git"]
     other.send_signal(signal.SIGKILL)
-    other.wait(timeout=60)
+    other.wait(timeout=180)
     assert names(repo) == [".codex", ".git"]
     places.sweep()
     assert names(repo) == [".git"]
@@ -160,7 +160,7 @@ def test_another_process_that_still_runs_keeps_it(
     assert names(repo) == [".codex", ".git"]
     assert other.stdin is not None
     other.stdin.close()
-    other.wait(timeout=60)
+    other.wait(timeout=180)
     assert names(repo) == []
 
 

@@ -47,7 +47,7 @@ def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
         with pytest.raises(SessionError, match=f"open in process {holder.pid}"):
             Lock(tmp_path, THREAD).take()
         holder.kill()
-        holder.wait(60)
+        holder.wait(180)
         lock = Lock(tmp_path, THREAD)
         lock.take()
         lock.release()

@@ -35,7 +35,7 @@ def test_several_processes_count_together(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", ADD, str(path)]) for _ in range(3)
     ]
 
-    assert [child.wait(timeout=60) for child in running] == [0, 0, 0]
+    assert [child.wait(timeout=180) for child in running] == [0, 0, 0]
     tries = 0.0
     for _ in range(60):
         tries = tries * 0.9 + 1

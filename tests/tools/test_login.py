@@ -11,7 +11,7 @@ from codex_oss.sandbox.prepared import Prepared
 from codex_oss.tools.login import LoginEnvironments
 
 BASH = "/bin/bash"
-LIMIT_S = 60
+LIMIT_S = 180
 
 pytestmark = pytest.mark.skipif(not Path(BASH).exists(), reason="no /bin/bash here")
 

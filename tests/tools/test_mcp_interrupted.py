@@ -21,7 +21,7 @@ from codex_oss.tools.output import Budget
 from codex_oss.tools.permit import Permit
 from people import Person
 
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 READS = RemoteTool(name="look", description="", parameters=ANYTHING, read_only=True)
 
 

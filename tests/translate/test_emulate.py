@@ -12,7 +12,7 @@ from codex_oss.patch.heredoc import recognise
 from codex_oss.translate.emulate import emulated, quoted
 from codex_oss.translate.freeform import input_of, mend_command, mend_patch
 
-LIMIT_S = 60
+LIMIT_S = 180
 PATCH = "*** Begin Patch\n*** Add File: a.txt\n+hello\n*** End Patch"
 
 

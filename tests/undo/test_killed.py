@@ -16,7 +16,7 @@ from codex_oss.patch.folders import Entry as Place
 from codex_oss.undo import back, restore, store
 from undoing import Ground, clear
 
-LIMIT_S = 60
+LIMIT_S = 180
 SRC = Path(store.__file__).parents[2]
 
 _KILLED = """

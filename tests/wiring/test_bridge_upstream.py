@@ -11,7 +11,7 @@ from fake_ollama import FakeOllama, OllamaModel
 from fake_server import closed_port
 from fake_vllm import FakeVllm
 
-LIMIT_S = 60
+LIMIT_S = 180
 OTHERS = ("lmstudio", "llamacpp", "vllm", "sglang")
 
 

@@ -23,7 +23,7 @@ from config_home import loader
 from fake_ollama import FakeOllama, OllamaModel
 from fake_server import FakeServer, closed_port
 
-LIMIT_S = 60
+LIMIT_S = 180
 CLOUD = OllamaModel("big:cloud", remote_host="https://ollama.com")
 OTHERS = ("lmstudio", "llamacpp", "vllm", "sglang")
 GIB = 1024**3

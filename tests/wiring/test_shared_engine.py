@@ -15,7 +15,7 @@ from codex_oss.wiring.pool import Pool
 from config_home import loader
 
 FAKE = Path(__file__).resolve().parents[1] / "fake_xllamacpp"
-LIMIT_S = 60
+LIMIT_S = 180
 SHORT = "[model_providers.embedded]\nstream_idle_timeout_ms = 1000\n"
 NARROW = "[engine]\ncontext_length = 4096\n"
 

@@ -68,7 +68,7 @@ def test_a_real_process_gets_more() -> None:
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=True,
     )
     assert int(done.stdout) == (4096 if hard == FOREVER else min(4096, hard))
