@@ -169,6 +169,7 @@ def test_a_server_with_an_address_is_added(
     "words",
     [
         *(("add",), ("add", "x"), ("get",), ("frob",), ("remove",), ("test",)),
+        ("list", "x"),
         ("add", "x", "--url", "http://h", "--", "y"),
         ("add", "x", "--url", "http://h", "--env", "A=1"),
         ("add", "x", "--env", "A", "--", "y"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from codex_oss.cli import mcp_login, mcp_page
+from codex_oss.cli.place import folder
 from codex_oss.cli.settings import load_config
 from codex_oss.config import edit, load
 from codex_oss.config.edit_table import drop_table, put_table
@@ -29,6 +30,11 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(
             "the following required arguments were not provided: NAME",
             hint=f"For more, try `codex-oss mcp --help`: mcp {options.action} NAME.",
+        )
+    if options.action == "list" and options.name:
+        raise UsageError(
+            "mcp list takes no name",
+            hint=f"codex-oss mcp get {options.name} shows one server.",
         )
     match options.action:
         case "add":
@@ -179,7 +185,7 @@ async def _test(name: str, server: McpServer) -> int:
 
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    servers = Servers({name: server}, cwd=Path.cwd(), env=os.environ, tell=_warn)
+    servers = Servers({name: server}, cwd=folder(None), env=os.environ, tell=_warn)
     if not servers.all:
         raise CodexOssError(f"{name} is disabled", hint="Set `enabled = true`.")
     (one,) = servers.all
@@ -196,7 +202,8 @@ async def _test(name: str, server: McpServer) -> int:
         sys.stdout.write(f"{name}: {tools}{has}, in {took:.1f} s\n")
         for tool in one.tools:
             asks = "" if tool.read_only else " (may change something)"
-            told = tool.description.partition("\n")[0][:MAX_TOLD]
+            told = tool.description.partition("\n")[0]
+            told = told if len(told) <= MAX_TOLD else f"{told[:MAX_TOLD].rstrip()} …"
             sys.stdout.write(visible(f"  {tool.name}{asks}: {told}") + "\n")
     finally:
         await servers.close()
