@@ -1,11 +1,13 @@
 """Sessions on disk."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
+from codex_oss import events
 from codex_oss.errors import SessionError
 from codex_oss.items import Unknown, user
 from codex_oss.sessions.rollout import Rollout, utc
@@ -71,6 +73,26 @@ def test_a_session_that_goes_on_is_not_begun_anew_where_its_file_is_gone(
         rollout.append(user("and on"))
     rollout.close()
     assert not rollout.path.exists()
+
+
+def test_a_turn_is_on_the_disk_itself_when_the_session_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[tuple[bool, bytes]] = []
+    rollout = Rollout(tmp_path, "T", FakeClock())
+
+    def fsync(fd: int) -> None:
+        of_file = os.path.samestat(os.fstat(fd), rollout.path.stat())
+        flushed.append((of_file, rollout.path.read_bytes()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    rollout.append(user("hi"))
+    assert flushed == []
+    rollout.tell(events.TurnCompleted(usage=events.TokenUsage()))
+    said = rollout.path.read_bytes()
+    rollout.close()
+    assert flushed == [(True, said), (False, said)]
+    assert b'"token_count"' in said
 
 
 def test_times_are_utc_with_milliseconds() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -394,3 +395,29 @@ def test_word_is_heard_once(tmp_path: Path) -> None:
     told.leave(tmp_path, "thread", "two")
     assert told.take(tmp_path, "thread") == "one\n\ntwo"
     assert told.take(tmp_path, "thread") == ""
+
+
+@pytest.mark.parametrize("many", [0, 32])
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what a descriptor is")
+def test_what_is_kept_and_what_comes_are_on_the_disk_itself_before_files_change(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    path = ground.work / "x"
+    path.write_text("before")
+    ground.turn(lambda: path.write_text("after"))
+    flushed: list[tuple[str, str]] = []
+    fsync = os.fsync
+
+    def noted(fd: int) -> None:
+        kind = Path(os.readlink(f"/proc/self/fd/{fd}")).suffix  # noqa: PTH115
+        flushed.append((kind, path.read_text()))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(os, "sync", lambda: flushed.append(("all", path.read_text())))
+    monkeypatch.setattr(restore, "MANY", many)
+    ground.undo()
+    kinds = [kind for kind, _ in flushed]
+    assert {".pack", ".index", "", ".tmp" if many else "all"} == set(kinds)
+    assert {text for _, text in flushed} == {"after"}
+    assert path.read_text() == "before"

@@ -10,9 +10,10 @@ import os
 import time
 from io import FileIO
 from pathlib import Path
+from threading import Thread
 
 from codex_oss.errors import SessionError
-from codex_oss.events import Event
+from codex_oss.events import Event, TurnCompleted, TurnFailed
 from codex_oss.items import Item
 from codex_oss.ports import Clock
 from codex_oss.sessions.kept import Kept
@@ -20,6 +21,9 @@ from codex_oss.sessions.lock import Lock
 from codex_oss.sessions.places import SESSIONS
 from codex_oss.sessions.told import Told
 from codex_oss.wire.responses import encode
+
+FLUSH_S = 5.0
+"""How long a disk may keep the end of a session waiting, in seconds."""
 
 
 class Rollout:
@@ -43,6 +47,7 @@ class Rollout:
         self._ordinal = 0
         self._whole: int | None = None
         self._refused = False
+        self._flushing: Thread | None = None
 
     @classmethod
     def again(
@@ -83,6 +88,8 @@ class Rollout:
             # A disk that refuses was told of, or will be: events are told, not asked.
             if not self._refused:
                 self._write("event_msg", payload)
+        if isinstance(event, TurnCompleted | TurnFailed):
+            self._flush()
 
     def moved(self) -> bool:
         """Tell whether somebody else has written to the file since we did."""
@@ -97,14 +104,31 @@ class Rollout:
         """Let others write until we do again; ``moved`` tells whether they did."""
         if self._file is not None:
             self._whole = self._file.tell()
-        self.close()
+        self._shut()
 
     def close(self) -> None:
-        """Close the file, and let others write."""
+        """Close the file once the last turn is safe, and let others write."""
+        if self._flushing is not None:
+            self._flushing.join(FLUSH_S)
+        self._shut()
+
+    def _shut(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
         self.lock.release()
+
+    def _flush(self) -> None:
+        """Bring a turn to the disk itself: a power cut does not take it.
+
+        That takes milliseconds on some disks and a second on others, so it is done
+        beside whatever comes next.
+        """
+        if self._file is not None:
+            fd = os.dup(self._file.fileno())
+            self._flushing = Thread(target=_sync, args=(fd, self.path.parent))
+            self._flushing.daemon = True
+            self._flushing.start()
 
     def _write(self, kind: str, payload: object) -> None:
         line = {
@@ -162,6 +186,20 @@ class Rollout:
                 hint="Open it again, to go on from there.",
             )
         file.truncate(whole)
+
+
+def _sync(fd: int, folder: Path) -> None:
+    """Flush a file, and the name it has in a folder; close it."""
+    # A disk that cannot do this has failed at more than that.
+    with contextlib.suppress(OSError):
+        os.fsync(fd)
+    os.close(fd)
+    with contextlib.suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 class Ephemeral:

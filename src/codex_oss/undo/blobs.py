@@ -98,6 +98,15 @@ class Blobs:
             _replace(pack.index, msgspec.msgpack.encode(pack.places))
             self._flushed, self._flushed_end = len(pack.places), self._end
 
+    def harden(self, wanted: Container[bytes]) -> None:
+        """Bring contents to the disk itself, where a power cut leaves them."""
+        self.flush()
+        for pack in self._load().values():
+            if any(digest in wanted for digest in pack.places):
+                sync(pack.file)
+                sync(pack.index)
+        sync(self._folder)
+
     def keep(self, name: bytes, folder: int) -> Kept | None:
         """Keep the file ``name`` of an open folder; None if it is large, or no file.
 
@@ -232,6 +241,15 @@ class Blobs:
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = -1
+
+
+def sync(path: str) -> None:
+    """Bring a file or folder to the disk itself."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _piece(pack: _Pack, offset: int, size: int) -> bytes:

@@ -16,7 +16,7 @@ from pathlib import Path
 from codex_oss.errors import UndoError
 from codex_oss.patch.folders import NEW, TEMP, Folders
 from codex_oss.patch.folders import Entry as Place
-from codex_oss.undo.blobs import Blobs
+from codex_oss.undo.blobs import Blobs, sync
 from codex_oss.undo.entries import (
     ABSENT,
     Absent,
@@ -31,6 +31,8 @@ from codex_oss.undo.plan import Judged
 
 OPEN_MODE = 0o700
 """What is needed to change what a folder holds."""
+MANY = 32
+"""New files from which on all that is in memory is written, and not one by one."""
 _ROOT = 0
 
 
@@ -132,6 +134,7 @@ class _Restoring:
             target = judged.step.target
             if isinstance(target, File):
                 self._stage(judged.step.path, target)
+        self._harden()
 
     def go(self, todo: Sequence[Judged]) -> None:
         """Take away and put, in an order in which that works."""
@@ -204,6 +207,14 @@ class _Restoring:
         self._open_up(above)
         self._staged[path] = temp
         _at(temp, lambda place: _write(place, data, target.mode, like))
+
+    def _harden(self) -> None:
+        """Bring new contents to the disk itself, before they get their names."""
+        if len(self._staged) > MANY:
+            os.sync()
+            return
+        for temp in self._staged.values():
+            sync(str(temp))
 
     def _take(self, path: bytes, was: Entry) -> None:
         place = _path(path)

@@ -33,7 +33,7 @@ from typing import TypeVar
 import msgspec
 
 from codex_oss.errors import UndoError
-from codex_oss.undo.blobs import SPARE, Blobs
+from codex_oss.undo.blobs import SPARE, Blobs, sync
 from codex_oss.undo.entries import Begun, Entry, File, Record, Restoring, Tree
 
 FOLDER = "undo"
@@ -172,6 +172,11 @@ class Store:
         else:
             self.blobs.flush()
             _write(path, msgspec.msgpack.encode(under_way))
+            if not under_way.done:  # files are about to change
+                ends = (each for c in under_way.changes for each in (c.before, c.after))
+                self.blobs.harden(set(_digests(ends)))
+                sync(str(path))
+                sync(str(self._folder))
 
     def restoring(self) -> Restoring | None:
         """Return what a killed process was restoring."""
