@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-TIMEOUT_S = 100.0
+TIMEOUT_S = 180.0
 LOOK_S = 0.5
 """How often to look whether the program still runs."""
 ROWS, COLUMNS = 60, 200

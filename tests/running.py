@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TIMEOUT_S = 100
+TIMEOUT_S = 180
 
 
 OURS = (sys.executable, "-m", "codex_oss")
