@@ -285,3 +285,11 @@ def test_a_profile_name_that_is_no_string_is_a_type_error(run: Run) -> None:
     assert str(caught.value) == (
         "~/.codex/config.toml:1: `profile`: expected a string, got the integer 3"
     )
+
+
+@pytest.mark.parametrize("value", ["true", "[1]", "3"])
+def test_an_oss_provider_that_is_no_name_is_blamed_by_its_own_key(
+    run: Run, value: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"toml:1: `oss_provider`: expected"):
+        run(f"oss_provider = {value}")

@@ -67,13 +67,15 @@ def merge_layers(
 
 def _choice(layers: Layers) -> Leaf:
     """Return the provider that profile ``oss`` uses, as far as people set it."""
-    return (
-        leaf(layers.command, "oss_provider")
-        or leaf(layers.oss, "model_provider")
-        or leaf(layers.oss, "oss_provider")
-        or _first(layers.profile, layers.file, key="oss_provider")
-        or Leaf(OSS, "profile oss")
+    said = (
+        leaf(layers.command, "oss_provider"),
+        leaf(layers.oss, "model_provider"),
+        leaf(layers.oss, "oss_provider"),
+        _first(layers.profile, layers.file, key="oss_provider"),
     )
+    # One that is no string stays what it is: its type is an error of its own key.
+    names = (each for each in said if each and isinstance(each.value, str))
+    return next(names, Leaf(OSS, "profile oss"))
 
 
 def _without_foreign_models(
