@@ -222,6 +222,7 @@ class FakeServer:
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
         self._sockets: set[socket.socket] = set()
+        self._ends = False
 
     @classmethod
     def replay(cls, capture: Path, **kwargs: Any) -> Self:
@@ -243,6 +244,7 @@ class FakeServer:
             assert self._arrived.wait_for(lambda: len(self.requests) >= count, WAIT_S)
 
     def __enter__(self) -> Self:
+        self._ends = False
         self._http = _Http(self)
         if self._tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -266,6 +268,7 @@ class FakeServer:
     ) -> None:
         self._http.shutdown()
         with self._lock:
+            self._ends = True
             for connection in self._sockets:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
@@ -297,6 +300,9 @@ class FakeServer:
         with self._lock:
             self.connections += 1
             self._sockets.add(connection)
+            if self._ends:  # its thread began only now
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def closed(self, connection: socket.socket) -> None:
         """Forget a connection."""
