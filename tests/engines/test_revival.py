@@ -31,6 +31,11 @@ class Child:
     async def wait(self) -> int:
         return await asyncio.shield(self.end)
 
+    async def kill(self) -> int:
+        await asyncio.sleep(0)  # it takes a moment
+        self.end.set_result(143)
+        return 143
+
 
 class Rig:
     """An engine whose starts are counted, and what its requests were told."""
@@ -294,5 +299,50 @@ def test_who_waits_when_it_is_closed_is_told_and_nothing_is_started() -> None:
         assert not rig.revival.able()
         await rig.refusal()
         assert rig.starts == 0
+
+    talk(test)
+
+
+# --- for the sake of others ----------------------------------------------------------
+
+
+def test_one_that_rests_comes_back_when_it_is_asked_and_that_is_no_fault() -> None:
+    async def test(rig: Rig) -> None:
+        for _ in range(MOST + 1):
+            await rig.revival.rest()
+            assert not rig.revival.runs
+            assert rig.revival.idle_since() is None
+            assert rig.revival.able()
+            (await rig.ask())(False)
+            assert rig.revival.runs
+        assert rig.starts == MOST + 1
+        text = "llama.cpp was ended to make room for another model. It is loaded again."
+        assert rig.facts == [Remark(text)] * (MOST + 1)
+        rig.die()  # its ends are counted as before
+        (await rig.ask())(False)
+        assert rig.facts[-1] == Remark(f"{TOLD}. It is started again.")
+
+    talk(test)
+
+
+def test_who_asks_one_that_is_just_put_to_rest_waits_for_it_to_come_back() -> None:
+    async def test(rig: Rig) -> None:
+        resting = asyncio.ensure_future(rig.revival.rest())
+        await asyncio.sleep(0)
+        (await rig.ask())(False)
+        await resting
+        assert rig.starts == 1
+
+    talk(test)
+
+
+def test_one_is_idle_since_its_last_answer_and_not_while_it_works() -> None:
+    async def test(rig: Rig) -> None:
+        assert rig.revival.idle_since() == 1000.0
+        over = await rig.ask()
+        assert rig.revival.idle_since() is None
+        rig.now = 1010.0
+        over(False)
+        assert rig.revival.idle_since() == 1010.0
 
     talk(test)

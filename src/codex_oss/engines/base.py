@@ -1,12 +1,14 @@
 """What every engine has in common: what was found, its events, settings and methods."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
-from codex_oss.ports import Reviver
+if TYPE_CHECKING:
+    # Servers that run have none.
+    from codex_oss.engines.revival import Revival
 
 Server = Literal["ollama", "lmstudio", "llamacpp", "vllm", "sglang", "openai"]
 """Which program answers a URL; ``openai``: compatible, and nothing more is known."""
@@ -192,13 +194,16 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Who is asked before something is installed, started or pulled; None: nobody."""
     unloads: bool = True
     """Whether ``close`` unloads what ``ensure`` has loaded; else who asks it does."""
+    make_room: Callable[[int], Awaitable[None]] | None = None
+    """Awaited with the bytes of memory that a model needs, before it is loaded by a
+    server of ours; None: there are no other engines that could make room."""
 
 
 class Engine(Protocol):
     """A program that serves models."""
 
     @property
-    def reviver(self) -> Reviver | None:
+    def reviver(self) -> "Revival | None":
         """Who starts it again when it has ended; None: it is not ours."""
         ...
 

@@ -113,6 +113,19 @@ def verdict(weights: Weights, tokens: int, host: Host) -> Verdict:
     return Verdict(tokens=tokens, need=need, word=word, where=where)
 
 
+def has_room(need: int, host: Host, *, held: int = 0) -> bool:
+    """Return whether a model of ``need`` bytes fits; True where nobody can tell.
+
+    ``held``: bytes of other models' files in main memory. The system could drop them
+    and counts them as free; what uses them would read them again with every token.
+    """
+    free = host.free
+    if free is not None and not host.cards:
+        free = max(0, free - held)
+    word, _ = _place(need, msgspec.structs.replace(host, free=free))
+    return word in ("fits", "unknown")
+
+
 def _place(need: int, host: Host) -> tuple[Word, Where | None]:
     if host.memory is None or host.free is None:
         return "unknown", None

@@ -100,6 +100,7 @@ class LlamaCpp:
         self._child: process.Child | None = None
         self._log: Log | None = None
         self._served: _Parameters | None = None
+        self._weights = 0
         self.reviver: Revival | None = None
 
     async def ensure(self, model: str | None) -> AsyncGenerator[EngineEvent]:
@@ -150,6 +151,7 @@ class LlamaCpp:
 
     async def _serve(self, path: Path, name: str) -> AsyncGenerator[EngineEvent]:
         """Start the child; without speculation if the model cannot do it."""
+        await self._make_room(path)
         parameters = plan(path, name, self._options)
         for speculate in (True, False):
             asked = msgspec.structs.replace(parameters, speculate=speculate)
@@ -173,12 +175,14 @@ class LlamaCpp:
             self._child,
             self._again,
             log=lambda: self._log.path if self._log else None,
+            weights=self._weights,
         )
 
     async def _again(self) -> process.Child:
         """Start what served once more, where it served."""
         asked = self._served
         assert asked is not None, "it served"
+        await self._make_room(Path(asked.path))
         log = self._new_log(goes_on=True)
         try:
             async with aclosing(self._load(asked, log)) as events:
@@ -189,6 +193,19 @@ class LlamaCpp:
             raise fault.error from None
         assert self._child is not None, "it serves"
         return self._child
+
+    async def _make_room(self, path: Path) -> None:
+        """Have other engines make room for a model, where there are any."""
+        options = self._options
+        if options.make_room is None:
+            return
+        from codex_oss.engines.fit import Weights  # noqa: PLC0415  few have others
+
+        header = await asyncio.to_thread(gguf.read, path)
+        self._weights, trained = header.size, header.context_length
+        model = Weights(size=header.size, shape=header.shape, context=trained)
+        usual = min(trained or AUTO_CONTEXT, AUTO_CONTEXT)
+        await options.make_room(model.need(options.context_length or usual))
 
     def _new_log(self, *, goes_on: bool = False) -> Log:
         if self._log is not None:

@@ -40,8 +40,9 @@ _SHELL = 128
 class Revival:
     """Starts one engine again (``ports.Reviver``).
 
-    ``what`` is its name for people. ``begin`` starts it at the place where it was and
-    returns its process, or raises ``EngineError``. ``now`` gives seconds.
+    ``what`` is its name for people, ``child`` its process. ``begin`` starts it at the
+    place where it was and returns its process, or raises ``EngineError``. ``now`` gives
+    seconds, ``weights`` are the bytes of the model's file, as far as they are known.
     """
 
     def __init__(
@@ -52,7 +53,9 @@ class Revival:
         *,
         log: Callable[[], Path | None] = lambda: None,
         now: Callable[[], float] | None = None,
+        weights: int = 0,
     ) -> None:
+        self.weights = weights
         self._what = what
         self._begin = begin
         self._log = log
@@ -66,12 +69,17 @@ class Revival:
         """When it ended last over which request."""
         self._starts: deque[float] = deque(maxlen=MOST)
         self._starting: asyncio.Task[EngineError | None] | None = None
+        self._resting: asyncio.Task[int] | None = None
+        """Its end, where that was wanted."""
+        self._used = self._now()
         self._closed = False
 
     # --- ports.Reviver ----------------------------------------------------------------
 
     async def ready(self, asked: bytes, note: Note) -> Callable[[bool], None]:
         """Return when the engine can be asked; see ``ports.Reviver``."""
+        if self._resting is not None:
+            await asyncio.wait((self._resting,))
         await self._settle()
         request = hash(asked)
         if self._gone:
@@ -87,7 +95,26 @@ class Revival:
 
     def able(self) -> bool:
         """Tell whether the engine runs, or may be started again."""
-        return not self._closed and (not self._gone or not self._too_often())
+        if self._closed:
+            return False
+        return not self._gone or self._resting is not None or not self._too_often()
+
+    # --- for those who share the machine's memory ------------------------------------
+
+    @property
+    def runs(self) -> bool:
+        """Whether its process is there."""
+        return not self._gone
+
+    def idle_since(self) -> float | None:
+        """Return when it was last used; None while it is at work, or gone."""
+        free = not (self._asked or self._starting or self._resting or self._closed)
+        return self._used if free and not self._gone else None
+
+    async def rest(self) -> None:
+        """End it until it is asked again; that is no fault, and not counted as one."""
+        self._resting = asyncio.ensure_future(self._child.kill())
+        await asyncio.shield(self._resting)
 
     async def close(self) -> None:
         """Start nothing any more; what is being started is ended."""
@@ -103,6 +130,7 @@ class Revival:
         return self._child.exit_code is not None
 
     def _over(self, number: int, cut: bool) -> None:  # noqa: FBT001  all that is told
+        self._used = self._now()
         if cut and number in self._asked:
             self._cut.add(number)
         else:
@@ -143,16 +171,18 @@ class Revival:
                 hint=f"Take a smaller model or context, or send less.{self._where()}",
             )
         if self._starting is None:
-            if self._too_often():
+            if self._resting is None and self._too_often():
                 raise EngineEnded(
                     f"{self._told()}, too often lately: it is not started again now",
                     hint=f"Take a smaller model or context, or ask again in "
                     f"{WITHIN_S / 60:.0f} minutes.{self._where()}",
                 )
-            self._starts.append(self._now())
+            if self._resting is None:
+                self._starts.append(self._now())
             self._starting = asyncio.ensure_future(self._start())
         starting = self._starting
-        note(Remark(f"{self._told()}. It is started again."))
+        word = "loaded" if self._resting else "started"
+        note(Remark(f"{self._told()}. It is {word} again."))
         await asyncio.wait((starting,), timeout=BACK_S)
         if not starting.done():
             raise Busy(
@@ -174,6 +204,8 @@ class Revival:
             return error
         else:
             self._child = child
+            self._resting = None
+            self._used = self._now()
             return None
         finally:
             self._starting = None
@@ -183,10 +215,13 @@ class Revival:
 
     def _lately(self, times: deque[float] | None) -> bool:
         """Return whether as many as count are of the last ``WITHIN_S``."""
-        full = times is not None and len(times) == times.maxlen
-        return full and self._now() - times[0] < WITHIN_S
+        if times is None or len(times) != times.maxlen:
+            return False
+        return self._now() - times[0] < WITHIN_S
 
     def _told(self) -> str:
+        if self._resting is not None:
+            return f"{self._what} was ended to make room for another model"
         code = self._child.exit_code
         how = "" if code is None else f" ({_how(code)})"
         return f"{self._what} has ended{how}"

@@ -27,13 +27,13 @@ from codex_oss.errors import ConfigError, EngineError
 from codex_oss.exec_mode.progress import Progress
 from codex_oss.exec_mode.visible import visible
 from codex_oss.net import Client
-from codex_oss.ports import Reviver
 from codex_oss.wiring.ending import Endings
 from codex_oss.wiring.pool import Share, key_of
 from codex_oss.wiring.world import state_home
 
 if TYPE_CHECKING:
     from codex_oss.engines.catalog import Recommended
+    from codex_oss.engines.revival import Revival
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -73,7 +73,7 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
 
     survey: Survey
     ready: Ready
-    reviver: Reviver | None = None
+    reviver: "Revival | None" = None
     """Who starts it again when it has ended; None: it is not ours."""
 
 
@@ -225,7 +225,7 @@ class Engines:
 
         async def begin(end: Endings) -> Answering:
             # Its users come and go: it is nobody's but the pool's.
-            theirs = replace(options, unloads=True)
+            theirs = replace(options, unloads=True, make_room=pool.make_room)
             return await _begin(seen, theirs, pool.client, err, end)
 
         return await pool.take(key_of(seen.choice, options), begin, end)

@@ -5,18 +5,21 @@ weights in it is started once, and ended when nobody uses it any more.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from codex_oss.errors import Busy, ModelError, ServerFault
 from codex_oss.net import Client
+from codex_oss.ports import unheard
 from codex_oss.wiring.ending import Endings, end_all
 
 if TYPE_CHECKING:
     from codex_oss.engines.base import Options
     from codex_oss.engines.choose import Choice
+    from codex_oss.engines.hardware import Host
+    from codex_oss.engines.revival import Revival
     from codex_oss.wiring.engines import Answering
 
 Begin = Callable[[Endings], Coroutine[Any, Any, "Answering"]]
@@ -52,7 +55,15 @@ def key_of(choice: "Choice", options: "Options") -> Key:
 class Pool:
     """The engines that run, by their keys. Whoever makes one must close it."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        host: "Callable[[], Awaitable[Host]] | None" = None,
+    ) -> None:
+        """Take the environment, and what looks at the machine if not ``hardware``."""
+        self._env = env
+        self._host = host
+        self._making_room = asyncio.Lock()
         self.client = Client(env)
         """The engines' own: it outlives those of the conversations."""
         self._running: dict[Key, _Engine] = {}
@@ -80,6 +91,29 @@ class Pool:
 
         end.append(let_go)
         return engine, await engine.ready()
+
+    async def make_room(self, need: int) -> None:
+        """End engines until a model of ``need`` bytes fits, or all others are at work.
+
+        Those go first that were not used for the longest time. They come back when
+        they are asked again.
+        """
+        async with self._making_room:
+            while not await self._has_room(need):
+                there = [revival for e in self._all if (revival := e.revival)]
+                idle = {r: at for r in there if (at := r.idle_since()) is not None}
+                if not idle:
+                    return
+                await min(idle, key=idle.__getitem__).rest()
+
+    async def _has_room(self, need: int) -> bool:
+        # Only who starts an engine comes here, and it has them already.
+        from codex_oss.engines import fit, hardware  # noqa: PLC0415
+
+        host = await (self._host() if self._host else hardware.look(self._env))
+        running = (e.revival for e in self._all)
+        held = sum(r.weights for r in running if r is not None and r.runs)
+        return fit.has_room(need, host, held=held)
 
     async def close(self) -> None:
         """End all engines, whoever uses them."""
@@ -121,6 +155,10 @@ class Share:
         """The client that engines are started with."""
         return self._pool.client
 
+    async def make_room(self, need: int) -> None:
+        """See ``Pool.make_room``."""
+        await self._pool.make_room(need)
+
     async def take(self, key: Key, begin: "Begin", end: Endings) -> "Answering":
         """Return an engine that answers; its letting go is added to ``end``.
 
@@ -145,8 +183,20 @@ class _Engine:
         self._starting = asyncio.ensure_future(begin(self._end))
 
     async def ready(self) -> "Answering":
-        """Return what answers when it does."""
-        return await asyncio.shield(self._starting)
+        """Return what answers when it does, started again if it has ended."""
+        answering = await asyncio.shield(self._starting)
+        if answering.reviver is not None:
+            over = await answering.reviver.ready(b"", unheard)
+            over(False)
+        return answering
+
+    @property
+    def revival(self) -> "Revival | None":
+        """What starts it again; None also while it is being started."""
+        started = self._starting
+        if not started.done() or started.cancelled() or started.exception():
+            return None
+        return started.result().reviver
 
     async def lives(self, client: Client) -> bool:
         """Tell whether it starts, or answers; one without an answer yet may be busy.

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 
+from codex_oss import process
 from codex_oss.config.builtin import ollama_url
 from codex_oss.engines import at_hand, choose, room
 from codex_oss.engines.base import EngineEvent, Loading, Options, Ready, Starting
@@ -50,6 +51,8 @@ class Ollama:
         self._api = Api(client, url, key=options.key)
         self._private: Private | None = None
         self._loaded = ""
+        self._need = 0
+        """Bytes of memory that the model takes, where that matters to others."""
         self.reviver: Revival | None = None
 
     async def ensure(self, model: str | None) -> AsyncGenerator[EngineEvent]:
@@ -180,11 +183,17 @@ class Ollama:
         self.reviver = Revival(
             "Ollama",
             private.child,
-            partial(private.again, self._client),
+            partial(self._again, private),
             log=lambda: private.log,
         )
         self._api = Api(self._client, root)
         require_version(await self._api.version(), root)
+
+    async def _again(self, private: Private) -> process.Child:
+        """Start the server of our own once more; the next request loads the model."""
+        if self._options.make_room is not None and self._need:
+            await self._options.make_room(self._need)
+        return await private.again(self._client)
 
     # --- the model ---------------------------------------------------------------
 
@@ -203,6 +212,7 @@ class Ollama:
             raise faults.too_old_for(name, self._api.root, shown.requires)
         wanted = None if shown.remote else await self._context(name, shown)
         if wanted is not None:
+            await self._make_room(name, wanted)
             async with aclosing(self._load(name, wanted)) as events:
                 async for event in events:
                     yield event
@@ -296,6 +306,19 @@ class Ollama:
             trained=shown.trained,
             default=max(default_context(self._options.env), shown.own_context),
         )
+
+    async def _make_room(self, name: str, wanted: int) -> None:
+        """Have other engines make room for a model, where there are any."""
+        make_room, reviver = self._options.make_room, self.reviver
+        if make_room is None or reviver is None:
+            return
+        from codex_oss.engines.fit import Weights  # noqa: PLC0415  few have others
+
+        tags = await self._api.tags()
+        sizes = [tag.size or 0 for tag in tags if names.same(name, tag.name)]
+        reviver.weights = max(sizes, default=0)
+        self._need = Weights(size=reviver.weights).need(wanted)
+        await make_room(self._need)
 
     async def _load(self, name: str, wanted: int) -> AsyncGenerator[Loading]:
         """Have the model loaded as the chat will want it, unless it is."""
