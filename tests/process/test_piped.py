@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from children import ENV, bounded, needs_linux, runs, until_ended
+from codex_oss.process import piped as piping
 from codex_oss.process.piped import Piped, start_piped
 
 # In its own group, in another session, without a parent; deaf to what can be refused.
@@ -133,7 +134,11 @@ def test_it_ends_when_we_are_killed_though_it_takes_no_notice_of_its_stdin(
         bounded(ended)
 
 
-def test_being_cancelled_at_the_end_still_ends_it() -> None:
+def test_being_cancelled_at_the_end_still_ends_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(piping, "GRACE_S", 1000)
+
     async def run() -> None:
         piped = await begin("trap '' TERM; echo $$; while :; do sleep 1000; done")
         (pid,) = await numbers(piped, 1)
