@@ -3,50 +3,21 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from codex_oss import events
-from codex_oss.agent.session import Session
-from codex_oss.cli.slash_commands import Around, slashes
+from codex_oss.cli.slash_commands import slashes
 from codex_oss.config.schema import Undo
 from codex_oss.errors import UndoError
 from codex_oss.wiring import undo
-
-THREAD = "0199-of-the-conversation"
-
-
-class Talking:
-    """A conversation as commands see it: what was said to the person."""
-
-    def __init__(self) -> None:
-        self.usage = events.TokenUsage()
-        self.said: list[str] = []
-
-    @property
-    def session(self) -> Session:
-        return cast("Session", self)  # whose id is all that is asked for
-
-    @property
-    def thread_id(self) -> str:
-        return THREAD
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    async def watch(self, happened: AsyncGenerator[events.Event, None]) -> None:
-        raise NotImplementedError
-
-    def leave(self, how: str) -> None:
-        raise NotImplementedError
+from talking import Talking, surrounded
 
 
 def typed(folder: Path, name: str, rest: str = "", **room: Any) -> list[str]:
     """Return what a person is told who types a command."""
-    around = Around(
-        home=folder, cwd=folder, description=[], rollout=None, undo=Undo(**room)
-    )
+    around = surrounded(folder, **room)
     talk = Talking()
 
     async def run() -> None:
@@ -121,9 +92,7 @@ FAILED = events.TurnFailed(error=events.Failure(message="turn interrupted"))
 def test_a_compaction_that_finds_nothing_says_so(
     tmp_path: Path, happens: list[events.Event], said: list[str]
 ) -> None:
-    around = Around(
-        home=tmp_path, cwd=tmp_path, description=[], rollout=None, undo=Undo()
-    )
+    around = surrounded(tmp_path)
     talk = Compacting(happens)
 
     async def run() -> None:

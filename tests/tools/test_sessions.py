@@ -209,7 +209,7 @@ def test_a_list_shows_each_command_in_the_order_of_their_start() -> None:
         shown = {"command": LINE, "cwd": "/there"}
         assert kept.list() == [
             Background(id=1007, seconds=10.5, running=True, **shown),
-            Background(id=1003, seconds=0.5, running=False, **shown),
+            Background(id=1003, seconds=0.5, running=False, exit_code=0, **shown),
         ]
         await kept.close()
         assert kept.list() == []

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from codex_oss.cli import background
 from codex_oss.cli.consent import consent
 from codex_oss.cli.place import folder, told_folder
 from codex_oss.cli.prompt_input import Prompt
@@ -94,7 +95,7 @@ async def _turn(
             last_message_file=Path(last) if last else None,
         )
     finally:
-        await opened.close()
+        await background.close(opened, sys.stderr)
 
 
 def printer(

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from codex_oss.cli import exec_command
+from codex_oss.cli import background, exec_command
 from codex_oss.cli.browser import browser
 from codex_oss.cli.consent import consent
 from codex_oss.cli.place import folder, told_folder
@@ -71,7 +71,7 @@ async def _converse(job: Job, options: argparse.Namespace, keys: Keys) -> str:
         try:
             return await _talk(job, options, keys, opened)
         finally:
-            await opened.close()
+            await background.close(opened, sys.stderr)
     except asyncio.CancelledError as error:
         raise CodexOssError("interrupted") from error
 
@@ -87,6 +87,7 @@ async def _talk(
         description=opened.description,
         rollout=opened.rollout,
         undo=job.loaded.config.undo,
+        commands=opened.commands,
     )
     keep = history.persistence == "save-all" and not options.ephemeral
     images = [path for group in options.image for path in group]

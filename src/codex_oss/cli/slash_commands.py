@@ -11,16 +11,23 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from codex_oss import events
+from codex_oss.cli import background
 from codex_oss.config.schema import Undo
 from codex_oss.errors import CodexOssError
 from codex_oss.exec_mode.prompting import Slash, Talk
 from codex_oss.exec_mode.visible import visible
 from codex_oss.sessions.names import names, rename
 from codex_oss.sessions.rollout import utc
+from codex_oss.tools.sessions import Sessions
 
 if TYPE_CHECKING:
     from codex_oss.undo.report import Action, Report
 
+STOPPED = (
+    "The user stopped the command of session {id}: {command}\n"
+    "Do not start it again unless the user asks for it."
+)
+"""What the model is told."""
 FORK = "fork"
 QUIT = "quit"
 
@@ -34,6 +41,8 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     rollout: Path | None
     undo: Undo
     """How much is remembered of what turns change."""
+    commands: Sessions
+    """What runs in the background."""
 
 
 def slashes(around: Around) -> Mapping[str, Slash]:
@@ -43,6 +52,8 @@ def slashes(around: Around) -> Mapping[str, Slash]:
             "take back what the last turn changed", _taking_back(around, "undo")
         ),
         "/redo": Slash("do again what /undo took back", _taking_back(around, "redo")),
+        "/ps": Slash("list the commands in the background", _show(around.commands)),
+        "/stop": Slash("ID or all: end them, with all they started", _stop(around)),
         "/compact": Slash("put a summary in the place of what was said", _compact),
         "/status": Slash("show model, permissions, tokens and file", _status(around)),
         "/rename": Slash("NAME: give this conversation a name", _name(around)),
@@ -89,6 +100,35 @@ async def _take_back(talk: Talk, rest: str, around: Around, action: "Action") ->
     talk.say(report.words())
     if not report.done:
         talk.say("Nothing was changed: say --skip-conflicts or --force behind it.")
+
+
+def _show(commands: Sessions) -> Run:
+    async def run(talk: Talk, rest: str) -> None:  # noqa: ARG001  takes nothing
+        for line in background.listed(commands.list()):
+            talk.say(line)
+
+    return run
+
+
+def _stop(around: Around) -> Run:
+    async def run(talk: Talk, rest: str) -> None:
+        await _end(talk, rest, around.commands)
+
+    return run
+
+
+async def _end(talk: Talk, rest: str, commands: Sessions) -> None:
+    """End a command in the background, or with no word as in Codex all of them."""
+    running = [each for each in commands.list() if each.running]
+    wanted = [each for each in running if rest in ("", "all", str(each.id))]
+    if not running:
+        talk.say("No commands run in the background.")
+    elif not wanted:
+        talk.say(f"No command with the id {visible(rest)} runs; /ps lists them.")
+    await asyncio.gather(*(commands.stop(each.id) for each in wanted))
+    for each in wanted:
+        talk.say(f"  ended: {each.id}  {background.one_line(each.command)}")
+        talk.session.remark(STOPPED.format(id=each.id, command=each.command))
 
 
 async def _compact(talk: Talk, rest: str) -> None:  # noqa: ARG001  takes nothing

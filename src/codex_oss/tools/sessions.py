@@ -34,6 +34,9 @@ class Background(msgspec.Struct, frozen=True, kw_only=True):
     """Since its start."""
     running: bool
     """False: it has ended, and the model has not asked for it since."""
+    exit_code: int | None = None
+    last_line: str = ""
+    """The last line of its output that is not blank, as the command wrote it."""
 
 
 class Running:
@@ -135,6 +138,8 @@ class Running:
             cwd=self._cwd,
             seconds=max(0.0, self._now() - self._began),
             running=self.exit_code is None,
+            exit_code=self.exit_code,
+            last_line=self._all.text().rstrip().rpartition("\n")[2],
         )
 
     def take_unread(self) -> tuple[str, int]:

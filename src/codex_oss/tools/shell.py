@@ -127,6 +127,11 @@ class Shell:
         return ExecCommand(self), WriteStdin(self)
 
     @property
+    def sessions(self) -> Sessions:
+        """The commands that outlived their call."""
+        return self._sessions
+
+    @property
     def may_ask(self) -> bool:
         """Whether a person may be asked to let a command out of the sandbox."""
         return self._permit.permissions.approval != "never"

@@ -18,6 +18,7 @@ from codex_oss.policy import Permissions
 from codex_oss.ports import Model
 from codex_oss.sessions.rollout import Rollout
 from codex_oss.tools.permit import Permit
+from codex_oss.tools.sessions import Sessions
 from codex_oss.tools.view_image import data_url
 from codex_oss.wiring import journal, prompt, thinking
 from codex_oss.wiring.editing import Editing
@@ -52,6 +53,8 @@ class Opened(msgspec.Struct, frozen=True):
     end: Endings
     permit: Permit
     """What decides; its permissions may be replaced between two turns."""
+    commands: Sessions
+    """The commands that run in the background."""
     rollout: Path | None = None
     """The session's file; None where none is kept."""
     permissions: Permissions = Permissions()
@@ -107,6 +110,7 @@ async def open_session(job: Job, err: TextIO) -> Opened:
         [*job.loaded.warnings, *opened.notes, *made.notes],
         end,
         made.permit,
+        made.commands,
         file.path if file is not None else None,
         allowed,
         made.window,
@@ -122,6 +126,7 @@ class _Made(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[tuple[str, str]]
     file: Rollout | None
     permit: Permit
+    commands: Sessions
     window: int | None
 
 
@@ -142,7 +147,7 @@ async def _session(
     confining, rules = sandbox(job), rules_file(job)
     permit = Permit(allowed, job.approver or Nobody(), rules=rules)
     editing = Editing(job, name, profile, permit)
-    offered = tools(job, profile, thread_id, editing, confining, window)
+    offered, commands = tools(job, profile, thread_id, editing, confining, window)
     if job.reviews:
         offered = reviewing(offered, profile)
     named = {tool.spec.name: tool for tool in offered}
@@ -206,6 +211,7 @@ async def _session(
         ],
         file=place.rollout,
         permit=permit,
+        commands=commands,
         window=window,
     )
 

@@ -9,6 +9,7 @@ from codex_oss.tools.environment import command_env
 from codex_oss.tools.placement import Placement
 from codex_oss.tools.plan import UpdatePlan
 from codex_oss.tools.seen import Watched
+from codex_oss.tools.sessions import Sessions
 from codex_oss.tools.view_image import ViewImage
 from codex_oss.wiring.editing import Editing
 from codex_oss.wiring.limits import max_output
@@ -33,8 +34,11 @@ def tools(
     editing: Editing,
     confining: Sandbox,
     window: int | None = None,
-) -> list[Tool]:
-    """Return the tools; closing them ends what outlived its call."""
+) -> tuple[list[Tool], Sessions]:
+    """Return the tools, and the commands that outlive their calls.
+
+    Closing the tools ends these.
+    """
     config, permit = job.loaded.config, editing.permit
     settings = shell.Settings(
         shell=shell_path(job.env),
@@ -66,4 +70,4 @@ def tools(
             offered.append(UpdatePlan())
         if switched.get("view_image", True):
             offered.append(ViewImage(permit.permissions.deny_read))
-    return offered
+    return offered, commands.sessions
