@@ -86,8 +86,8 @@ def _missing(home: Path, word: str, *, archived: bool) -> File:
             f"session {word!r} is archived",
             hint=f"Bring it back first: codex-oss unarchive {other.thread_id}",
         )
-    kind = "archived session" if archived else "session"
+    kind, more = ("archived session", " --archived") if archived else ("session", "")
     raise SessionError(
         f"there is no {kind} with this id or name: {word}",
-        hint="`codex-oss sessions --all` lists them.",
+        hint=f"`codex-oss sessions --all{more}` lists them.",
     )
