@@ -137,9 +137,9 @@ def test_a_child_may_end_in_its_own_way_when_asked_to() -> None:
         script = "trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.05; done"
         child = await begin(script, heard)
         await heard.until(b"up")
-        assert await child.kill() == 7
+        assert await child.kill(grace_s=1000) == 7
         assert heard.data.endswith(b"bye\n")
-        assert await child.kill() == 7
+        assert await child.kill(grace_s=1000) == 7
 
     bounded(run)
 

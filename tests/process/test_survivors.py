@@ -85,7 +85,7 @@ def test_those_that_left_the_group_get_their_grace() -> None:
         near = f"sh -c '{slow.replace(chr(39), chr(34))}' sh near &"
         child = await begin(f"{far} {near} exec sleep 1000", heard)
         await heard.numbers(2)
-        assert await child.kill(grace_s=10) == 128 + signal.SIGTERM
+        assert await child.kill(grace_s=1000) == 128 + signal.SIGTERM
         farewells = {line for line in heard.data.splitlines() if line[:3] == b"bye"}
         assert farewells == {b"bye far", b"bye near"}
 

@@ -180,7 +180,7 @@ def test_ending_a_terminal_hangs_up_first(way: Way) -> None:
         script = "trap 'echo bye; exit 7' HUP; echo up; while :; do sleep 0.05; done"
         child = await way(script, heard, tty=True)
         await heard.until(b"up")
-        assert await child.kill() == 7
+        assert await child.kill(grace_s=1000) == 7
         assert heard.data.endswith(b"bye\r\n")
 
     bounded(run)
@@ -215,6 +215,6 @@ def test_output_ends_when_nobody_has_the_terminal_open() -> None:
         while child.write(b""):  # noqa: ASYNC110  nobody else hears of it
             await asyncio.sleep(0)
         os.kill(child.pid, 0)
-        assert await child.kill() == 128 + signal.SIGHUP
+        assert await child.kill(grace_s=1000) == 128 + signal.SIGHUP
 
     bounded(run)
