@@ -227,6 +227,92 @@ def test_a_change_that_does_not_fit_the_window_comes_in_parts(
     assert f"- 1 — {repo}/1.py:3-3" in ran.stdout
 
 
+@pytest.mark.parametrize(
+    ("window", "shown"), [(8192, ("0", "160", "399")), (2048, ("160",))]
+)
+def test_small_models_see_as_much_around_a_change_as_there_is_room_for(
+    tmp_path: Path, repo: Path, window: int, shown: tuple[str, ...]
+) -> None:
+    """A function of 60 lines in a file of 400; it fits 2048 tokens, the file 8192."""
+    lines = [f"x{n} = {n}" for n in range(400)]
+    lines[140] = "def inner():"
+    lines[141:200] = [f"    y{n} = {n}" for n in range(141, 200)]
+    (repo / "long.py").write_text("\n".join(lines) + "\n")
+    git(repo, "add", "long.py")
+    git(repo, "commit", "-q", "-m", "long", "long.py")
+    lines[198] = "    return y141"
+    (repo / "long.py").write_text("\n".join(lines) + "\n")
+    reply = Reply(events=chat_turn(chat_text(answer()), prompt_tokens=600))
+    ran, (request,) = review(
+        tmp_path,
+        [reply],
+        *("-c", f"model_context_window={window}", "--uncommitted"),
+        wire="chat",
+        more=',tool_mode="native"',
+    )
+    assert ran.returncode == 0, ran.stderr
+    text = request["messages"][-1]["content"]
+    seen = [n for n in ("0", "160", "399") if f" = {n}\n" in text]
+    assert seen == [*shown]
+    assert text.count("return y141") == 1
+    assert len(text) < window * 4 // 2
+
+
+def test_a_review_goes_on_with_what_it_found(tmp_path: Path, repo: Path) -> None:
+    found = answer(finding(repo / "f.py"))
+    script = [Reply(events=turn(message(text))) for text in (found, "I mend it.")]
+    with FakeServer(script=script) as server:
+        options = provider(server.url)
+        done = run_exec(tmp_path, ["review", *options, "--json", "--base", "main"])
+        thread = json.loads(done.stdout.splitlines()[0])["thread_id"]
+        again = run_exec(tmp_path, ["resume", thread, *options, "mend the first"])
+    assert (done.returncode, again.returncode) == (0, 0), again.stderr
+    items = server.posts[-1].json["input"]
+    said = [(item["role"], item["content"][0]["text"]) for item in items]
+    words = f"It breaks.\n\nReview comment:\n\n- [P1] Bad — {repo}/f.py:3-3\n  Because"
+    assert said[0] == (
+        "user",
+        "Review the changes against 'main', and say what is wrong.",
+    )
+    assert said[1] == ("assistant", f"{words}\n  of that.")
+    assert said[-1] == ("user", "mend the first")
+
+
+@NEEDS_CODEX
+def test_codex_goes_on_with_our_review_and_we_with_codexs(
+    tmp_path: Path, repo: Path
+) -> None:
+    for first, second in ((OURS, (CODEX,)), ((CODEX,), OURS)):
+        texts = (answer(finding(repo / "f.py")), "I mend it.")
+        script = [Reply(events=turn(message(text))) for text in texts]
+        with FakeServer(script=script) as server:
+            options = provider(server.url)
+            words = ["review", *options, "--uncommitted"]
+            done = run_exec(tmp_path, words, program=first)
+            words = ["resume", "--last", *options, "mend it"]
+            again = run_exec(tmp_path, words, program=second)
+        assert (done.returncode, again.returncode) == (0, 0), again.stderr
+        assert "[P1] Bad" in str(server.posts[-1].json["input"])
+        assert again.stdout == "I mend it.\n"
+
+
+def test_a_review_that_failed_or_shall_not_be_kept(tmp_path: Path, repo: Path) -> None:
+    sessions = tmp_path / "home" / "sessions"
+    good = [Reply(events=turn(message(answer())))]
+    review(tmp_path, good, "--uncommitted", "--ephemeral")
+    assert not [*sessions.rglob("*.jsonl")]
+    bad = [Reply(status=400, body={"error": {"message": "no"}})]
+    review(tmp_path, bad, "--uncommitted")
+    [file] = sessions.rglob("*.jsonl")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    kinds = [line["payload"].get("type", line["type"]) for line in lines]
+    assert kinds == [
+        *("session_meta", "task_started", "turn_context", "message"),
+        *("user_message", "task_complete"),
+    ]
+    assert lines[-1]["payload"]["error"]["message"] == '{"error": {"message": "no"}}'
+
+
 def test_an_answer_in_words_is_the_review(tmp_path: Path, repo: Path) -> None:
     script = [Reply(events=turn(message("All fine.")))] * 2
     ran, _ = review(tmp_path, script, "--uncommitted")

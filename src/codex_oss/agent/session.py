@@ -82,6 +82,11 @@ class Session:
         """All items so far."""
         return self._history.items
 
+    @property
+    def has_tools(self) -> bool:
+        """Whether the model is offered any."""
+        return bool(self._parts.frame.tools)
+
     def newly_kept(self) -> list[Item]:
         """Return the items that joined the history since this was last asked."""
         return self._history.taken()

@@ -37,7 +37,7 @@ def review_parser(command: str) -> Parser:
         help="accepted; a review needs git all the same",
     )
     add("--trust", action="store_true", help="follow this project's own configuration")
-    add("--ephemeral", action="store_true", help="accepted: no review keeps a file")
+    add("--ephemeral", action="store_true", help="keep no session file")
     add("--ignore-rules", action="store_true", help="as if there were no rules/*.rules")
     add(
         "--yes",

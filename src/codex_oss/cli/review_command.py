@@ -5,27 +5,33 @@ import asyncio
 import gc
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 
-from codex_oss.cli import background
+from msgspec.structs import replace
+
 from codex_oss.cli.consent import consent
 from codex_oss.cli.exec_command import printer
 from codex_oss.cli.place import told_folder
 from codex_oss.cli.prompt_input import read_text
 from codex_oss.cli.trust import placed_config
 from codex_oss.errors import CodexOssError, UsageError
-from codex_oss.events import TokenUsage
+from codex_oss.events import TokenUsage, TurnCompleted
 from codex_oss.exec_mode.findings import SCHEMA
 from codex_oss.exec_mode.jsonl import JsonLines
 from codex_oss.exec_mode.review import NOTHING, Telling, review
 from codex_oss.exec_mode.run import signals, write_last_message
 from codex_oss.items import Item, user
 from codex_oss.patch.pieces import pieces
+from codex_oss.patch.widening import widened
 from codex_oss.wiring import session as wiring
-from codex_oss.wiring.changes import Target, changes
+from codex_oss.wiring.changes import Target, changes, with_more
 from codex_oss.wiring.permissions import Job
+from codex_oss.wiring.review_file import ReviewFile
 from codex_oss.wiring.world import SystemClock, uuid7
 
+REVIEW = "Review the {target}, and say what is wrong."
+"""What the session's file says was asked for."""
 MAX_PIECES = 100
 """Requests of one review."""
 UNKNOWN_WINDOW = 16_384
@@ -44,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         loaded=loaded,
         cwd=cwd,
         env=dict(os.environ),
-        ephemeral=True,
+        ephemeral=options.ephemeral,
         output_schema=SCHEMA,
         reviews=True,
         ignore_rules=options.ignore_rules,
@@ -110,32 +116,49 @@ async def _review(
         if last:
             write_last_message(Path(last), NOTHING)
         return 0
-    opened = await wiring.open_session(job, sys.stderr)
+    # What the reviewer says and runs is not what the file holds: see `ReviewFile`.
+    opened = await wiring.open_session(replace(job, ephemeral=True), sys.stderr)
     gc.freeze()
     gc.enable()
+    name, window = dict(opened.description)["model"], opened.window
+    thread_id = opened.session.thread_id
     try:
-        limit = (opened.window or UNKNOWN_WINDOW) * 4 // SHARE
-        parts = pieces(diff, limit)
-        prompts = [
-            _prompt(part, asked, str(folder), f"{number} of {len(parts)}")
-            for number, part in enumerate(parts[:MAX_PIECES], 1)
-        ]
-        warnings = [*opened.warnings, *changed.left_out]
-        if len(parts) > MAX_PIECES:
-            warnings.append(
-                f"Only {MAX_PIECES} of {len(parts)} parts of the change are reviewed: "
-                "review it in smaller steps, or with a larger window."
+        limit = (window or UNKNOWN_WINDOW) * 4 // SHARE
+        if window and not opened.session.has_tools:
+            changed = await with_more(job, target, changed)
+            diff = widened(diff, changed.wider, limit)
+        prompts, cut = _prompts(pieces(diff, limit), asked, str(folder))
+        with closing(
+            ReviewFile(job, thread_id, opened.permissions, name, window)
+        ) as file:
+            file.begin(asked or REVIEW.format(target=target.words()))
+            reviewed = await review(
+                opened.session,
+                prompts,
+                printer(job, options, opened, asked or target.words()),
+                warnings=[*opened.warnings, *changed.left_out, *cut],
+                folder=folder,
+                last_message_file=Path(last) if last else None,
             )
-        return await review(
-            opened.session,
-            prompts,
-            printer(job, options, opened, asked or target.words()),
-            warnings=warnings,
-            folder=folder,
-            last_message_file=Path(last) if last else None,
-        )
+            file.end(reviewed.text, reviewed.last)
+        return reviewed.code
     finally:
-        await background.close(opened, sys.stderr)
+        await opened.close()
+
+
+def _prompts(parts: list[str], asked: str, folder: str) -> tuple[list[Item], list[str]]:
+    """Return what is asked about each part of a change, and what is left out."""
+    prompts = [
+        _prompt(part, asked, folder, f"{number} of {len(parts)}")
+        for number, part in enumerate(parts[:MAX_PIECES], 1)
+    ]
+    if len(parts) <= MAX_PIECES:
+        return prompts, []
+    told = (
+        f"Only {MAX_PIECES} of {len(parts)} parts of the change are reviewed: "
+        "review it in smaller steps, or with a larger window."
+    )
+    return prompts, [told]
 
 
 def _tell_nothing(options: argparse.Namespace) -> None:
@@ -143,7 +166,7 @@ def _tell_nothing(options: argparse.Namespace) -> None:
         sys.stdout.write(f"{NOTHING}\n")
         return
     telling = Telling(JsonLines(sys.stdout.buffer), uuid7(SystemClock().now()))
-    telling.answer(NOTHING, TokenUsage())
+    telling.answer(NOTHING, TurnCompleted(usage=TokenUsage()))
 
 
 def _prompt(part: str, asked: str, folder: str, which: str) -> Item:

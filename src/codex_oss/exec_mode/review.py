@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from codex_oss import events
@@ -14,6 +15,18 @@ from codex_oss.exec_mode.run import Printer, signals, write_last_message
 from codex_oss.items import Item
 
 NOTHING = "There are no changes to review."
+
+
+class Reviewed(msgspec.Struct, frozen=True):
+    """What was found, in words, and how the review ended; no words if it failed."""
+
+    text: str | None
+    last: events.TurnCompleted | events.TurnFailed
+
+    @property
+    def code(self) -> int:
+        """The exit code: 0, or 1 when a turn failed."""
+        return 1 if self.text is None else 0
 
 
 class Telling:
@@ -46,10 +59,10 @@ class Telling:
                 pass
         self._printer.feed(event)
 
-    def answer(self, text: str, usage: events.TokenUsage) -> None:
+    def answer(self, text: str, last: events.TurnCompleted) -> None:
         """Print the review, and that the turn is over."""
         self._done(events.AgentMessage(id=self._new_id(), text=text))
-        self._printer.feed(events.TurnCompleted(usage=usage))
+        self._printer.feed(last)
         self._printer.finish(text)
 
     def fail(self, event: events.Event) -> None:
@@ -79,11 +92,10 @@ async def review(
     warnings: Sequence[str],
     folder: Path,
     last_message_file: Path | None = None,
-) -> int:
+) -> Reviewed:
     """Put each prompt to the model, from nothing, and print what it found in all.
 
-    ``folder`` is where paths begin. Returns 0, or 1 when a turn failed. Ctrl-C, SIGTERM
-    and a closed terminal end it.
+    ``folder`` is where paths begin. Ctrl-C, SIGTERM and a closed terminal end it.
     """
     telling = Telling(printer, session.thread_id)
     for warning in warnings:
@@ -103,17 +115,18 @@ async def review(
                         usage = _sum(usage, used)
                     case events.TurnFailed():
                         telling.fail(event)
-                        return 1
+                        return Reviewed(None, event)
                     case events.TurnStarted():
                         pass
                     case _:
                         telling.feed(event)
         found.append(findings.read(answer))
     text = findings.words(findings.joined(found), folder)
-    telling.answer(text, usage)
+    last = events.TurnCompleted(usage=usage)
+    telling.answer(text, last)
     if last_message_file is not None:
         write_last_message(last_message_file, text)
-    return 0
+    return Reviewed(text, last)
 
 
 async def _listened(

@@ -5,11 +5,13 @@ are switched off, and the sandbox holds the rest.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from codex_oss.errors import CodexOssError
 from codex_oss.policy import Permissions
@@ -32,9 +34,12 @@ _GIT = (
 _SILENT = ("/bin/sh", "-c", 'exec "$@" 2>/dev/null', "git")
 """Runs a program whose warnings would stand between the lines of a diff."""
 _SHOWN = (
-    *("--no-ext-diff", "--no-textconv", "--no-color", f"-U{CONTEXT_LINES}"),
+    *("--no-ext-diff", "--no-textconv", "--no-color"),
     *("--src-prefix=a/", "--dst-prefix=b/"),
 )
+_NEAR = f"-U{CONTEXT_LINES}"
+_WIDER = ("--function-context", "-U1000000")
+"""Options for more around a change: the functions it is in, and the whole files."""
 _FILTERS = r"^filter\..*\.(clean|process)$"
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """What a repository without commits is compared with."""
@@ -65,6 +70,8 @@ class Changes(msgspec.Struct, frozen=True):
     diff: str
     folder: Path
     left_out: list[str]
+    wider: list[str] = []
+    """The same with more around each change, and with still more."""
 
 
 async def changes(job: Job, target: Target) -> Changes:
@@ -72,6 +79,19 @@ async def changes(job: Job, target: Target) -> Changes:
     git = _Git(job)
     git.top = Path((await git.told("rev-parse", "--show-toplevel")).rstrip("\n"))
     return Changes(await _diff(git, target), git.top, git.left_out)
+
+
+async def with_more(job: Job, target: Target, found: Changes) -> Changes:
+    """Return the changes that were found, with what is around them, if git tells it."""
+    git = _Git(job)
+    git.top = found.folder
+    wider: list[str] = []
+    for option in _WIDER:
+        git.near = option
+        with contextlib.suppress(CodexOssError):
+            wider.append(await _diff(git, target))
+    # What was cut off lacks files, and the end of one.
+    return found if git.left_out else replace(found, wider=wider)
 
 
 async def _diff(git: "_Git", target: Target) -> str:
@@ -99,6 +119,8 @@ class _Git:
         hidden = permissions(job).deny_read
         self.top = job.cwd
         self.left_out: list[str] = []
+        self.near = _NEAR
+        """How much is shown around each change."""
         self._options: list[str] = []
         self._allowed = Permissions(mode="read-only", deny_read=hidden)
 
@@ -118,7 +140,7 @@ class _Git:
 
         Such as those of Git LFS, which keeps what it cleans.
         """
-        words = ("diff", *_SHOWN, *commits)
+        words = ("diff", *_SHOWN, self.near, *commits)
         code, text = await self._run(words)
         if not code:
             return text
@@ -155,7 +177,8 @@ class _Git:
             )
         texts: list[str] = []
         for name in names[:MAX_UNTRACKED]:
-            words = ("diff", "--no-index", *_SHOWN, "--", "/dev/null", name)
+            shown = (*_SHOWN, _NEAR)
+            words = ("diff", "--no-index", *shown, "--", "/dev/null", name)
             texts.append((await self._run(words))[1])
         return "".join(texts)
 

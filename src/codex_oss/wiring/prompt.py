@@ -34,7 +34,11 @@ def frame(
     """Return what all requests of the session have in common."""
     config = job.loaded.config
     text, final = _answer_forms(job, tools)
-    told = _instructions(job, name, profile, editing.form)
+    told = (
+        (PROMPTS / "review.md").read_text("utf-8")
+        if job.reviews
+        else instructions(job, name, profile, editing.form)
+    )
     silencer = thinking.silencer(job.loaded, name)
     return context.Frame(
         model=name,
@@ -87,13 +91,11 @@ def _answer_forms(
     return (held, None) if together else (plain, held)
 
 
-def _instructions(
+def instructions(
     job: Job, model: str, profile: context.PromptProfile, form: Form
 ) -> str:
     """Return the profile's prompt, and how files are edited; nothing of it if tiny."""
     config = job.loaded.config
-    if job.reviews:
-        return (PROMPTS / "review.md").read_text("utf-8")
     if config.model_instructions_file is None:
         names = [profile, f"{profile}_{form}"]
         names = names[:1] if context.tiny(model) else names
