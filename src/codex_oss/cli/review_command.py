@@ -10,6 +10,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from codex_oss.cli import background
 from codex_oss.cli.consent import consent
 from codex_oss.cli.exec_command import printer
 from codex_oss.cli.place import told_folder
@@ -143,7 +144,7 @@ async def _review(
             file.end(reviewed.text, reviewed.last)
         return reviewed.code
     finally:
-        await opened.close()
+        await background.close(opened, sys.stderr)
 
 
 def _prompts(parts: list[str], asked: str, folder: str) -> tuple[list[Item], list[str]]:
