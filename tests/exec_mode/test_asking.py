@@ -4,51 +4,18 @@ import asyncio
 import os
 import subprocess
 import sys
-import termios
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Generator
 
 import pytest
 
+from at_keyboard import TIMEOUT_S, Keyboard, at
 from codex_oss.exec_mode.asking import Terminal
-from codex_oss.policy import Answer, Question, RunCommand
+from codex_oss.policy import Answer, AnswerServer, Question, RunCommand
 
 RULE = Question(
     action=RunCommand(command="npm install", cwd="/w"), prefix=("npm", "install")
 )
 PLAIN = Question(action=RunCommand(command="make", cwd="/w"))
-TIMEOUT_S = 60
-
-
-class Keyboard:
-    """The other end of a terminal: what is shown there, and keys to press."""
-
-    def __init__(self) -> None:
-        self.fd, self.terminal = os.openpty()
-        self.shown = ""
-
-    async def sees(self, text: str) -> None:
-        """Wait until ``text`` is shown after what was waited for before."""
-        loop, more = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(self.fd, more.set)
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                while text not in self.shown:
-                    await more.wait()
-                    more.clear()
-                    self.shown += os.read(self.fd, 65536).decode()
-        finally:
-            loop.remove_reader(self.fd)
-        self.shown = self.shown.partition(text)[2]
-
-    def press(self, keys: str) -> None:
-        os.write(self.fd, keys.encode())
-
-    def settings(self) -> list[object]:
-        return termios.tcgetattr(self.terminal)
-
-    def close(self) -> None:
-        os.close(self.fd)
-        os.close(self.terminal)
 
 
 @pytest.fixture
@@ -56,25 +23,6 @@ def keyboard() -> Generator[Keyboard]:
     made = Keyboard()
     yield made
     made.close()
-
-
-Steps = Callable[[Terminal], Awaitable[None]]
-
-
-def at(keyboard: Keyboard, steps: Steps) -> None:
-    """Take the steps; the terminal must be as it was afterwards."""
-    before = keyboard.settings()
-
-    async def run() -> None:
-        person = Terminal(os.dup(keyboard.terminal))
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                await steps(person)
-        finally:
-            person.close()
-
-    asyncio.run(run())
-    assert keyboard.settings() == before
 
 
 @pytest.mark.parametrize(
@@ -215,6 +163,41 @@ def test_what_is_no_terminal_means_no() -> None:
     finally:
         os.close(out)
         os.close(into)
+
+
+PAGE = Question(
+    action=AnswerServer(server="git", message="Log in.", url="https://a.example/x?y=1")
+)
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected", "opened"),
+    [
+        ("o", "yes", ["https://a.example/x?y=1"]),
+        ("1", "yes", ["https://a.example/x?y=1"]),
+        ("y", "yes", []),
+        ("n", "no", []),
+        ("\x1b", "later", []),
+        ("\x03", "later", []),
+        ("\x04", "later", []),
+    ],
+)
+def test_a_page_is_opened_after_a_yes_alone(
+    keyboard: Keyboard, keys: str, expected: Answer, opened: list[str]
+) -> None:
+    pages: list[str] = []
+
+    async def steps(person: Terminal) -> None:
+        answer = asyncio.create_task(person.ask(PAGE))
+        await keyboard.sees("> ")
+        assert pages == []
+        keyboard.press(keys)
+        assert await answer == expected
+        if expected == "yes":  # whole, to be copied
+            await keyboard.sees("\r\nhttps://a.example/x?y=1\r\n")
+
+    at(keyboard, steps, pages.append)
+    assert pages == opened
 
 
 def test_a_program_without_a_terminal_has_nobody_to_ask() -> None:

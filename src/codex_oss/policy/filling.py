@@ -212,9 +212,11 @@ def _words(text: str) -> str:
 
 def _text_is(field: Text, text: str) -> str:
     """Return what is wrong with a text; nothing if it fits."""
-    longest = min(MAX_TEXT, MAX_TEXT if field.longest is None else field.longest)
-    if len(text) > longest or len(text) < field.shortest:
-        size = _amount(field.shortest, longest, "character")
+    most = field.longest
+    if len(text) > MAX_TEXT and (most is None or most > MAX_TEXT):
+        most = MAX_TEXT
+    if len(text) < field.shortest or (most is not None and len(text) > most):
+        size = _amount(field.shortest, most, "character")
         return f"it must have {size}, and has {len(text)}"
     if any("\ud800" <= char <= "\udfff" for char in text):
         return "it has bytes that are no text"
