@@ -240,7 +240,10 @@ class Thought(Tagged, frozen=True, kw_only=True, tag="reasoning.text"):
 
 
 class Blocked(Tagged, frozen=True, kw_only=True, tag="sandbox.blocked"):
-    """The sandbox blocked something that a command did (live screens only)."""
+    """The sandbox blocked what a command did, or the policy an action (live screens).
+
+    ``item_id`` is the command's; of what was refused, and never ran, it is empty.
+    """
 
     item_id: str
     what: str

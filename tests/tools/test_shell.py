@@ -655,7 +655,7 @@ def test_removal_by_force_is_rejected_and_leaves_no_item(tmp_path: Path) -> None
             "`/bin/bash -lc 'rm -rf build'` rejected: rm -f style commands are not "
             'permitted. Use a safer approach\\")" }'
         )
-        assert bench.events == []
+        assert [type(event) for event in bench.events] == [events.Blocked]
 
     bounded(run)
 
@@ -670,7 +670,7 @@ def test_escalation_is_rejected_when_nobody_is_to_be_asked(tmp_path: Path) -> No
             "approval policy is Never; reject command — you cannot ask for escalated "
             "permissions if the approval policy is Never"
         )
-        assert bench.events == []
+        assert [type(event) for event in bench.events] == [events.Blocked]
 
     bounded(run)
 
@@ -1021,7 +1021,7 @@ def test_a_patch_that_is_refused_says_so_and_no_more(tmp_path: Path) -> None:
             "patch rejected: writing is blocked by read-only sandbox; "
             "rejected by user approval settings"
         )
-        assert bench.events == []
+        assert [type(event) for event in bench.events] == [events.Blocked]
 
     bounded(run)
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from codex_oss.cli import background
+from codex_oss.cli.colors import colored
 from codex_oss.cli.consent import consent
 from codex_oss.cli.place import folder, told_folder
 from codex_oss.cli.prompt_input import Prompt
@@ -108,7 +109,7 @@ def printer(
         title=wiring.TITLE, rows=opened.description, prompt=prompt.rstrip("\n")
     )
     color = options.color == "always" or (
-        options.color == "auto" and sys.stderr.isatty() and "NO_COLOR" not in os.environ
+        options.color == "auto" and colored(sys.stderr)
     )
     config = job.loaded.config
     raw = "raw" if config.show_raw_agent_reasoning else True

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from codex_oss.cli import models_page, models_table, models_use
+from codex_oss.cli.colors import colored
 from codex_oss.cli.consent import consent
 from codex_oss.cli.models_arguments import check
 from codex_oss.cli.models_table import Style
@@ -153,7 +154,7 @@ def _unknown(name: str) -> EngineError:
 
 
 def _style() -> Style:
-    return Style(sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+    return Style(colored(sys.stdout))
 
 
 def _print_json(page: msgspec.Struct) -> None:

@@ -12,6 +12,7 @@ from codex_oss.policy import Action, Allow, Ask, Deny, Isolation, Permissions, R
 from codex_oss.policy.rules import proposal
 from codex_oss.policy.script import read
 from codex_oss.ports import Approver, Scope
+from codex_oss.tools import refused
 
 BY_USER = "rejected by user"
 
@@ -84,6 +85,8 @@ class Permit:
             home=self._home,
         )
         verdict = policy.decide(action, self.permissions, machine)
+        if isinstance(verdict, Deny) and verdict.reason != why:
+            self._tell_refused(action, verdict.reason, scope)
         if not isinstance(verdict, Ask):
             return verdict
         kept = _without_words(action), verdict.sandboxed
@@ -138,6 +141,16 @@ class Permit:
                 return policy.Reply("cancel")
             case _:
                 assert_never(answer)
+
+    def _tell_refused(self, action: Action, reason: str, scope: Scope) -> None:
+        """Tell the person what was refused without a question, and how to allow it."""
+        rule = None
+        if isinstance(action, policy.RunCommand):
+            rule = self._rules.of(read(action.command))
+        forbidden = rule is not None and rule.decision == "forbidden"
+        told = refused.told(action, reason, self.permissions, forbidden=forbidden)
+        if told is not None:
+            scope.emit(told)
 
     def _allow_always(self, prefix: tuple[str, ...], scope: Scope) -> None:
         if not prefix:
