@@ -178,7 +178,8 @@ class Approver(Protocol):
     async def ask(self, question: Question) -> Answer:
         """Return the person's answer; several questions may wait at the same time.
 
-        Cancelling takes the question back.
+        To a form (``policy.AnswerServer``) that is ``policy.Filled``, ``"no"`` or
+        ``"later"``. Cancelling takes the question back.
         """
         ...
 
