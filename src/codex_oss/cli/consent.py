@@ -8,7 +8,8 @@ import asyncio
 from typing import TYPE_CHECKING, TextIO, assert_never
 
 from codex_oss.errors import EngineError
-from codex_oss.exec_mode.question import wrap, wrap_words
+from codex_oss.exec_mode.question import BAR, wrap, wrap_words
+from codex_oss.exec_mode.screen import ERASE, MIN_COLUMNS
 from codex_oss.exec_mode.visible import visible
 
 if TYPE_CHECKING:
@@ -16,12 +17,7 @@ if TYPE_CHECKING:
     from codex_oss.engines.base import Consent, Question
     from codex_oss.exec_mode.keys import Keys
 
-MIN_COLUMNS = 20
-"""A narrower terminal is written to as if it had so many."""
 _PROMPT = "y for yes, any other key for no [y/N] "
-_BAR = "  │ "
-_ERASE = "\r\x1b[K"
-"""Takes away a line of progress that may stand there."""
 
 
 def consent(*, yes: bool, asks: bool, err: TextIO) -> "Consent":
@@ -89,7 +85,7 @@ class Person:
 async def _answer(terminal: "Keys", question: "Question") -> bool:
     told = "taken back"
     try:
-        terminal.write(f"{_ERASE}\n{draw(question, terminal.columns())}")
+        terminal.write(f"{ERASE}\n{draw(question, terminal.columns())}")
         typed = await terminal.typed()
         # What comes as several characters was pasted, or is an arrow.
         said = typed in ("y", "Y")
@@ -115,7 +111,7 @@ def draw(question: "Question", columns: int) -> str:
     if question.facts:
         lines.append("")
     command = visible(question.command)
-    lines += [f"{_BAR}{row}" for row in wrap(command, width - len(_BAR))]
+    lines += [f"{BAR}{row}" for row in wrap(command, width - len(BAR))]
     return "\n".join([*lines, "", _PROMPT])
 
 

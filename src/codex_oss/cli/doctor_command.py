@@ -14,12 +14,11 @@ from codex_oss.cli.settings import load_config
 from codex_oss.config.load import Loaded, load
 from codex_oss.errors import ConfigError
 from codex_oss.exec_mode.question import wrap_words
+from codex_oss.exec_mode.screen import columns
 from codex_oss.exec_mode.visible import visible
 from codex_oss.wiring.doctor import Check, Page, examine
 from codex_oss.wiring.permissions import Job
 
-COLUMNS = 80
-"""Of a page that goes to no terminal."""
 MIN_COLUMNS = 40
 MARKS = {"ok": "ok", "note": "--", "todo": "!!"}
 _MARK = 4
@@ -44,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         told = _Told(page.version, not page.todo, page.checks)
         text = msgspec.json.format(msgspec.json.encode(told)).decode() + "\n"
     else:
-        text = "".join(f"{line}\n" for line in words(page, _columns()))
+        text = "".join(f"{line}\n" for line in words(page, columns(sys.stdout)))
     sys.stdout.write(text)
     return 1 if page.todo else 0
 
@@ -84,10 +83,3 @@ def _lines(check: Check, label: int, width: int) -> Iterator[str]:
     yield from (f"{'':<{indent}}{row}" for row in rows[1:])
     if check.state == "note" and check.next:
         yield f"{'':<{indent}}> {visible(check.next)}"
-
-
-def _columns() -> int:
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or COLUMNS
-    except (OSError, ValueError):
-        return COLUMNS

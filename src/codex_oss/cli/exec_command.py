@@ -23,6 +23,7 @@ from codex_oss.errors import CodexOssError, ConfigError
 from codex_oss.exec_mode import run as exec_run
 from codex_oss.exec_mode.human import Banner, Human
 from codex_oss.exec_mode.jsonl import JsonLines
+from codex_oss.exec_mode.screen import columns
 from codex_oss.policy import Granular
 from codex_oss.ports import Approver
 from codex_oss.sessions.kept import Kept
@@ -119,7 +120,7 @@ def printer(
         return human
     from codex_oss.exec_mode import waiting  # noqa: PLC0415  only for who watches
 
-    later, width = asyncio.get_running_loop().call_later, waiting.columns(sys.stderr)
+    later, width = asyncio.get_running_loop().call_later, columns(sys.stderr)
     return waiting.Waiting(human, sys.stderr, later, width=width)
 
 

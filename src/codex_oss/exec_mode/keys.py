@@ -11,8 +11,8 @@ import termios
 import tty
 from typing import Any
 
-COLUMNS, ROWS = 80, 24
-"""The size of a terminal that does not tell its own."""
+from codex_oss.exec_mode import screen
+
 READ_SIZE = 1024
 """Bytes that are read at once; a key is one, or a few."""
 
@@ -102,17 +102,11 @@ class Keys:
 
     def columns(self) -> int:
         """Return the terminal's width."""
-        try:
-            return os.get_terminal_size(self._fd).columns or COLUMNS
-        except OSError:
-            return COLUMNS
+        return screen.size(self._fd)[0]
 
     def rows(self) -> int:
         """Return the terminal's height."""
-        try:
-            return os.get_terminal_size(self._fd).lines or ROWS
-        except OSError:
-            return ROWS
+        return screen.size(self._fd)[1]
 
     def in_front(self) -> bool:
         """Tell whether the keys are for us, and not for another job of the shell."""

@@ -5,7 +5,6 @@ server's words: what does not print is shown by its code.
 """
 
 import asyncio
-import os
 from types import TracebackType
 from typing import Self, TextIO, assert_never
 
@@ -19,6 +18,7 @@ from codex_oss.engines.base import (
     Verifying,
 )
 from codex_oss.exec_mode.question import wrap
+from codex_oss.exec_mode.screen import ERASE, columns
 from codex_oss.exec_mode.visible import visible
 
 QUICK_S = 1.0
@@ -28,11 +28,8 @@ STEP_PERCENT = 10
 """How often a download is told where lines cannot be redrawn."""
 STEP_BYTES = 500_000_000
 """The same, when the total is not known."""
-COLUMNS = 80
-"""The width of a terminal that does not tell its own."""
 GO_ON = "What has arrived is kept: the same command goes on from there."
 ANEW = "The same command downloads it from its start."
-_ERASE = "\r\x1b[K"
 _GB = 1_000_000_000
 
 
@@ -93,7 +90,7 @@ class Progress:
     def close(self) -> None:
         """Take away the line that is being redrawn."""
         if self._drawn:
-            self._stream.write(_ERASE)
+            self._stream.write(ERASE)
             self._stream.flush()
             self._drawn = False
 
@@ -133,7 +130,7 @@ class Progress:
 
     def _draw(self, text: str) -> None:
         row = wrap(visible(text), max(1, self._columns() - 1))[0]
-        self._stream.write(_ERASE + row)
+        self._stream.write(ERASE + row)
         self._stream.flush()
         self._drawn = True
 
@@ -142,12 +139,7 @@ class Progress:
         self._stream.flush()
 
     def _columns(self) -> int:
-        if self._width is not None:
-            return self._width
-        try:
-            return os.get_terminal_size(self._stream.fileno()).columns or COLUMNS
-        except OSError:
-            return COLUMNS
+        return columns(self._stream) if self._width is None else self._width
 
 
 def _stopped(event: Pulling) -> tuple[str, str]:

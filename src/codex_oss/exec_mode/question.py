@@ -10,6 +10,7 @@ from typing import assert_never
 
 import msgspec
 
+from codex_oss.exec_mode.screen import MIN_COLUMNS
 from codex_oss.exec_mode.visible import visible
 from codex_oss.policy import (
     Action,
@@ -24,8 +25,6 @@ from codex_oss.policy import (
 
 SHOWN_ROWS = 40
 """Rows of a command that are shown unless the person wants to see all."""
-MIN_COLUMNS = 20
-"""A narrower terminal is written to as if it had so many."""
 
 BAR = "  │ "
 """What stands before each line of somebody else's."""

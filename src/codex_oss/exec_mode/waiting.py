@@ -1,21 +1,18 @@
 """What the model is waited for: one line that changes on a terminal, and goes again."""
 
 import contextlib
-import os
 import time
 from collections.abc import Callable
 from typing import Protocol, TextIO
 
 from codex_oss import events
 from codex_oss.exec_mode.run import Printer
+from codex_oss.exec_mode.screen import COLUMNS, ERASE
 
 TICK_S = 1.0
 """Between two looks at the clock; an answer within one leaves no trace."""
 SHORT_S = 3.0
 """A wait that is not worth a word, unless the server says what it does."""
-
-_ERASE = "\r\x1b[K"
-_USUAL_WIDTH = 80
 
 
 class Timer(Protocol):
@@ -40,7 +37,7 @@ class Waiting:
         later: Later,
         *,
         clock: Callable[[], float] = time.monotonic,
-        width: int = _USUAL_WIDTH,
+        width: int = COLUMNS,
     ) -> None:
         self._printer = printer
         self._stream = stream
@@ -76,13 +73,13 @@ class Waiting:
             self._timer = None
         if self._drawn:
             self._drawn = False
-            self._write(_ERASE)
+            self._write(ERASE)
 
     def _tick(self) -> None:
         self._timer = self._later(TICK_S, self._tick)
         if text := self._text():
             self._drawn = True
-            self._write(_ERASE + text[: self._width - 1])
+            self._write(ERASE + text[: self._width - 1])
 
     def _text(self) -> str:
         seconds, read = self._clock() - self._began, self._read
@@ -96,11 +93,3 @@ class Waiting:
         with contextlib.suppress(OSError):
             self._stream.write(text)
             self._stream.flush()
-
-
-def columns(stream: TextIO) -> int:
-    """Return the width of a terminal."""
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or _USUAL_WIDTH
-    except OSError:
-        return _USUAL_WIDTH
