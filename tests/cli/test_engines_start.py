@@ -115,6 +115,7 @@ def test_the_lines_for_two_machines_are_printed(
         'model = "openai/gpt-oss-120b"\n'
         "\n"
         "[model_providers.vllm]\n"
+        'name = "vLLM"\n'
         'base_url = "http://10.0.0.1:8000/v1"\n'
         'env_key = "CLUSTER_KEY"\n'
     )

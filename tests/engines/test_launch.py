@@ -174,6 +174,7 @@ def test_the_configuration_names_the_model_as_clients_do() -> None:
         'model_provider = "vllm"\n'
         'model = "coder"\n\n'
         "[model_providers.vllm]\n"
+        'name = "vLLM"\n'
         'base_url = "http://127.0.0.1:8000/v1"\n'
         'env_key = "KEY"\n'
     )

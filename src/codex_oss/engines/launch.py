@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from codex_oss.config.builtin import PROVIDERS
 from codex_oss.engines.families import AUTO, Parsers, family_of
 from codex_oss.errors import EngineError
 from codex_oss.net import url as urls
@@ -134,6 +135,7 @@ def config(launch: Launch) -> str:
         f"model = {_toml(launch.name)}",
         "",
         f"[model_providers.{provider}]",
+        f"name = {_toml(PROVIDERS[provider].name)}",
         f"base_url = {_toml(f'{launch.url}/v1')}",
     ]
     if launch.key_env:
