@@ -131,6 +131,17 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int = 0
     reasoning_output_tokens: int = 0
 
+    def __add__(self, other: "TokenUsage") -> "TokenUsage":
+        return TokenUsage(**{n: c + getattr(other, n) for n, c in self.counts.items()})
+
+    def __sub__(self, other: "TokenUsage") -> "TokenUsage":
+        return TokenUsage(**{n: c - getattr(other, n) for n, c in self.counts.items()})
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """All counts by their names."""
+        return {name: getattr(self, name) for name in self.__struct_fields__}
+
 
 class Failure(msgspec.Struct, frozen=True):
     """Why a turn failed."""

@@ -10,10 +10,9 @@ def added(before: TokenUsage, used: responses.Usage | None) -> TokenUsage:
         return before
     inp = used.input_tokens_details or responses.InputTokensDetails()
     out = used.output_tokens_details or responses.OutputTokensDetails()
-    return TokenUsage(
-        input_tokens=before.input_tokens + used.input_tokens,
-        cached_input_tokens=before.cached_input_tokens + inp.cached_tokens,
-        cache_write_input_tokens=before.cache_write_input_tokens,
-        output_tokens=before.output_tokens + used.output_tokens,
-        reasoning_output_tokens=before.reasoning_output_tokens + out.reasoning_tokens,
+    return before + TokenUsage(
+        input_tokens=used.input_tokens,
+        cached_input_tokens=inp.cached_tokens,
+        output_tokens=used.output_tokens,
+        reasoning_output_tokens=out.reasoning_tokens,
     )

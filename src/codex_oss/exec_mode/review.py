@@ -112,7 +112,7 @@ async def review(
                     case events.ItemCompleted(item=events.AgentMessage(text=text)):
                         answer = text
                     case events.TurnCompleted(usage=used):
-                        usage = _sum(usage, used)
+                        usage += used
                     case events.TurnFailed():
                         telling.fail(event)
                         return Reviewed(None, event)
@@ -138,10 +138,3 @@ async def _listened(
     async with aclosing(session.submit(prompt)) as happened:
         async for event in happened:
             yield event
-
-
-def _sum(one: events.TokenUsage, other: events.TokenUsage) -> events.TokenUsage:
-    names = events.TokenUsage.__struct_fields__
-    return events.TokenUsage(
-        **{name: getattr(one, name) + getattr(other, name) for name in names}
-    )

@@ -191,10 +191,7 @@ class Translator:
         return times | {"duration_ms": _ms(now - began)}
 
     def _count(self, usage: events.TokenUsage) -> Msg:
-        before = self._before
-        fields = usage.__struct_fields__
-        last = {name: getattr(usage, name) - getattr(before, name) for name in fields}
-        total = {name: getattr(usage, name) for name in fields}
+        last, total = (usage - self._before).counts, usage.counts
         for counts in (last, total):
             counts["total_tokens"] = counts["input_tokens"] + counts["output_tokens"]
         info: Msg = {"total_token_usage": total, "last_token_usage": last}

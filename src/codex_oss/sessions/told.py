@@ -89,7 +89,7 @@ class Told:
         return [payload] if was_open else []
 
     def _tokens(self, usage: events.TokenUsage) -> Payload:
-        turn = _minus(usage, self._usage)
+        turn = usage - self._usage
         self._usage = usage
         last, self._last = self._last or turn, None
         info = {
@@ -117,13 +117,6 @@ class Told:
             "completed_at": int(now),
             "duration_ms": round((now - self._began) * 1000),
         }
-
-
-def _minus(usage: events.TokenUsage, before: events.TokenUsage) -> events.TokenUsage:
-    names = events.TokenUsage.__struct_fields__
-    return events.TokenUsage(
-        **{name: getattr(usage, name) - getattr(before, name) for name in names}
-    )
 
 
 def _with_total(usage: object) -> Payload:
