@@ -65,6 +65,7 @@ class Peer:
     def __init__(self, mode: str, file: Path) -> None:
         self.mode = mode
         self.file = file
+        self.calls = 0
         self.tools: list[Any] = {"odd": ODD, "many": MANY}.get(mode, list(DEMO))
         self.lines = self._lines()
 
@@ -127,6 +128,8 @@ class Peer:
                 return {"content": "text", "structuredContent": None, "isError": "no"}
             case "ask":
                 return self.ask(arguments)
+            case "pages":
+                return self.pages()
             case "grow":
                 self.tools.append(tool("new", **READ_ONLY))
                 self.send({"method": "notifications/tools/list_changed"})
@@ -167,6 +170,14 @@ class Peer:
                 return {"content": [{"type": "text", "text": "here"}, image]}
             case _:
                 return text(f"echo: {arguments.get('text', name)}")
+
+    def pages(self) -> dict[str, Any]:
+        """Want a page opened before the first call is answered."""
+        self.calls += 1
+        page = {"mode": "url", "url": "https://a.example/x", "elicitationId": "p1"}
+        data = {"elicitations": [page | {"message": "Log in."}]}
+        needed = {"code": -32042, "message": "log in first", "data": data}
+        return text("welcome") if self.calls > 1 else needed
 
     def ask(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Ask the person a form, or for a page, and tell what came back."""

@@ -5,9 +5,12 @@ import sys
 from typing import Any
 
 import pytest
+from mcp.shared.exceptions import MCPError
 
 import mcp_scripted
 from codex_oss.config.schema import McpServer
+from codex_oss.errors import McpError
+from codex_oss.mcp.asked import DONE, needed
 from codex_oss.policy import AnswerServer, Reply
 from codex_oss.policy.form import Form, Text
 from mcp_sessions import Session
@@ -16,25 +19,33 @@ from mcp_sessions import Session
 class Asking:
     """A server whose tool asks what its arguments say, and a person who replies."""
 
-    def __init__(self, reply: Reply) -> None:
-        server = McpServer(command=sys.executable, args=(mcp_scripted.__file__, "ask"))
+    def __init__(self, *replies: Reply, mode: str = "ask") -> None:
+        server = McpServer(command=sys.executable, args=(mcp_scripted.__file__, mode))
         self.session = Session(a=server)
         self.asked: list[AnswerServer] = []
-        self._reply = reply
+        self._replies = list(replies)
 
     def told(self, **arguments: Any) -> dict[str, Any]:
         """Call the tool and return what the server was answered."""
+        return json.loads(self.output(**arguments))
+
+    def output(self, **arguments: Any) -> str:
+        """Call the tool and return its result, or why it failed."""
         results: list[Any] = []
 
         async def person(question: AnswerServer) -> Reply:
             self.asked.append(question)
-            return self._reply
+            return self._replies.pop(0)
 
         async def work() -> None:
-            results.append(await self.session["a"].call("echo", arguments, person))
+            try:
+                called = await self.session["a"].call("echo", arguments, person)
+                results.append(called["content"][0]["text"])
+            except McpError as error:
+                results.append(str(error))
 
         self.session.run(work)
-        return json.loads(results[0]["content"][0]["text"])
+        return results[0]
 
 
 NAME: dict[str, Any] = {
@@ -127,3 +138,39 @@ def test_a_page_reaches_the_person_whole() -> None:
     assert asking.told(url=url) == {"action": "accept"}
     page = AnswerServer(server="a", message="Sure?", url=url, page_id="p1")
     assert asking.asked == [page]
+
+
+LOGIN = AnswerServer(
+    server="a", message="Log in.", url="https://a.example/x", page_id="p1"
+)
+FINISHED = AnswerServer(server="a", message=DONE, form=Form())
+
+
+def test_a_call_that_needs_a_page_first_is_made_again_when_that_is_done() -> None:
+    asking = Asking(Reply("accept"), Reply("accept"), mode="pages")
+    assert asking.output() == "welcome"
+    assert asking.asked == [LOGIN, FINISHED]
+
+
+@pytest.mark.parametrize(
+    ("replies", "asked"),
+    [
+        ((Reply("decline"),), [LOGIN]),
+        ((Reply("cancel"),), [LOGIN]),
+        ((Reply("accept"), Reply("decline")), [LOGIN, FINISHED]),
+    ],
+)
+def test_a_call_whose_page_is_not_visited_fails(
+    replies: tuple[Reply, ...], asked: list[AnswerServer]
+) -> None:
+    asking = Asking(*replies, mode="pages")
+    assert asking.output() == "Mcp error: -32042: log in first"
+    assert asking.asked == asked
+
+
+@pytest.mark.parametrize(
+    "data", [None, 7, {}, {"elicitations": []}, {"elicitations": [{"mode": "form"}]}]
+)
+def test_an_error_that_names_no_page_is_only_an_error(data: object) -> None:
+    assert needed("a", MCPError(-32042, "pages", data)) == []
+    assert needed("a", MCPError(-32000, "pages", data)) == []

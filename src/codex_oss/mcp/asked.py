@@ -3,6 +3,8 @@
 from urllib.parse import urlsplit
 
 from mcp import types
+from mcp.shared.exceptions import MCPError
+from pydantic import ValidationError
 
 from codex_oss.errors import McpError
 from codex_oss.mcp.form import read_form
@@ -14,6 +16,10 @@ MAX_MESSAGE = 4000
 """Letters of a message; the rest is left out."""
 MAX_URL = 2000
 """Letters of a page's address; a longer one is refused: it must be seen whole."""
+
+MAX_PAGES = 4
+"""Pages that a call may want opened before."""
+DONE = "Have you finished on that page? The tool is then called once more."
 
 
 def asked(server: str, params: types.ElicitRequestParams) -> AnswerServer:
@@ -30,6 +36,22 @@ def asked(server: str, params: types.ElicitRequestParams) -> AnswerServer:
         url=_page(params.url),
         page_id=params.elicitation_id or "",
     )
+
+
+def needed(server: str, error: MCPError) -> list[AnswerServer]:
+    """Return the pages that an error wants opened first, and whether that is done.
+
+    There are none for most errors. Raises ``McpError`` as ``asked`` does.
+    """
+    if error.code != types.URL_ELICITATION_REQUIRED:
+        return []
+    try:
+        told = types.ElicitationRequiredErrorData.model_validate(error.data)
+    except ValidationError:
+        return []
+    pages = [asked(server, page) for page in told.elicitations[:MAX_PAGES]]
+    done = AnswerServer(server=server, message=DONE, form=Form())
+    return [*pages, done] if pages else []
 
 
 def result(question: AnswerServer, reply: Reply) -> types.ElicitResult:

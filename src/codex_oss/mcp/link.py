@@ -20,13 +20,14 @@ from codex_oss import __version__
 from codex_oss.config.load import codex_home
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
-from codex_oss.mcp.asked import asked, result
+from codex_oss.mcp.asked import asked, needed, result
 from codex_oss.mcp.bearer import Bearer
 from codex_oss.mcp.credentials import Credentials
 from codex_oss.mcp.failure import FORBIDDEN, reworded
 from codex_oss.mcp.place import Agree, Place
 from codex_oss.mcp.quiet import quiet
 from codex_oss.mcp.wire import Wire
+from codex_oss.policy import AnswerServer
 
 MAX_QUESTIONS = 4
 """Questions of one server that wait for a person at the same time."""
@@ -98,8 +99,22 @@ class Link:
     ) -> dict[str, Any]:
         """Send a request and return its result; raises ``McpError``.
 
-        The time in which a person is asked does not count.
+        One that needs pages opened before is sent once more when a person has done
+        that. The time in which a person is asked does not count.
         """
+        try:
+            return await self._ask(method, params, timeout_s)
+        except MCPError as error:
+            if not await self._visited(error):
+                raise McpError(self._said(error)) from error
+        try:
+            return await self._ask(method, params, timeout_s)
+        except MCPError as error:
+            raise McpError(self._said(error)) from error
+
+    async def _ask(
+        self, method: str, params: dict[str, Any], timeout_s: float
+    ) -> dict[str, Any]:
         options: Any = {"headers": self._headers}
         try:
             async with asyncio.timeout(timeout_s) as deadline:
@@ -113,8 +128,6 @@ class Link:
         except TimeoutError as error:
             what = f"timed out awaiting {method} after {timeout_s:g}s"
             raise McpError(what) from error
-        except MCPError as error:
-            raise McpError(self._said(error)) from error
 
     def _said(self, error: MCPError) -> str:
         # Servers use the SDK's number for this, too: -32000.
@@ -142,6 +155,21 @@ class Link:
             question = asked(self._name, params)
         except McpError as error:
             return self._declined(str(error))
+        return await self._answered(question)
+
+    async def _visited(self, error: MCPError) -> bool:
+        """Ask a person to open what an error asks for; return whether that is done."""
+        try:
+            questions = needed(self._name, error)
+        except McpError as refused:
+            self._declined(str(refused))
+            return False
+        for question in questions:
+            if (await self._answered(question)).action != "accept":
+                return False
+        return bool(questions)
+
+    async def _answered(self, question: AnswerServer) -> types.ElicitResult:
         if self._questions >= MAX_QUESTIONS:
             return self._declined("too much at the same time")
         self._questions += 1
