@@ -122,6 +122,17 @@ def test_how_the_model_would_edit_files_is_told_with_the_reason(tmp_path: Path) 
     assert row(chosen, "edits").value == f"write_file ({key})"
 
 
+def test_how_long_a_model_thinks_is_no_number_before_its_window_is_known(
+    tmp_path: Path,
+) -> None:
+    with FakeOllama(OllamaModel("qwen3:4b")) as server:
+        unknown = page(tmp_path, OLLAMA_HOST=server.url)
+        window = page(tmp_path, "model_context_window = 8192", OLLAMA_HOST=server.url)
+    share = "at most a share of the context window, which is not known yet"
+    assert row(unknown, "thinking").value == share
+    assert row(window, "thinking").value == "at most 2,048 tokens before an answer"
+
+
 def test_another_machine_is_not_asked(tmp_path: Path) -> None:
     # An address for documentation: a packet to it would be waited for in vain.
     elsewhere = "http://203.0.113.7:11434"

@@ -33,6 +33,8 @@ def rows(
     said = f" ({budget.said_by})" if budget.said_by else ""
     if effort.value in OFF and control == "switch":
         pass  # there is nothing to be limited
+    elif tokens and window is None and budget.value is None:
+        words.append("at most a share of the context window, which is not known yet")
     elif tokens:
         words.append(f"at most {tokens:,} tokens before an answer{said}")
     elif budget.value == 0:
