@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codex_oss.exec_mode.question import choices, draw, wrap, wrap_words
+from codex_oss.exec_mode.question import choices, draw
+from codex_oss.exec_mode.wrapping import wrap, wrap_words
 from codex_oss.policy import (
     AnswerServer,
     CallTool,

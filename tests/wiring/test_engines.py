@@ -18,7 +18,8 @@ from codex_oss.errors import EngineError
 from codex_oss.net import Client
 from codex_oss.process import detached
 from codex_oss.wiring.ending import Endings, end_all
-from codex_oss.wiring.engines import Answering, Engines, Survey, Wanted
+from codex_oss.wiring.engines import Engines
+from codex_oss.wiring.survey import Answering, Survey, Wanted
 from config_home import loader
 from fake_ollama import FakeOllama, OllamaModel
 from fake_server import FakeServer, closed_port

@@ -10,8 +10,8 @@ from codex_oss.engines.base import Ready
 from codex_oss.engines.choose import Choice
 from codex_oss.errors import EngineError
 from codex_oss.wiring.ending import Endings, end_all
-from codex_oss.wiring.engines import Answering, Survey
 from codex_oss.wiring.pool import Key, Pool
+from codex_oss.wiring.survey import Answering, Survey
 from fake_server import FakeServer, Reply, Seen, closed_port
 
 KEY = Key(

@@ -8,9 +8,10 @@ import asyncio
 from typing import TYPE_CHECKING, TextIO, assert_never
 
 from codex_oss.errors import EngineError
-from codex_oss.exec_mode.question import BAR, wrap, wrap_words
+from codex_oss.exec_mode.question import BAR
 from codex_oss.exec_mode.screen import ERASE, MIN_COLUMNS
 from codex_oss.exec_mode.visible import visible
+from codex_oss.exec_mode.wrapping import wrap, wrap_words
 
 if TYPE_CHECKING:
     # The engines' package costs 10 ms, and most runs have nothing to ask.

@@ -13,9 +13,9 @@ from codex_oss.cli.place import folder
 from codex_oss.cli.settings import load_config
 from codex_oss.config.load import Loaded, load
 from codex_oss.errors import ConfigError
-from codex_oss.exec_mode.question import wrap_words
 from codex_oss.exec_mode.screen import columns
 from codex_oss.exec_mode.visible import visible
+from codex_oss.exec_mode.wrapping import wrap_words
 from codex_oss.wiring.doctor import Check, Page, examine
 from codex_oss.wiring.permissions import Job
 

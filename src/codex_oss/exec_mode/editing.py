@@ -4,8 +4,8 @@
 """
 
 from codex_oss.exec_mode import keystrokes as key
-from codex_oss.exec_mode.question import wrap
 from codex_oss.exec_mode.visible import visible
+from codex_oss.exec_mode.wrapping import width, wrap
 
 SHOWN_ROWS = 12
 """Rows of a long prompt that are shown around the cursor."""
@@ -173,16 +173,7 @@ def _laid_out(text: str, at: int, columns: int) -> tuple[list[str], int, int]:
         before = NEXT if number else FIRST
         if 0 <= at <= len(line):
             up_to = wrap(before + visible(line[:at]), columns)
-            row, column = len(rows) + len(up_to) - 1, _width(up_to[-1])
+            row, column = len(rows) + len(up_to) - 1, width(up_to[-1])
         at -= len(line) + 1
         rows += wrap(before + visible(line), columns)
     return rows, row, column
-
-
-def _width(row: str) -> int:
-    if row.isascii():
-        return len(row)
-    # A table of 700 kB that other scripts alone need.
-    from unicodedata import east_asian_width  # noqa: PLC0415
-
-    return sum(2 if east_asian_width(char) in "WF" else 1 for char in row)

@@ -3,9 +3,10 @@
 What the server says stands behind a bar or a number of ours, as in ``question``.
 """
 
-from codex_oss.exec_mode.question import BAR, wrap, wrap_words
+from codex_oss.exec_mode.question import BAR
 from codex_oss.exec_mode.screen import MIN_COLUMNS
 from codex_oss.exec_mode.visible import visible
+from codex_oss.exec_mode.wrapping import wrap, wrap_words
 from codex_oss.policy import AnswerServer
 from codex_oss.policy.filling import EMPTY, asks_secret, labels, shown, wants
 from codex_oss.policy.form import Choice, Choices, Field, Form, Text, Value, Values

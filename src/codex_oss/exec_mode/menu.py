@@ -1,8 +1,8 @@
 """A list to choose from: arrows move, letters narrow it down, Enter takes."""
 
 from codex_oss.exec_mode import keystrokes as key
-from codex_oss.exec_mode.question import wrap
 from codex_oss.exec_mode.visible import visible
+from codex_oss.exec_mode.wrapping import wrap
 
 SHOWN_ROWS = 15
 """Rows that are shown at the same time."""

@@ -17,9 +17,9 @@ from codex_oss.engines.base import (
     Starting,
     Verifying,
 )
-from codex_oss.exec_mode.question import wrap
 from codex_oss.exec_mode.screen import ERASE, columns
 from codex_oss.exec_mode.visible import visible
+from codex_oss.exec_mode.wrapping import wrap
 
 QUICK_S = 1.0
 """A model that loads faster than this is not worth a word."""

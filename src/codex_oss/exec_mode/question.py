@@ -5,13 +5,13 @@ look like something else. What is not printable is shown by its code, and every 
 cut to the terminal's width here, so that all of them begin with a bar of our own.
 """
 
-from collections.abc import Iterator
 from typing import assert_never
 
 import msgspec
 
 from codex_oss.exec_mode.screen import MIN_COLUMNS
 from codex_oss.exec_mode.visible import visible
+from codex_oss.exec_mode.wrapping import wrap
 from codex_oss.policy import (
     Action,
     Answer,
@@ -99,39 +99,6 @@ def draw(
         lines.append(f"  {number}. {rows[0]}")
         lines += [f"     {row}" for row in rows[1:]]
     return "\n".join([*lines, "> "])
-
-
-def wrap(text: str, columns: int) -> list[str]:
-    """Return printable text as rows of at most so many columns, at least one row."""
-    if text.isascii():
-        return [text[at : at + columns] for at in range(0, len(text), columns)] or [""]
-    return list(_rows_of_wide(text, columns))
-
-
-def wrap_words(text: str, columns: int) -> list[str]:
-    """Return the same as ``wrap``, broken between words where that is possible."""
-    rows, row = list[str](), ""
-    for word in text.split(" "):
-        joined = f"{row} {word}" if row else word
-        if row and len(wrap(joined, columns)) > 1:
-            rows.append(row)
-            joined = word
-        row = joined
-    return [part for line in (*rows, row) for part in wrap(line, columns)]
-
-
-def _rows_of_wide(text: str, columns: int) -> Iterator[str]:
-    # A table of 700 kB that commands in other scripts alone need.
-    from unicodedata import east_asian_width  # noqa: PLC0415
-
-    row, used = "", 0
-    for char in text:
-        takes = 2 if east_asian_width(char) in "WF" else 1
-        if used + takes > columns:
-            yield row
-            row, used = "", 0
-        row, used = row + char, used + takes
-    yield row
 
 
 def _cut(rows: list[str], *, whole: bool) -> list[str]:

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-import msgspec
 from msgspec.structs import replace
 
 from codex_oss.config.builtin import LOCAL, OSS
@@ -29,52 +28,11 @@ from codex_oss.exec_mode.visible import visible
 from codex_oss.net import Client
 from codex_oss.wiring.ending import Endings
 from codex_oss.wiring.pool import Share, key_of
+from codex_oss.wiring.survey import Answering, Survey, Wanted
 from codex_oss.wiring.world import state_home
 
 if TYPE_CHECKING:
     from codex_oss.engines.catalog import Recommended
-    from codex_oss.engines.revival import Revival
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """Which local provider, with which model; None: the best there is."""
-
-    provider_id: str
-    model: str | None
-
-
-class Survey(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found, and what is taken of it.
-
-    ``found`` has the servers that answer, and an Ollama that stands still.
-    """
-
-    found: list[Found] = []
-    choice: Choice
-
-    @property
-    def taken(self) -> Found | None:
-        """The server that is taken; None: one that is to be started."""
-        choice = self.choice
-        for found in self.found:
-            if (found.server, found.url or None) == (choice.engine, choice.url):
-                return found
-        return None
-
-    @property
-    def installed(self) -> Installed | None:
-        """What that server says of the model that is taken."""
-        choice, taken = self.choice, self.taken
-        return choose.find(taken, choice.model) if taken and choice.model else None
-
-
-class Answering(msgspec.Struct, frozen=True, kw_only=True):
-    """An engine whose model answers."""
-
-    survey: Survey
-    ready: Ready
-    reviver: "Revival | None" = None
-    """Who starts it again when it has ended; None: it is not ours."""
 
 
 class Engines:

@@ -18,9 +18,9 @@ from codex_oss.wiring.world import state_home
 
 if TYPE_CHECKING:
     from codex_oss.engines.base import Consent
-    from codex_oss.wiring.engines import Answering
     from codex_oss.wiring.permissions import Job
     from codex_oss.wiring.pool import Share
+    from codex_oss.wiring.survey import Answering
 
 
 QUEUE_MS = 3_600_000
@@ -122,7 +122,8 @@ async def start_engine(
     key, headers and limits.
     """
     # Only who has no server of their own pays for the engines' imports.
-    from codex_oss.wiring.engines import Engines, Wanted  # noqa: PLC0415
+    from codex_oss.wiring.engines import Engines  # noqa: PLC0415
+    from codex_oss.wiring.survey import Wanted  # noqa: PLC0415
 
     wanted = Wanted(served.provider_id, served.model)
     engines = Engines(loaded, env, client, unloads=served.unloads, pool=served.pool)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from codex_oss.engines.choose import Choice
     from codex_oss.engines.hardware import Host
     from codex_oss.engines.revival import Revival
-    from codex_oss.wiring.engines import Answering
+    from codex_oss.wiring.survey import Answering
 
 Begin = Callable[[Endings], Coroutine[Any, Any, "Answering"]]
 """Starts an engine; its end is added to what is given."""

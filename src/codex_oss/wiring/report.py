@@ -11,7 +11,8 @@ from codex_oss.engines.base import Found, Server
 from codex_oss.engines.choose import Choice
 from codex_oss.errors import EngineError
 from codex_oss.net import Client
-from codex_oss.wiring.engines import Engines, Wanted, models_home
+from codex_oss.wiring.engines import Engines, models_home
+from codex_oss.wiring.survey import Wanted
 
 EMBEDDED_PACKAGE = "xllamacpp"
 
