@@ -222,14 +222,14 @@ def test_a_failure_midway_takes_back_what_was_done(
 
     ground.turn(command)
     after = ground.shape()
-    rename = restore._rename
+    rename = restore.rename
 
     def failing(old: Path, new: Path) -> None:
         if new.name == "d" and old.name.endswith("-3.tmp"):
             raise OSError(28, "No space left on device", str(new))
         rename(old, new)
 
-    monkeypatch.setattr(restore, "_rename", failing)
+    monkeypatch.setattr(restore, "rename", failing)
     with pytest.raises(UndoError, match=r"nothing was restored: .*d: No space left"):
         ground.undo()
     assert ground.shape() == after

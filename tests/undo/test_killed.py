@@ -266,3 +266,22 @@ def test_what_a_killed_process_was_writing_here_is_swept(
     assert names == {"lock", "workspace", "tree", "turns", "blobs"}
     assert {path.name for path in (folder / "turns").iterdir()} == {"1.done", "9.done"}
     assert ground.undo(count=2).done
+
+
+@pytest.mark.parametrize(
+    ("step", "left"), [("_put", 0), ("_linked", 1), ("_linked", 2), ("keep", 0)]
+)
+def test_a_killed_undo_leaves_no_file_with_fewer_names(
+    ground: Ground, step: str, left: int
+) -> None:
+    names = [ground.work / name for name in "abc"]
+    names[0].write_text("before")
+    for name in names[1:]:
+        name.hardlink_to(names[0])
+    ground.turn(lambda: names[1].write_text("after"))
+    killed(ground, step, left)
+    assert (ground.redo() if step == "keep" else ground.undo()).done
+    wanted = "after" if step == "keep" else "before"
+    assert [name.read_text() for name in names] == [wanted] * 3
+    assert len({name.stat().st_ino for name in names}) == 1
+    assert len(os.listdir(ground.work)) == 3  # noqa: PTH208

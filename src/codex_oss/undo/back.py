@@ -19,6 +19,7 @@ from codex_oss.undo.entries import (
     File,
     Folder,
     Gap,
+    Names,
     Record,
     Restoring,
 )
@@ -99,7 +100,7 @@ def take(workspace: Workspace, wanted: Wanted) -> Report:
             return report
         todo = [each for each in judged.values() if _is_done(each, wanted)]
         then = _then(store, turns, judged, wanted)
-        stuck = _restored(todo, then, store)
+        stuck = _restored(todo, then, store, back=wanted.action == "undo")
         stay = [Gap(path, "is not empty") for path in stuck]
         kept_there = {gap.path for gap in stay}
         report = msgspec.structs.replace(
@@ -114,7 +115,9 @@ def take(workspace: Workspace, wanted: Wanted) -> Report:
         return report
 
 
-def _restored(todo: list[Judged], then: list[Record], store: Store) -> list[bytes]:
+def _restored(
+    todo: list[Judged], then: list[Record], store: Store, *, back: bool
+) -> list[bytes]:
     """Restore, and keep on disk how far that is, should the process be killed."""
     under_way = Restoring(
         changes=[
@@ -122,6 +125,7 @@ def _restored(todo: list[Judged], then: list[Record], store: Store) -> list[byte
         ],
         then=then,
         modes=opened_up(todo),
+        links=_links(then, before=not back),
     )
 
     def note(temps: list[bytes]) -> None:
@@ -130,7 +134,7 @@ def _restored(todo: list[Judged], then: list[Record], store: Store) -> list[byte
         store.restore(under_way)
 
     try:
-        stuck = restore(todo, store.blobs, note)
+        stuck = restore(todo, store.blobs, note, _links(then, before=back))
     except (UndoError, KeyboardInterrupt):
         left = any(os.path.lexists(temp) for temp in under_way.temps)
         # Of that only the files which could not be removed are still to be settled.
@@ -139,6 +143,15 @@ def _restored(todo: list[Judged], then: list[Record], store: Store) -> list[byte
         raise
     store.restore(msgspec.structs.replace(under_way, done=True))
     return stuck
+
+
+def _links(turns: Sequence[Record], *, before: bool) -> Names:
+    """Return the names of files that have several, of the last turn behind the others.
+
+    They are gone through in this order, so that a later one counts.
+    """
+    each = (turn.links_before if before else turn.links_after for turn in turns)
+    return [names for links in each for names in links]
 
 
 def listed(workspace: Workspace) -> list[Record]:

@@ -16,7 +16,8 @@ from hashlib import blake2b
 import msgspec
 
 from codex_oss.errors import UndoError
-from codex_oss.undo.entries import File, Stamp, permissions, stamp_of
+from codex_oss.undo import attributes
+from codex_oss.undo.entries import File, Folder, Stamp, permissions, stamp_of
 
 LARGE = 10 * 1024 * 1024
 """Bytes of a file from which on it is not kept."""
@@ -118,11 +119,16 @@ class Blobs:
                 told = os.fstat(source)
                 if told.st_size > LARGE or not stat.S_ISREG(told.st_mode):
                     return None
-                data = _read(source, told.st_size)
+                data, more = _read(source, told.st_size), attributes.read(source)
                 stamp = stamp_of(told)
                 still = stamp == stamp_of(os.fstat(source))
                 if still or attempt == TRIES:
-                    file = File(permissions(told.st_mode), len(data), self.put(data))
+                    file = File(
+                        permissions(told.st_mode),
+                        len(data),
+                        self.put(data),
+                        self.put(more) if more else b"",
+                    )
                     return Kept(file, stamp if still else None)
         finally:
             os.close(source)
@@ -144,11 +150,18 @@ class Blobs:
 
     def get(self, file: File) -> bytes:
         """Return a content. Raises ``UndoError`` if it is gone or damaged."""
+        return self._checked(file.digest)
+
+    def attributes(self, of: File | Folder) -> bytes:
+        """Return a file's attributes. Raises ``UndoError`` as ``get`` does."""
+        return self._checked(of.attributes) if of.attributes else b""
+
+    def _checked(self, digest: bytes) -> bytes:
         try:
-            data = self._get(file.digest)
+            data = self._get(digest)
         except OSError as error:
             raise UndoError(f"a kept content is missing: {error.strerror}") from error
-        if blake2b(data, digest_size=DIGEST_SIZE).digest() != file.digest:
+        if blake2b(data, digest_size=DIGEST_SIZE).digest() != digest:
             raise UndoError("a kept content is damaged on disk; nothing was changed")
         return data
 

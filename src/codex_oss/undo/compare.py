@@ -1,11 +1,14 @@
 """What a turn changed: two looks held against each other, and what they cannot tell."""
 
+from collections.abc import Set as AbstractSet
+
 from codex_oss.undo.entries import (
     ABSENT,
     Absent,
     Change,
     Folder,
     Gap,
+    Names,
     Skip,
     Tree,
     Unkept,
@@ -19,6 +22,8 @@ _UNKEPT: dict[Why, str] = {
     "unreadable": "it could not be read",
     "repository": "it belongs to version control",
 }
+NAMES = 1_000
+"""Names that one file may have, for them to come back as such."""
 STAYS = "was made, and stays"
 MADE_AGAIN = "tools make it again"
 
@@ -57,6 +62,18 @@ def compare(before: Tree, after: Tree) -> tuple[list[Change], list[Gap]]:
     changes.sort(key=lambda change: change.path)
     gaps.sort(key=lambda gap: gap.path)
     return changes, gaps
+
+
+def names_of_one(tree: Tree, changed: AbstractSet[bytes]) -> Names:
+    """Return the names of each file that has several, if one of them changed."""
+    found: dict[tuple[int, int], list[bytes]] = {}
+    for path, file in tree.links.items():
+        found.setdefault(file, []).append(path)
+    return [
+        sorted(names)
+        for names in found.values()
+        if 1 < len(names) <= NAMES and not changed.isdisjoint(names)
+    ]
 
 
 def gap_of(change: Change) -> Gap | None:

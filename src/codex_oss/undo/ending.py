@@ -6,18 +6,20 @@ is there now is what became of it.
 
 from collections.abc import Callable
 
-from codex_oss.undo.compare import compare, gap_of
+from codex_oss.undo.compare import compare, gap_of, names_of_one
 from codex_oss.undo.entries import (
     Begun,
     Change,
     Gap,
+    Names,
     Record,
     Tree,
     Unkept,
 )
 from codex_oss.undo.interrupted import settle
 from codex_oss.undo.look import look
-from codex_oss.undo.restore import clean, left_by_patches
+from codex_oss.undo.placing import clean
+from codex_oss.undo.restore import left_by_patches
 from codex_oss.undo.scan import Limits, Look, scan
 from codex_oss.undo.store import Store
 
@@ -57,7 +59,7 @@ def end(
 
     A new record takes away what could be redone. Raises ``Stopped``, ``UndoError``.
     """
-    changes, gaps = _changes(begun, store, stopped)
+    changes, gaps, links = _changes(begun, store, stopped)
     record = None
     if changes or gaps:
         record = Record(
@@ -69,6 +71,8 @@ def end(
             prompt=begun.prompt,
             changes=changes,
             gaps=gaps,
+            links_before=links[0],
+            links_after=links[1],
         )
     if changes:
         for number in store.undone():
@@ -110,9 +114,10 @@ def _folder(path: bytes) -> bytes:
 
 def _changes(
     begun: Begun, store: Store, stopped: Callable[[], bool]
-) -> tuple[list[Change], list[Gap]]:
+) -> tuple[list[Change], list[Gap], tuple[Names, Names]]:
     changes: list[Change] = []
     gaps: list[Gap] = []
+    links: tuple[Names, Names] = [], []
     before = store.tree_before(begun.number) if begun.whole else None
     if before is not None:
         bounds = limits(store.max_bytes)
@@ -121,6 +126,8 @@ def _changes(
         changes, gaps = compare(before, after)
         changes = [each for each in changes if each.path not in begun.exact]
         gaps = [each for each in gaps if each.path not in begun.exact]
+        paths = {change.path for change in changes}
+        links = names_of_one(before, paths), names_of_one(after, paths)
     for path, was in begun.exact.items():
         change = Change(path, was, look(path, store.blobs))
         if change.before == change.after:
@@ -130,4 +137,4 @@ def _changes(
             changes.append(change)
         else:
             gaps.append(gap)
-    return changes, gaps
+    return changes, gaps, links

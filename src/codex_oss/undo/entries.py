@@ -26,9 +26,10 @@ class Absent(msgspec.Struct, frozen=True, array_like=True, tag="a"):
 
 
 class Folder(msgspec.Struct, frozen=True, array_like=True, tag="d", gc=False):
-    """A folder; ``mode`` is its permission bits."""
+    """A folder; ``mode`` is its permission bits, ``attributes`` as a file's."""
 
     mode: int
+    attributes: bytes = b""
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True, tag="l", gc=False):
@@ -38,11 +39,15 @@ class Link(msgspec.Struct, frozen=True, array_like=True, tag="l", gc=False):
 
 
 class File(msgspec.Struct, frozen=True, array_like=True, tag="f", gc=False):
-    """A file whose content is kept under ``digest`` (see ``blobs``)."""
+    """A file whose content is kept under ``digest`` (see ``blobs``).
+
+    So are its extended attributes; the digest of those is empty if it has none.
+    """
 
     mode: int
     size: int
     digest: bytes
+    attributes: bytes = b""
 
 
 Why = Literal["large", "full", "special", "unreadable", "repository"]
@@ -80,6 +85,8 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
     entries: dict[bytes, Entry] = {}
     stamps: dict[bytes, Stamp] = {}
     skipped: dict[bytes, Skip] = {}
+    links: dict[bytes, tuple[int, int]] = {}
+    """Names of files that have several: device and number of the file."""
     seconds: float = 0.0
     """How long the look took."""
 
@@ -97,6 +104,10 @@ class Gap(msgspec.Struct, frozen=True, array_like=True):
 
     path: bytes
     why: str
+
+
+Names = list[list[bytes]]
+"""Each the names of one file."""
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +142,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str
     changes: list[Change]
     gaps: list[Gap] = []
+    links_before: Names = []
+    """Of files that have several, which were there and of which one changed."""
+    links_after: Names = []
     undone: int = 0
     """0: it counts. Else it was taken back, as the how manieth."""
 
@@ -148,6 +162,8 @@ class Restoring(msgspec.Struct, frozen=True, kw_only=True):
     """Of folders that are writable only meanwhile."""
     temps: list[bytes] = []
     """Files that are there only meanwhile."""
+    links: Names = []
+    """As it was before."""
     done: bool = False
     """All is in its place."""
 

@@ -19,8 +19,9 @@ from codex_oss.undo.entries import (
     Unkept,
 )
 from codex_oss.undo.look import look
+from codex_oss.undo.placing import clean
 from codex_oss.undo.plan import Judged, Step
-from codex_oss.undo.restore import OPEN_MODE, clean, restore, shut
+from codex_oss.undo.restore import OPEN_MODE, restore, shut
 from codex_oss.undo.store import Store
 
 _MENDED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO})
@@ -54,7 +55,12 @@ def _take_back(under_way: Restoring, store: Store) -> None:
         and _is_on_the_way(now, change)
     ]
     try:
-        restore(todo, store.blobs, lambda t: store.restore(replace(under_way, temps=t)))
+        restore(
+            todo,
+            store.blobs,
+            lambda temps: store.restore(replace(under_way, temps=temps)),
+            under_way.links,
+        )
     except UndoError as error:
         cause = error.__cause__
         if not (isinstance(cause, OSError) and cause.errno in _MENDED):

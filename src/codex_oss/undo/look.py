@@ -9,7 +9,7 @@ from pathlib import Path
 
 from codex_oss.patch.folders import Entry as Place
 from codex_oss.patch.folders import Folders
-from codex_oss.undo import skipped
+from codex_oss.undo import attributes, skipped
 from codex_oss.undo.blobs import Blobs
 from codex_oss.undo.entries import (
     ABSENT,
@@ -61,7 +61,7 @@ def at(place: Place, blobs: Blobs) -> Entry:
     if not _is_named(place, told):
         return ABSENT
     if stat.S_ISDIR(told.st_mode):
-        return Folder(permissions(told.st_mode))
+        return folder_at(place, told, blobs)
     if skipped.in_repository(os.fsencode(place.path)):
         return Unkept("repository", stamp_of(told))
     if stat.S_ISLNK(told.st_mode):
@@ -73,6 +73,20 @@ def at(place: Place, blobs: Blobs) -> Entry:
     except OSError:
         return Unkept("unreadable", stamp_of(told))
     return Unkept("large", stamp_of(told)) if kept is None else kept.file
+
+
+def folder_at(place: Place, told: os.stat_result, blobs: Blobs) -> Folder:
+    """Return a folder with its attributes, as far as it may be read."""
+    mode, flags = permissions(told.st_mode), os.O_RDONLY | os.O_DIRECTORY
+    try:
+        fd = os.open(place.name, flags | os.O_NOFOLLOW, dir_fd=place.folder)
+    except OSError:
+        return Folder(mode)
+    try:
+        more = attributes.read(fd)
+    finally:
+        os.close(fd)
+    return Folder(mode, blobs.put(more) if more else b"")
 
 
 def missing_above(path: bytes) -> list[bytes]:

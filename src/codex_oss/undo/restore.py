@@ -8,14 +8,14 @@ in the same way: all that is there now is kept.
 
 import errno
 import os
-import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from codex_oss.errors import UndoError
-from codex_oss.patch.folders import NEW, TEMP, Folders
+from codex_oss.patch.folders import TEMP, Folders
 from codex_oss.patch.folders import Entry as Place
+from codex_oss.undo import attributes
 from codex_oss.undo.blobs import Blobs, sync
 from codex_oss.undo.entries import (
     ABSENT,
@@ -24,31 +24,45 @@ from codex_oss.undo.entries import (
     File,
     Folder,
     Link,
+    Names,
     permissions,
 )
 from codex_oss.undo.look import look
+from codex_oss.undo.placing import (
+    at,
+    clean,
+    folder_above,
+    is_folder,
+    link,
+    path_of,
+    rename,
+    set_attributes,
+    set_mode,
+    write,
+)
 from codex_oss.undo.plan import Judged
 
 OPEN_MODE = 0o700
 """What is needed to change what a folder holds."""
 MANY = 32
 """New files from which on all that is in memory is written, and not one by one."""
-_ROOT = 0
 
 
 def restore(
     todo: Sequence[Judged],
     blobs: Blobs,
     note: Callable[[list[bytes]], None] = lambda _: None,
+    links: Names | None = None,
 ) -> list[bytes]:
     """Bring paths to their targets; return folders that stay, as they are not empty.
 
+    ``links`` are names that were one file's: what is equal is one again.
     ``note`` is told the names of files that are there only meanwhile, before anything
     changes: for ``clean``, should the process be killed.
     Raises ``UndoError`` when that is not possible; all is as before then, or the error
     says what is not.
     """
-    restoring = _Restoring(blobs, note)
+    restoring = _Restoring(blobs, note, links or [])
     try:
         restoring.stage(todo)
         restoring.go(todo)
@@ -76,7 +90,7 @@ def opened_up(todo: Sequence[Judged]) -> dict[bytes, int]:
     Without those that get another one.
     """
     paths = {judged.step.path for judged in todo}
-    folders = {_folder_above(path) for path in paths} - set(map(_path, paths))
+    folders = {folder_above(path) for path in paths} - set(map(path_of, paths))
     return {
         os.fsencode(folder): permissions(folder.lstat().st_mode)
         for folder in folders
@@ -87,13 +101,13 @@ def opened_up(todo: Sequence[Judged]) -> dict[bytes, int]:
 def shut(modes: Mapping[bytes, int]) -> None:
     """Give folders that a killed process has made writable their modes again."""
     for path, mode in sorted(modes.items(), reverse=True):
-        folder = _path(path)
+        folder = path_of(path)
         if (
-            _is_folder(folder)
+            is_folder(folder)
             and permissions(folder.lstat().st_mode) == mode | OPEN_MODE
         ):
             with suppress(OSError):
-                _at(folder, lambda place, mode=mode: _set_mode(place, mode))
+                at(folder, lambda place, mode=mode: set_mode(place, mode))
 
 
 def left_by_patches(folders: Iterable[bytes]) -> list[bytes]:
@@ -107,33 +121,34 @@ def left_by_patches(folders: Iterable[bytes]) -> list[bytes]:
     return found
 
 
-def clean(temps: Sequence[bytes]) -> None:
-    """Remove what a killed process has left of ``restore``."""
-    for temp in temps:
-        with suppress(OSError):
-            _at(_path(temp), Place.remove)
-
-
 class _Restoring:
-    def __init__(self, blobs: Blobs, note: Callable[[list[bytes]], None]) -> None:
+    def __init__(
+        self, blobs: Blobs, note: Callable[[list[bytes]], None], links: Names
+    ) -> None:
         self._note = note
+        self._links = {name: names for names in links for name in names}
+        self._like: dict[bytes, bytes] = {}
         self.stay: list[bytes] = []
         self._blobs = blobs
         self._token = os.urandom(4).hex()
         self._staged: dict[bytes, Path] = {}
         self._numbers: dict[bytes, int] = {}
         self._done: list[tuple[bytes, Entry]] = []
-        self._modes: dict[Path, int] = {}
+        self._modes: dict[Path, Folder] = {}
         self._opened: dict[Path, int] = {}
 
     def stage(self, todo: Sequence[Judged]) -> None:
         """Write all new contents beside their places."""
         temps = (self._temp(judged) for judged in todo)
         self._note([os.fsencode(temp) for temp in temps if temp is not None])
-        for judged in todo:
-            target = judged.step.target
-            if isinstance(target, File):
-                self._stage(judged.step.path, target)
+        targets = {judged.step.path: judged.step.target for judged in todo}
+        for path, target in sorted(targets.items()):
+            if not isinstance(target, File):
+                continue
+            if (other := self._other_name(path, target, targets)) is not None:
+                self._like[path] = other
+            else:
+                self._stage(path, target)
         self._harden()
 
     def go(self, todo: Sequence[Judged]) -> None:
@@ -155,6 +170,7 @@ class _Restoring:
         """Put back what was there; return the paths where that failed."""
         lost: list[str] = []
         self._modes.clear()
+        self._like.clear()  # these names are to be what they were
         for path, was in reversed(self._done):
             try:
                 self._revert(path, was)
@@ -169,7 +185,7 @@ class _Restoring:
         for folder, mode in reversed(self._opened.items()):
             if folder not in self._modes:
                 with suppress(OSError):
-                    _at(folder, lambda place, mode=mode: _set_mode(place, mode))
+                    at(folder, lambda place, mode=mode: set_mode(place, mode))
 
     # --- steps ------------------------------------------------------------------------
 
@@ -192,21 +208,51 @@ class _Restoring:
                 return None
 
     def _beside(self, path: bytes) -> Path:
-        above = _folder_above(path)
+        above = folder_above(path)
         number = self._numbers.setdefault(path, len(self._numbers))
         return above / f"{self._token}-{number}".join(TEMP)
 
     def _beside_link(self, path: bytes) -> Path:
-        return _path(path).with_name(self._token.join(TEMP))
+        return path_of(path).with_name(self._token.join(TEMP))
 
     def _stage(self, path: bytes, target: File) -> None:
         temp = self._beside(path)
         above = temp.parent
-        data = self._blobs.get(target)
-        like = _path(path)
+        data, more = self._blobs.get(target), self._blobs.attributes(target)
+        like = path_of(path)
         self._open_up(above)
         self._staged[path] = temp
-        _at(temp, lambda place: _write(place, data, target.mode, like))
+        at(temp, lambda place: write(place, data, more, target.mode, like))
+
+    def _other_name(
+        self, path: bytes, target: File, targets: Mapping[bytes, Entry]
+    ) -> bytes | None:
+        """Return the path of the same file, there before this one comes."""
+        for name in self._links.get(path, []):
+            if name in targets:
+                if name in self._staged and targets[name] == target:
+                    return name
+            elif look(name, self._blobs) == target:
+                return name
+        return None
+
+    def _linked(self, path: bytes, target: File) -> bool:
+        """Give a file that is there its other name; return whether that worked."""
+        other = self._like.pop(path, None)
+        if other is None or look(other, self._blobs) != target:
+            return False
+        temp, place = self._beside(path), path_of(path)
+        self._open_up(temp.parent)
+        self._staged[path] = temp
+        try:
+            link(path_of(other), temp)
+        except OSError:  # another file system, or no more names than that
+            del self._staged[path]
+            return False
+        rename(temp, place)  # which does nothing where both are one already
+        at(temp, Place.remove, missing_ok=True)
+        del self._staged[path]
+        return True
 
     def _harden(self) -> None:
         """Bring new contents to the disk itself, before they get their names."""
@@ -217,71 +263,77 @@ class _Restoring:
             sync(str(temp))
 
     def _take(self, path: bytes, was: Entry) -> None:
-        place = _path(path)
+        place = path_of(path)
         self._open_up(place.parent)
         if isinstance(was, Folder):
             try:
-                _at(place, lambda found: os.rmdir(found.name, dir_fd=found.folder))
+                at(place, lambda found: os.rmdir(found.name, dir_fd=found.folder))
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
                 self.stay.append(path)
                 return
         else:
-            _at(place, Place.remove)
+            at(place, Place.remove)
         self._done.append((path, was))
 
     def _put(self, path: bytes, target: Entry) -> None:
-        place = _path(path)
+        place = path_of(path)
         match target:
-            case Folder(mode):
-                if not _is_folder(place):
+            case Folder():
+                if not is_folder(place):
                     self._open_up(place.parent)
-                    _at(
+                    at(
                         place,
                         lambda found: os.mkdir(
                             found.name, OPEN_MODE, dir_fd=found.folder
                         ),
                     )
-                self._modes[place] = mode
+                self._modes[place] = target
             case Link(text):
                 self._ready(place.parent)
                 temp = self._beside_link(path)
-                _at(
+                at(
                     temp,
                     lambda found: os.symlink(
                         text, os.fsencode(found.name), dir_fd=found.folder
                     ),
                 )
                 self._staged[path] = temp
-                _rename(temp, place)
+                rename(temp, place)
                 del self._staged[path]
             case File():
+                self._ready(place.parent)
+                if self._linked(path, target):
+                    return
                 if path not in self._staged:
                     self._stage(path, target)
-                self._ready(place.parent)
-                _rename(self._staged[path], place)
+                rename(self._staged[path], place)
                 del self._staged[path]
             case _:
                 raise UndoError(f"{os.fsdecode(path)} was not kept")
 
     def _revert(self, path: bytes, was: Entry) -> None:
-        place = _path(path)
-        now_folder = _is_folder(place)
+        place = path_of(path)
+        now_folder = is_folder(place)
         if isinstance(was, Absent) or now_folder != isinstance(was, Folder):
             remove: Callable[[Place], object] = Place.remove
             if now_folder:
                 remove = lambda found: os.rmdir(found.name, dir_fd=found.folder)  # noqa: E731
-            _at(place, remove, missing_ok=True)
+            at(place, remove, missing_ok=True)
         if not isinstance(was, Absent):
             if path in self._staged:
-                _at(self._staged.pop(path), Place.remove, missing_ok=True)
+                at(self._staged.pop(path), Place.remove, missing_ok=True)
             self._put(path, was)
 
     def _set_modes(self) -> None:
         for folder in sorted(self._modes, reverse=True):
-            mode = self._modes[folder]
-            _at(folder, lambda place, mode=mode: _set_mode(place, mode))
+            target = self._modes[folder]
+            more = self._blobs.attributes(target)
+            if more != attributes.read(os.fspath(folder)):
+                at(folder, lambda place, more=more: set_attributes(place, more))
+            mode = target.mode
+            at(folder, lambda place, mode=mode: set_mode(place, mode))
 
     def _ready(self, folder: Path) -> None:
         """Make a folder writable, and make it if it is gone."""
@@ -298,7 +350,7 @@ class _Restoring:
         if folder in self._opened or os.access(folder, os.W_OK | os.X_OK):
             return
         mode = permissions(folder.lstat().st_mode)
-        _at(folder, lambda place: _set_mode(place, mode | OPEN_MODE))
+        at(folder, lambda place: set_mode(place, mode | OPEN_MODE))
         self._opened[folder] = mode
 
 
@@ -309,72 +361,3 @@ def _goes(current: Entry, target: Entry) -> bool:
     if isinstance(target, Absent):
         return True
     return isinstance(current, Folder) != isinstance(target, Folder)
-
-
-def _at(
-    path: Path, act: Callable[[Place], object], *, missing_ok: bool = False
-) -> None:
-    """Do something at a path, whose folders are opened without following links."""
-    folders = Folders()
-    try:
-        act(folders.entry(path))
-    except OSError as error:
-        if not (missing_ok and isinstance(error, FileNotFoundError)):
-            raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        folders.close()
-
-
-def _rename(old: Path, new: Path) -> None:
-    folders = Folders()
-    try:
-        folders.entry(old).rename(folders.entry(new))
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(new)) from error
-    finally:
-        folders.close()
-
-
-def _write(place: Place, data: bytes, mode: int, like: Path) -> None:
-    """Write a new file with the owner that ``like`` has, or its folder."""
-    with open(os.open(place.name, NEW, 0o600, dir_fd=place.folder), "wb") as file:  # noqa: PTH123  a descriptor
-        file.write(data)
-        file.flush()
-        if os.geteuid() == _ROOT:
-            try:
-                told = like.lstat()
-            except OSError:
-                told = os.stat(place.folder)  # noqa: PTH116  a descriptor
-            os.fchown(file.fileno(), told.st_uid, told.st_gid)
-            # Whose it was is not known: nobody's program becomes root's.
-            mode &= ~(stat.S_ISUID | stat.S_ISGID)
-        os.fchmod(file.fileno(), mode)
-
-
-def _set_mode(place: Place, mode: int) -> None:
-    if os.chmod in os.supports_follow_symlinks:
-        os.chmod(place.name, mode, dir_fd=place.folder, follow_symlinks=False)
-        return
-    # Linux: by a descriptor, which a link in its place cannot lead elsewhere.
-    flags = os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
-    fd = os.open(place.name, flags, dir_fd=place.folder)
-    try:
-        os.chmod(f"/proc/self/fd/{fd}", mode)  # noqa: PTH101  a descriptor
-    finally:
-        os.close(fd)
-
-
-def _folder_above(path: bytes) -> Path:
-    """Return the nearest folder above a path that is there."""
-    above = _path(path).parent
-    while not _is_folder(above):
-        above = above.parent
-    return above
-
-
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
-
-
-def _path(path: bytes) -> Path:
-    return Path(os.fsdecode(path))

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection
 import msgspec
 
 from codex_oss.policy import PROTECTED_NAMES
-from codex_oss.undo import skipped
+from codex_oss.undo import attributes, skipped
 from codex_oss.undo.blobs import Blobs
 from codex_oss.undo.entries import (
     ABSENT,
@@ -94,6 +94,7 @@ class _Scan:
         self._entries: dict[bytes, Entry] = {}
         self._stamps: dict[bytes, Stamp] = {}
         self._skipped: dict[bytes, Skip] = {}
+        self._links: dict[bytes, tuple[int, int]] = {}
         self._room = look.limits.size
         self._names = 0
         self._began = time.monotonic()
@@ -109,6 +110,7 @@ class _Scan:
             entries=self._entries,
             stamps=self._stamps,
             skipped=self._skipped,
+            links=self._links,
             seconds=time.monotonic() - self._began,
         )
 
@@ -137,7 +139,10 @@ class _Scan:
             told = os.fstat(fd)
             if (told.st_dev, told.st_ino) != (listed.dev, listed.ino):
                 self._skipped[path] = Skip("unreadable", listed)
-            elif not self._list(path, fd, device):
+                return
+            if more := self._kept(attributes.read(fd)):
+                self._entries[path] = Folder(permissions(told.st_mode), more)
+            if not self._list(path, fd, device):
                 self._skipped[path] = Skip("limit", listed)
         finally:
             os.close(fd)
@@ -205,9 +210,24 @@ class _Scan:
         if why is not None:
             self._skipped[path] = Skip(why, stamp_of(told))
         if why not in ("repository", "home"):
-            self._entries[path] = Folder(permissions(told.st_mode))
+            more = b"" if why is None else self._more(path)
+            self._entries[path] = Folder(permissions(told.st_mode), more)
         if why is None:
             self.waiting.append((path, stamp_of(told), told.st_dev))
+
+    def _more(self, path: bytes) -> bytes:
+        """Return the attributes of a folder that is not entered, where others' are."""
+        try:
+            fd = os.open(path, _FOLDER)
+        except OSError:
+            return b""
+        try:
+            return self._kept(attributes.read(fd))
+        finally:
+            os.close(fd)
+
+    def _kept(self, more: bytes) -> bytes:
+        return self._blobs.put(more) if more else b""
 
     def _other(self, path: bytes, told: os.stat_result, folder: int) -> None:
         if path in self._left_out:
@@ -237,6 +257,8 @@ class _Scan:
         self, path: bytes, name: bytes, told: os.stat_result, folder: int
     ) -> None:
         stamp = stamp_of(told)
+        if told.st_nlink > 1:
+            self._links[path] = told.st_dev, told.st_ino
         moved = self._unknown.get(_identity(stamp))
         if isinstance(moved, Unkept):
             self._entries[path] = Unkept(moved.why, stamp)

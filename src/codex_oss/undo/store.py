@@ -34,7 +34,15 @@ import msgspec
 
 from codex_oss.errors import UndoError
 from codex_oss.undo.blobs import SPARE, Blobs, sync
-from codex_oss.undo.entries import Begun, Entry, File, Record, Restoring, Tree
+from codex_oss.undo.entries import (
+    Begun,
+    Entry,
+    File,
+    Folder,
+    Record,
+    Restoring,
+    Tree,
+)
 
 FOLDER = "undo"
 """In our state."""
@@ -360,6 +368,8 @@ def _digests(entries: Iterable[Entry]) -> Iterator[bytes]:
     for entry in entries:
         if isinstance(entry, File):
             yield entry.digest
+        if isinstance(entry, File | Folder) and entry.attributes:
+            yield entry.attributes
 
 
 def _read(path: Path, kind: type[_T]) -> _T | None:
