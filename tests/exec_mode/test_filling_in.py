@@ -188,11 +188,11 @@ def test_escape_shows_all_and_enter_goes_on(keyboard: Keyboard) -> None:
 @pytest.mark.parametrize(
     ("keys", "expected", "told"),
     [
-        (("\x03",), "later", "left"),
-        (("\x04",), "later", "left"),
-        (("Ada\n", "\x03"), "later", "left"),
+        (("\x03",), "later", "left without an answer"),
+        (("\x04",), "later", "left without an answer"),
+        (("Ada\n", "\x03"), "later", "left without an answer"),
         (("\x1b", "n\n"), "no", "declined"),
-        (("\x1b", "\x03"), "later", "left"),
+        (("\x1b", "\x03"), "later", "left without an answer"),
         (("Ada\n", "7\n", "n\n"), "no", "declined"),
     ],
 )

@@ -6,11 +6,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import mcp_scripted
 from codex_oss import events
 from codex_oss.config.schema import McpServer
 from codex_oss.items import FunctionCall
-from codex_oss.policy import AnswerServer, CallTool, Permissions
+from codex_oss.policy import (
+    Answer,
+    AnswerServer,
+    CallTool,
+    Filled,
+    Granular,
+    Permissions,
+)
 from codex_oss.policy.form import Form
 from codex_oss.ports import Output, Scope
 from codex_oss.tools.mcp_call import MAX_NEWS, note, open_desk, tools_of
@@ -121,6 +130,54 @@ def test_a_question_of_the_server_is_shown_to_the_person() -> None:
     assert [question.action for question in person.asked] == [
         AnswerServer(server="a", message="Sure?", form=Form())
     ]
+
+
+FORM: dict[str, Any] = {
+    "type": "object",
+    "properties": {"n": {"type": "integer", "maximum": 9}},
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "told", "stopped"),
+    [
+        (Filled({"n": 7}), {"action": "accept", "content": {"n": 7}}, 0),
+        ("yes", {"action": "accept", "content": {}}, 0),
+        ("no", {"action": "decline"}, 0),
+        ("later", {"action": "cancel"}, 0),
+        ("stop", {"action": "cancel"}, 1),
+    ],
+)
+def test_the_answer_to_a_form_reaches_the_server(
+    answer: Answer, told: dict[str, Any], stopped: int
+) -> None:
+    turn = Turn("ask", Person(answer))
+    (output,) = turn.call("echo", **FORM)
+    assert json.loads(str(output.content)) == told
+    assert turn.stopped == stopped
+
+
+def test_a_server_is_answered_anew_each_time() -> None:
+    person = Person("session")
+    Turn("ask", person).call("echo", "echo", **FORM)
+    assert len(person.asked) == 2
+
+
+def test_a_form_is_declined_where_servers_may_not_ask() -> None:
+    person = Person("yes")
+    turn = Turn("ask", person)
+    granular = Granular(mcp_elicitations=False)
+    turn.permit.permissions = Permissions(mode="workspace-write", approval=granular)
+    (output,) = turn.call("echo", **FORM)
+    assert json.loads(str(output.content)) == {"action": "decline"}
+    assert person.asked == []
+    said = "MCP server a asked for something, and that was declined: "
+    assert turn.session.told == [f"{said}rejected by user approval settings"]
+
+
+def test_a_filled_in_form_allows_no_call() -> None:
+    (output,) = Turn("demo", Person(Filled({}))).call("write-thing")
+    assert output == Output("user rejected MCP tool call", success=False)
 
 
 def test_calls_of_one_server_run_one_after_the_other() -> None:

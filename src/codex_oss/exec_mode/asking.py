@@ -18,6 +18,8 @@ Browse = Callable[[str], None]
 """Shows a page in a browser."""
 LEAVES = ("\x03", "\x04")
 """Ctrl-C and Ctrl-D: they leave a server's question as Escape does."""
+SAID = {"no": "declined", "later": "left without an answer"}
+"""What stands below a form that was not answered."""
 
 
 def open_terminal(browse: Browse | None = None) -> "Terminal | None":
@@ -92,7 +94,7 @@ class Terminal:
         told = "taken back"
         try:
             answer = await filling.answer()
-            told = {"no": "declined", "later": "left"}.get(str(answer), "answered")
+            told = SAID.get(str(answer), "answered")
         finally:
             loop.remove_signal_handler(signal.SIGCONT)
             keys.write(f"{PASTES_OFF}{told}\n\n")
