@@ -3,7 +3,13 @@
 from pathlib import Path
 
 from codex_oss.config.load import load
-from codex_oss.wiring.permissions import Job, permissions, rules_file
+from codex_oss.policy import Permissions
+from codex_oss.wiring.permissions import (
+    Job,
+    permissions,
+    rules_file,
+    sandbox_summary,
+)
 
 
 def test_trusted_projects_inside_of_the_workspace_are_guarded_like_it(
@@ -54,3 +60,13 @@ def test_rules_that_allow_count_where_commands_cannot_have_written_them(
     assert allowed(top, top) == 1
     assert allowed(top / "sub", top) == 0
     assert allowed(top / "sub", top / "sub") == 1
+
+
+def test_the_banner_names_no_folder_that_lies_in_another_but_the_own_one() -> None:
+    allowed = Permissions(
+        mode="workspace-write",
+        writable_roots=("/tmp/app", "/srv/lib", "/tmp/trusted"),
+        scratch=("/tmp",),
+    )
+    told = sandbox_summary(allowed, Path("/tmp/app"))
+    assert told == "workspace-write [workdir, /srv/lib, /tmp]"

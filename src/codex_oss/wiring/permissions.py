@@ -176,5 +176,11 @@ def sandbox_summary(allowed: Permissions, cwd: Path) -> str:
     if allowed.mode != "workspace-write":
         return allowed.mode
     roots = (*allowed.writable_roots, *allowed.scratch)
-    names = ["workdir" if root == str(cwd) else root for root in roots]
+    # Trusted projects inside of others are roots for the sake of their settings.
+    names = [
+        "workdir" if root == str(cwd) else root
+        for root in roots
+        if root == str(cwd)
+        or not within(root, tuple(each for each in roots if each != root))
+    ]
     return f"workspace-write [{', '.join(names)}]"
