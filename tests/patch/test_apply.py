@@ -1,6 +1,7 @@
 """Hunks to changes, and changes to disk: all of them or none."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,23 @@ def test_a_moved_file_keeps_its_mode(tmp_path: Path) -> None:
 
     assert tree(tmp_path) == {"b": b"y\n"}
     assert (tmp_path / "b").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux has these attributes")
+def test_an_updated_and_a_moved_file_keep_their_attributes(tmp_path: Path) -> None:
+    put(tmp_path, a="x\n", b="x\n")
+    try:
+        for name in "ab":
+            os.setxattr(tmp_path / name, "user.origin", name.encode())
+    except OSError as error:
+        pytest.skip(f"the file system has no extended attributes: {error}")
+
+    write(changes(tmp_path, "*** Update File: a", "-x", "+y"))
+    write(changes(tmp_path, "*** Update File: b", "*** Move to: c", "-x", "+y"))
+
+    assert tree(tmp_path) == {"a": b"y\n", "c": b"y\n"}
+    assert os.getxattr(tmp_path / "a", "user.origin") == b"a"
+    assert os.getxattr(tmp_path / "c", "user.origin") == b"b"
 
 
 def test_a_new_file_gets_the_mode_of_the_umask(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from codex_oss.errors import UndoError
-from codex_oss.undo import attributes, placing, restore
+from codex_oss.patch import attributes
+from codex_oss.undo import placing, restore
 from undoing import Ground
 
 XATTR = "user.origin"

@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from codex_oss.errors import PatchError
+from codex_oss.patch import attributes
 from codex_oss.patch.apply import Change
 from codex_oss.patch.folders import NEW, TEMP, Entry, Folders
 
@@ -178,7 +179,7 @@ def _drop(entries: list[Entry]) -> None:
 
 
 def _write_like(temp: Entry, content: bytes, like: Entry, target: Entry) -> None:
-    """Write a new file with the mode and owner of ``like``, if that exists."""
+    """Write a new file with mode, owner, attributes of ``like``, if that exists."""
     if target.mode() is not None and not os.access(
         target.name, os.W_OK, dir_fd=target.folder
     ):
@@ -187,9 +188,21 @@ def _write_like(temp: Entry, content: bytes, like: Entry, target: Entry) -> None
         file.write(content)
         with suppress(FileNotFoundError):
             model = os.stat(like.name, dir_fd=like.folder)
+            _copy_attributes(like, file.fileno())
             with suppress(PermissionError):
                 os.fchown(file.fileno(), model.st_uid, model.st_gid)
             os.fchmod(file.fileno(), stat.S_IMODE(model.st_mode))
+
+
+def _copy_attributes(like: Entry, fd: int) -> None:
+    """Give a new file the attributes that a file has, as far as it takes them."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    with suppress(OSError):
+        model = os.open(like.name, flags, dir_fd=like.folder)
+        try:
+            attributes.write(fd, attributes.read(model))
+        finally:
+            os.close(model)
 
 
 def _changed(path: Path) -> PatchError:

@@ -16,7 +16,7 @@ from hashlib import blake2b
 import msgspec
 
 from codex_oss.errors import UndoError
-from codex_oss.undo import attributes
+from codex_oss.patch import attributes
 from codex_oss.undo.entries import File, Folder, Stamp, permissions, stamp_of
 
 LARGE = 10 * 1024 * 1024

@@ -7,9 +7,10 @@ import os
 import stat
 from pathlib import Path
 
+from codex_oss.patch import attributes
 from codex_oss.patch.folders import Entry as Place
 from codex_oss.patch.folders import Folders
-from codex_oss.undo import attributes, skipped
+from codex_oss.undo import skipped
 from codex_oss.undo.blobs import Blobs
 from codex_oss.undo.entries import (
     ABSENT,

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from codex_oss.patch import attributes
 from codex_oss.patch.folders import NEW, Folders
 from codex_oss.patch.folders import Entry as Place
-from codex_oss.undo import attributes
 
 _ROOT = 0
 

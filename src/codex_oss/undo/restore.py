@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from codex_oss.errors import UndoError
+from codex_oss.patch import attributes
 from codex_oss.patch.folders import TEMP, Folders
 from codex_oss.patch.folders import Entry as Place
-from codex_oss.undo import attributes
 from codex_oss.undo.blobs import Blobs, sync
 from codex_oss.undo.entries import (
     ABSENT,

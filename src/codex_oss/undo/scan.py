@@ -16,8 +16,9 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
+from codex_oss.patch import attributes
 from codex_oss.policy import PROTECTED_NAMES
-from codex_oss.undo import attributes, skipped
+from codex_oss.undo import skipped
 from codex_oss.undo.blobs import Blobs
 from codex_oss.undo.entries import (
     ABSENT,
