@@ -1,5 +1,7 @@
 """How a question to a person looks, whatever the model has put into it."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from codex_oss.exec_mode.wrapping import wrap, wrap_words
 from codex_oss.policy import (
     AnswerServer,
     CallTool,
+    Diff,
     Question,
     RunAgain,
     RunCommand,
@@ -76,11 +79,85 @@ def test_a_patch_is_asked_about_with_its_files() -> None:
         "  why     it writes elsewhere\n"
         "\n"
         "  1. Yes, proceed (y)\n"
-        "  2. Yes, and for the same in this session too (s)\n"
+        "  2. Yes, and for any change to just these files in this session too (s)\n"
         "  3. No, go on without it (n)\n"
         "  4. No, and stop (esc)\n"
         "> "
     )
+
+
+EDIT = Question(
+    action=WriteFiles(paths=("/w/a", "/w/b")),
+    diffs=(
+        Diff(path="/w/a", kind="add", lines=("@@ line 1 @@", "+all:", "+\tcc x")),
+        Diff(
+            path="/w/b",
+            kind="move",
+            moved_to="/w/c\x1b",
+            lines=("@@ line 1 @@", " a", "-b", "+\r\x1b[2Jc\u202ed", "\\ No newline"),
+        ),
+    ),
+)
+
+
+def test_a_patch_is_asked_about_with_all_that_it_changes() -> None:
+    assert draw(EDIT, 80).split("\n")[:19] == [
+        "Change these files?",
+        "",
+        "  │ new: /w/a (+2 -0)",
+        "  │ moved: /w/b -> /w/c\\x1b (+1 -1)",
+        "",
+        "  │ new: /w/a (+2 -0)",
+        "  │ @@ line 1 @@",
+        "  │ +all:",
+        "  │ +        cc x",
+        "  │ moved: /w/b -> /w/c\\x1b (+1 -1)",
+        "  │ @@ line 1 @@",
+        "  │  a",
+        "  │ -b",
+        "  │ +\\r\\x1b[2Jc\\u202ed",
+        "  │ \\ No newline",
+        "",
+        "",
+        "  1. Yes, proceed (y)",
+        "  2. Yes, and for any change to just these files in this session too (s)",
+    ]
+
+
+def test_colours_are_put_around_rows_and_change_nothing_else() -> None:
+    colored = draw(EDIT, 80, color=True)
+    assert "  │ \x1b[31m-b\x1b[0m\n" in colored
+    assert "  │ \x1b[32m+\\r\\x1b[2Jc\\u202ed\x1b[0m\n" in colored
+    assert re.sub(r"\x1b\[3?\dm", "", colored) == draw(EDIT, 80)
+
+
+def test_a_long_diff_tells_how_much_of_it_is_not_shown_and_names_all_files() -> None:
+    lines = tuple(f"+{n}" for n in range(100))
+    many = tuple(Diff(path=f"/w/{n}", kind="add", lines=lines) for n in range(3))
+    question = Question(action=WriteFiles(paths=("/w/0",)), diffs=many)
+
+    rows = draw(question, 80).split("\n")
+    assert rows[2:5] == [f"  │ new: /w/{n} (+100 -0)" for n in range(3)]
+    assert rows[26] == "  … 263 rows are not shown: press v to see all …"
+    whole = draw(question, 80, whole=True).split("\n")
+    assert [row for row in whole if row.startswith("  │ +")] == [
+        *(f"  │ +{n}" for n in range(100)),
+    ] * 3
+
+
+@given(st.lists(st.text()), st.integers(0, 200))
+def test_no_text_of_a_patch_makes_a_line_of_ours(
+    lines: list[str], columns: int
+) -> None:
+    texts = tuple(f"+{line}" for line in lines)
+    question = Question(
+        action=WriteFiles(paths=("/w/a",)),
+        diffs=(Diff(path="/w/a", kind="add", lines=texts),),
+    )
+    plain = draw(Question(action=WriteFiles(paths=())), columns).split("\n")
+    rows = draw(question, columns, whole=True).split("\n")
+    assert all(row.startswith("  │ ") or row in plain for row in rows)
+    assert all(char.isprintable() for row in rows for char in row)
 
 
 def test_a_blocked_command_is_asked_about_with_what_was_blocked() -> None:

@@ -189,7 +189,9 @@ def test_a_patch_to_elsewhere_is_asked_about_with_its_file(tmp_path: Path) -> No
         question = terminal.sees("\n> ").replace("\r", "")
         terminal.press("y")
         assert terminal.end()[0] == 0
-    assert question.startswith(f"\nChange these files?\n\n  │ {tmp_path}/new\n")
+    file = f"  │ new: {tmp_path}/new (+1 -0)\n"
+    assert question.startswith(f"\nChange these files?\n\n{file}\n  │ ")
+    assert "+hi" in question
     assert (tmp_path / "new").read_text() == "hi\n"
 
 

@@ -19,7 +19,7 @@ from codex_oss.events import (
     ItemStarted,
 )
 from codex_oss.items import Call, CustomToolCall, FunctionCall
-from codex_oss.policy import Permissions, WriteFiles
+from codex_oss.policy import Diff, Permissions, WriteFiles
 from codex_oss.ports import Output, Scope
 from codex_oss.tools import making
 from codex_oss.tools.apply_patch import ApplyPatch, apply_text
@@ -362,6 +362,27 @@ def test_a_person_decides_where_the_policy_asks(tmp_path: Path, *, says: bool) -
     assert len(stage.events) == (2 if says else 0)
     if not says:
         assert output == Output("patch rejected by user", success=False)
+
+
+def test_who_is_asked_is_told_just_what_is_written(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "project", says=True)
+    stage.cwd.mkdir()
+    stage.allow(approval="untrusted")
+    (stage.cwd / "a").write_text("x\n")
+    hostile = ["safe\r\x1b[2K\x1b[1Aevil", "\u202etxt.\u2066", "\x0b\x0c\x1c\u2028\x00"]
+
+    stage.apply("*** Update File: a", "@@", "-x", *(f"+{line}" for line in hostile))
+
+    (question,) = stage.person.asked
+    assert question.diffs == (
+        Diff(
+            path=str(stage.cwd / "a"),
+            kind="update",
+            lines=("@@ line 1 @@", "-x", *(f"+{line}" for line in hostile)),
+        ),
+    )
+    written = (stage.cwd / "a").read_bytes().decode()
+    assert written == "".join(f"{line}\n" for line in hostile)
 
 
 # --- cancelling -----------------------------------------------------------------------

@@ -147,7 +147,7 @@ def _approver(
     from codex_oss.cli.browser import browser  # noqa: PLC0415  the same
     from codex_oss.exec_mode import asking  # noqa: PLC0415  only where one is asked
 
-    terminal = asking.open_terminal(browser(os.environ))
+    terminal = asking.open_terminal(browser(os.environ), color=colored(sys.stderr))
     if terminal is not None:
         return terminal, terminal.close
     sys.stderr.write(

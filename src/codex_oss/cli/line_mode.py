@@ -9,6 +9,7 @@ import time
 
 from codex_oss.cli import background, exec_command
 from codex_oss.cli.browser import browser
+from codex_oss.cli.colors import colored
 from codex_oss.cli.consent import consent
 from codex_oss.cli.place import folder, told_folder
 from codex_oss.cli.slash_commands import FORK, Around, slashes
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace, kept: Kept) -> tuple[int, bool]:
         )
     cwd = told_folder(options.cd)
     loaded = placed_config(options, cwd)
-    person = Terminal(os.dup(fd), browser(os.environ))
+    person = Terminal(os.dup(fd), browser(os.environ), color=colored(sys.stderr))
     job = Job(
         loaded=loaded,
         cwd=cwd,

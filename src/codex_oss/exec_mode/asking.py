@@ -22,20 +22,26 @@ SAID = {"no": "declined", "later": "left without an answer"}
 """What stands below a form that was not answered."""
 
 
-def open_terminal(browse: Browse | None = None) -> "Terminal | None":
+def open_terminal(
+    browse: Browse | None = None, *, color: bool = False
+) -> "Terminal | None":
     """Return the terminal that this program is run from; None if there is none."""
     fd = keys.open_terminal()
-    return None if fd is None else Terminal(fd, browse)
+    return None if fd is None else Terminal(fd, browse, color=color)
 
 
 class Terminal:
     """A person at a terminal (``ports.Approver``). ``fd`` is closed by ``close``.
 
-    ``browse`` is there where a browser can be; it is used after a yes alone.
+    ``browse`` is there where a browser can be; it is used after a yes alone. ``color``
+    says whether diffs have colours.
     """
 
-    def __init__(self, fd: int, browse: Browse | None = None) -> None:
+    def __init__(
+        self, fd: int, browse: Browse | None = None, *, color: bool = False
+    ) -> None:
         self._keys = keys.Keys(fd)
+        self._color = color
         self._browse = browse
         self._one_at_a_time = asyncio.Lock()
 
@@ -109,7 +115,12 @@ class Terminal:
         """Return what the person chose; None when the terminal is gone."""
         browses = self._browse is not None
         offered, show = choices(question, browses=browses), self._keys.write
-        show("\n" + draw(question, self._keys.columns(), browses=browses))
+
+        def drawn(*, whole: bool = False) -> str:
+            columns, color = self._keys.columns(), self._color
+            return draw(question, columns, whole=whole, browses=browses, color=color)
+
+        show("\n" + drawn())
         while True:
             typed = await self._keys.typed()
             if not typed:
@@ -117,8 +128,7 @@ class Terminal:
             if typed in LEAVES and isinstance(question.action, AnswerServer):
                 typed = ESCAPE
             if typed in ("v", "V"):
-                columns = self._keys.columns()
-                show("\n\n" + draw(question, columns, whole=True, browses=browses))
+                show("\n\n" + drawn(whole=True))
             for number, choice in enumerate(offered, start=1):
                 if typed.lower() in (choice.key, str(number)):
                     return choice

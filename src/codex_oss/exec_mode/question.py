@@ -57,10 +57,16 @@ def choices(question: Question, *, browses: bool = False) -> list[Choice]:
         offered.append(Choice("always", "p", f"Yes, and {again} (p)"))
     return [
         *offered,
-        Choice("session", "s", "Yes, and for the same in this session too (s)"),
+        Choice("session", "s", f"Yes, and for {_again(question)} too (s)"),
         Choice("no", "n", "No, go on without it (n)"),
         Choice("stop", "\x1b", "No, and stop (esc)"),
     ]
+
+
+def _again(question: Question) -> str:
+    if isinstance(question.action, WriteFiles):
+        return "any change to just these files in this session"
+    return "the same in this session"
 
 
 def _server_choices(asked: AnswerServer, *, browses: bool) -> list[Choice]:
@@ -76,12 +82,17 @@ def _server_choices(asked: AnswerServer, *, browses: bool) -> list[Choice]:
 
 
 def draw(
-    question: Question, columns: int, *, whole: bool = False, browses: bool = False
+    question: Question,
+    columns: int,
+    *,
+    whole: bool = False,
+    browses: bool = False,
+    color: bool = False,
 ) -> str:
     """Return the question as text that ends where the answer is waited for.
 
-    ``columns`` is the terminal's width. A long command's middle is left out, and that
-    is said, unless ``whole``.
+    ``columns`` is the terminal's width. The middle of a long command or diff is left
+    out, and that is said, unless ``whole``.
     """
     width = max(columns, MIN_COLUMNS) - 1
     title, subject, facts = _told(question)
@@ -89,6 +100,11 @@ def draw(
     lines = [title, ""]
     lines += _cut([f"{BAR}{row}" for row in subject_rows], whole=whole)
     lines.append("")
+    if question.diffs:
+        from codex_oss.exec_mode.diff_rows import rows_of  # noqa: PLC0415  patches only
+
+        rows = rows_of(question.diffs, width - len(BAR), color=color)
+        lines += [*_cut([f"{BAR}{row}" for row in rows], whole=whole), ""]
     for name, value in facts:
         rows = wrap(value, width - _LABEL - 2)
         lines.append(f"  {name:<{_LABEL}}{rows[0]}")
@@ -124,6 +140,10 @@ def _told(question: Question) -> tuple[str, list[str], Facts]:
             return title, _lines(action.command), _facts(action, question)
         case WriteFiles():
             paths = [visible(path) for path in action.paths]
+            if question.diffs:
+                from codex_oss.exec_mode.diff_rows import heading  # noqa: PLC0415  same
+
+                paths = [heading(diff) for diff in question.diffs]
             return "Change these files?", paths, _reason(question.reason)
         case CallTool():
             called = [visible(f"{action.server}: {action.tool}")]

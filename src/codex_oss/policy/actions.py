@@ -120,6 +120,19 @@ Verdict = Allow | Ask | Deny
 # --- a person -------------------------------------------------------------------------
 
 
+class Diff(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change does to one file, by absolute real paths.
+
+    A line begins with ``+``, ``-`` or a blank; remarks between them with others. What
+    stands in them is as it will be in the file, control characters too.
+    """
+
+    path: str
+    kind: Literal["add", "delete", "update", "move"]
+    lines: tuple[str, ...] = ()
+    moved_to: str = ""
+
+
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What a person is asked. ``prefix`` is the rule they may make of it, if any."""
 
@@ -127,6 +140,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     prefix: tuple[str, ...] = ()
     sandboxed: bool = True
+    diffs: tuple[Diff, ...] = ()
+    """What ``WriteFiles`` will do."""
 
 
 class Filled(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ What the call was, a patch or anything else, makes no difference here.
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import assert_never
 
 import msgspec
@@ -14,6 +15,7 @@ from codex_oss.errors import PatchError
 from codex_oss.patch.apply import Change
 from codex_oss.patch.write import write
 from codex_oss.ports import Scope
+from codex_oss.process.threads import to_its_end
 from codex_oss.tools.permit import BY_USER, Permit
 
 _REJECTED = "patch rejected by user"
@@ -25,7 +27,7 @@ async def refusal(
     """Return why ``changes`` may not be made, or None when they may."""
     paths = [path for c in changes for path in (c.target, c.removed) if path]
     action = policy.WriteFiles(paths=tuple(str(path) for path in paths))
-    verdict = await permit.decide(action, scope)
+    verdict = await permit.decide(action, scope, diffs=partial(_diffs, changes))
     match verdict:
         case policy.Allow():
             return None
@@ -33,6 +35,12 @@ async def refusal(
             return _REJECTED if reason == BY_USER else reason
         case _:
             assert_never(verdict)
+
+
+def _diffs(changes: Sequence[Change]) -> tuple[policy.Diff, ...]:
+    from codex_oss.tools.diff import diffs  # noqa: PLC0415  only where one is asked
+
+    return diffs(changes)
 
 
 async def make(changes: Sequence[Change], scope: Scope) -> PatchError | None:
@@ -43,15 +51,13 @@ async def make(changes: Sequence[Change], scope: Scope) -> PatchError | None:
     await scope.changing([p for c in changes for p in (c.target, c.removed) if p])
     item = events.FileChange(id=scope.new_item_id(), changes=_updates(changes))
     scope.emit(events.ItemStarted(item=item))
-    writing = asyncio.ensure_future(asyncio.to_thread(write, changes))
     try:
         # A cancelled turn waits for the disk: half a patch would be worse.
-        await asyncio.shield(writing)
+        await to_its_end(lambda: write(changes))
     except PatchError as error:
         failure = error
-    except asyncio.CancelledError:
-        await asyncio.wait([writing])
-        _tell_end(item, scope, failed=writing.exception() is not None)
+    except asyncio.CancelledError as cancelled:
+        _tell_end(item, scope, failed=cancelled.__cause__ is not None)
         raise
     else:
         failure = None

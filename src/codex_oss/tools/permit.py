@@ -1,5 +1,6 @@
 """What a session may do: the policy, the rules, and what a person has said so far."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from typing import Protocol, assert_never
@@ -70,11 +71,13 @@ class Permit:
         *,
         isolation: Isolation = "full",
         why: str = "",
+        diffs: Callable[[], tuple[policy.Diff, ...]] = tuple,
     ) -> Allow | Deny:
         """Return whether and where ``action`` runs; a person is asked if need be.
 
-        ``isolation`` and ``why`` are what the sandbox says of itself. An answer that
-        ends the turn interrupts it.
+        ``isolation`` and ``why`` are what the sandbox says of itself; ``diffs`` is
+        asked for what a change to files does, in a thread. An answer that ends the
+        turn interrupts it.
         """
         machine = policy.Machine(
             isolation=isolation,
@@ -100,6 +103,7 @@ class Permit:
             reason=verdict.reason,
             prefix=prefix,
             sandboxed=verdict.sandboxed,
+            diffs=await asyncio.to_thread(diffs),
         )
         # A question is about what was told before, and comes after it.
         await scope.seen()
