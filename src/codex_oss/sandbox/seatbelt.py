@@ -17,8 +17,6 @@ from codex_oss.sandbox import protected
 
 SANDBOX_EXEC = "/usr/bin/sandbox-exec"
 """The system's own; ``PATH`` is not asked, as a command may have written there."""
-REFUSED = 71
-"""Exit code of ``sandbox-exec`` when it cannot confine, such as inside of another."""
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_- ")
 _SOME = "[^/]+"

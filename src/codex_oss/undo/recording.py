@@ -11,7 +11,8 @@ from typing import TypeVar
 import msgspec
 
 from codex_oss.errors import UndoError
-from codex_oss.undo import ending, store
+from codex_oss.process.threads import to_its_end
+from codex_oss.undo import ending, links, store
 from codex_oss.undo.compare import MADE_AGAIN, covers
 from codex_oss.undo.entries import Begun, Entry, Gap, Record, Tree, Unkept
 from codex_oss.undo.look import look, missing_above
@@ -92,14 +93,8 @@ class Recorder:
     async def _in_thread(self, work: Callable[[], _T]) -> _T | None:
         """Do it in a thread; cancelling ends it soon, and waits for that."""
         self._stop.clear()
-        working = asyncio.ensure_future(asyncio.to_thread(work))
         try:
-            return await asyncio.shield(working)
-        except asyncio.CancelledError:
-            self._stop.set()
-            await asyncio.wait([working])
-            working.exception()
-            raise
+            return await to_its_end(work, self._stop.set)
         except UndoError as error:
             self._failure = str(error)
             return None
@@ -117,7 +112,12 @@ class Recorder:
             else:
                 tree = self._tree
                 exact = self._exact([os.fsencode(path) for path in paths], begun, kept)
-                begun = msgspec.structs.replace(begun, exact=begun.exact | exact)
+                names = (links.names_of(p, begun.roots, begun.left_out) for p in exact)
+                begun = msgspec.structs.replace(
+                    begun,
+                    exact=begun.exact | exact,
+                    links=[*begun.links, *filter(None, names)],
+                )
             kept.begin(begun)
             self._begun, self._tree = begun, tree
 
