@@ -202,3 +202,10 @@ def test_what_is_no_text_on_stdin_is_an_error_and_no_crash(
     assert error in done.stderr.decode()
     assert b"Traceback" not in done.stderr
     assert done.returncode == 1
+
+
+def test_a_provider_without_an_address_is_named(tmp_path: Path) -> None:
+    chosen = ["-c", "model_provider=y", "-c", 'model_providers.y={name="y"}']
+    ran = run_exec(tmp_path, [*chosen, "-m", "m", "hello"])
+    assert ran.returncode == 1
+    assert "Error: `model_providers.y.base_url` is not set" in ran.stderr.splitlines()

@@ -99,6 +99,14 @@ def test_a_base_url_that_does_not_end_in_v1_is_doubted() -> None:
     )
 
 
+def test_a_server_without_the_responses_api_may_have_the_other() -> None:
+    asked = msgspec.structs.replace(ASKED, url="http://h:1/v1/responses")
+    kind, report, _ = told(404, "Not Found", asked)
+    assert kind is NotFound
+    other = 'Where it has Chat Completions only, set `wire_api = "chat"`.'
+    assert report.splitlines()[-1] == f"{PULLED} {other}"
+
+
 def test_a_redirect_says_where_it_leads() -> None:
     assert told(308, "", location="https://h/v1") == (
         BadRequest,

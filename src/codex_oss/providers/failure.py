@@ -23,6 +23,7 @@ _FAULTS = range(500, 600)
 _REDIRECTS = range(300, 400)
 _LIST = '{"detail":['
 _LOADING = "loading model"
+_OTHER_API = 'Where it has Chat Completions only, set `wire_api = "chat"`.'
 _PLAN_USED_UP = "usage_limit_reached"
 _REFUSALS_AS_FAULTS = ("unsupported param", "requires --jinja", "cannot use ")
 """llama.cpp answers 500 to some requests that will never be right."""
@@ -109,9 +110,10 @@ def _unauthorized(asked: Asked, status: int, said: str) -> Unauthorized:
 
 
 def _not_found(asked: Asked, status: int, said: str) -> NotFound:
+    other = f" {_OTHER_API}" if asked.url.endswith("/responses") else ""
     return NotFound(
         f"{asked.url} answered {status} for the model {asked.model!r}: {said}",
-        hint=f"Is the model pulled or loaded there? {_url_hint(asked)}",
+        hint=f"Is the model pulled or loaded there? {_url_hint(asked)}{other}",
     )
 
 

@@ -72,6 +72,11 @@ async def open_model(
     name, answering = loaded.config.model, None
     rows = [("provider", provider_id)]
     nowhere = provider.base_url is None and not provider.base_urls
+    if nowhere and provider_id not in LOCAL:
+        raise ConfigError(
+            f"`model_providers.{provider_id}.base_url` is not set",
+            hint="Write the URL of its server there, such as http://localhost:8080/v1.",
+        )
     if nowhere or (provider_id in LOCAL and not provider.base_urls):
         served = Served(
             provider_id, provider, name, job.consent, unloads=False, pool=job.engines
