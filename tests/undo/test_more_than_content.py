@@ -9,7 +9,7 @@ import pytest
 
 from codex_oss.errors import UndoError
 from codex_oss.patch import attributes
-from codex_oss.undo import placing, restore
+from codex_oss.undo import links, placing, restore
 from undoing import Ground
 
 XATTR = "user.origin"
@@ -71,6 +71,44 @@ def test_a_name_that_got_a_file_of_its_own_is_one_of_the_old_again(
         "after",
         "before",
     ]
+
+
+def test_names_that_an_edit_has_parted_are_found_without_a_command(
+    ground: Ground,
+) -> None:
+    linked(ground)
+    git = ground.work / ".git"
+    git.mkdir()
+    (git / "kept").hardlink_to(ground.work / "a")
+
+    def edited() -> None:
+        (ground.work / "b").unlink()
+        (ground.work / "b").write_text("after")
+
+    ground.turn(edited, paths=[ground.work / "b"])
+    edited_name = os.fsencode(ground.work / "b")
+    assert [line.path for line in ground.undo().lines] == [edited_name]
+    assert len(numbers(ground)) == 1
+    ground.redo()
+    assert len(numbers(ground)) == 2
+
+
+def test_names_are_looked_for_as_far_as_that_is_worth_it(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linked(ground)
+    (ground.work / "lone").write_text("before")
+    work, roots = os.fsencode(ground.work), [os.fsencode(ground.work)]
+    names = [work + b"/a", work + b"/b", work + b"/sub/c"]
+    others = [work + b"/lone", work + b"/sub", work + b"/none"]
+    assert links.names_of([names[2], *others], roots, []) == [names]
+    assert links.names_of([names[0]], roots, [work + b"/sub"]) == [names[:2]]
+    assert links.names_of([names[0]], [work + b"/none"], []) == []
+    assert links.names_of(names[:2], [work + b"/none"], []) == [names[:2]]
+    assert links.names_of(others, roots, []) == []
+    monkeypatch.setattr(links, "ENTRIES", 1)
+    ((*found,),) = links.names_of(names[:2], roots, [])
+    assert names[2] not in found
 
 
 def test_a_name_that_was_given_or_taken_comes_and_goes(ground: Ground) -> None:

@@ -17,6 +17,7 @@ from codex_oss.undo.entries import (
     Unkept,
 )
 from codex_oss.undo.interrupted import settle
+from codex_oss.undo.links import still_one
 from codex_oss.undo.look import look
 from codex_oss.undo.placing import clean
 from codex_oss.undo.restore import left_by_patches
@@ -117,7 +118,7 @@ def _changes(
 ) -> tuple[list[Change], list[Gap], tuple[Names, Names]]:
     changes: list[Change] = []
     gaps: list[Gap] = []
-    links: tuple[Names, Names] = [], []
+    links: tuple[Names, Names] = begun.links, still_one(begun.links)
     before = store.tree_before(begun.number) if begun.whole else None
     if before is not None:
         bounds = limits(store.max_bytes)
@@ -127,7 +128,10 @@ def _changes(
         changes = [each for each in changes if each.path not in begun.exact]
         gaps = [each for each in gaps if each.path not in begun.exact]
         paths = {change.path for change in changes}
-        links = names_of_one(before, paths), names_of_one(after, paths)
+        links = (
+            [*links[0], *names_of_one(before, paths)],
+            [*links[1], *names_of_one(after, paths)],
+        )
     for path, was in begun.exact.items():
         change = Change(path, was, look(path, store.blobs))
         if change.before == change.after:

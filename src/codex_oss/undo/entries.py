@@ -127,6 +127,8 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str
     """Its first line."""
     exact: dict[bytes, Entry] = {}
+    links: Names = []
+    """Of files among these that have several."""
     whole: bool = False
 
 

@@ -112,11 +112,11 @@ class Recorder:
             else:
                 tree = self._tree
                 exact = self._exact([os.fsencode(path) for path in paths], begun, kept)
-                names = (links.names_of(p, begun.roots, begun.left_out) for p in exact)
+                names = links.names_of(exact, begun.roots, begun.left_out)
                 begun = msgspec.structs.replace(
                     begun,
                     exact=begun.exact | exact,
-                    links=[*begun.links, *filter(None, names)],
+                    links=[*begun.links, *names],
                 )
             kept.begin(begun)
             self._begun, self._tree = begun, tree
