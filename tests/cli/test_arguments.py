@@ -69,12 +69,30 @@ def test_only_the_first_word_is_a_command(
 def test_options_may_stand_before_the_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with pytest.raises(SystemExit):
-        main(["-m", "exec", "-n", "3", "--json", "sessions", "--help"])
+    words = ["-m", "exec", "-n", "3", "--json", "sessions", "--help"]
+    assert main(words) == 0
     assert "usage: codex-oss sessions" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [["--help"], ["config"], ["sessions", "--json"]])
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        ("help", "Usage: codex-oss COMMAND"),
+        ("help mcp", "usage: codex-oss mcp"),
+        ("exec help", "usage: codex-oss exec"),
+        ("help exec resume", "usage: codex-oss exec resume"),
+    ],
+)
+def test_help_is_a_word_as_well(
+    words: str, page: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.split()) == 0
+    assert page in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["mcp", "--help"], ["config"], ["sessions", "--json"]]
+)
 def test_a_page_that_the_disk_has_no_room_for_is_an_error(
     tmp_path: Path, words: list[str]
 ) -> None:

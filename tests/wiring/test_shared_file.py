@@ -50,10 +50,8 @@ def test_what_the_codex_cli_refuses_is_named_with_its_line(
     assert told(tmp_path, config) == [
         todo(
             "Codex CLI",
-            "refuses " + fault.format("~/.codex/config.toml"),
-            "The Codex CLI does not start with it. Move [model_providers] and what "
-            f"names one of them to {path}, which only codex-oss reads: "
-            "docs/guides/config.md",
+            "does not start because of " + fault.format("~/.codex/config.toml"),
+            f"Move it to {path}, which only codex-oss reads: docs/guides/config.md",
         )
     ]
 

@@ -11,7 +11,7 @@ from codex_oss.errors import CodexOssError, UsageError
 def run(argv: list[str]) -> int:
     """Run the command that ``argv`` names and return the exit code."""
     try:
-        code = _dispatch(argv)
+        code = _done(argv)
         # Not at the interpreter's end, which has no words for a disk that is full.
         sys.stdout.flush()
     except CodexOssError as error:
@@ -36,6 +36,15 @@ def run(argv: list[str]) -> int:
         sys.stderr.write("interrupted\n")
         return 1
     return code
+
+
+def _done(argv: list[str]) -> int:
+    if argv[:1] == ["help"] and argv[1:]:
+        argv = [*argv[1:], "--help"]
+    try:
+        return _dispatch(argv)
+    except SystemExit as told:  # by argparse, which has printed a page
+        return int(told.code or 0)
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -98,6 +107,8 @@ def _command_at(argv: list[str]) -> int | None:
 
 def _of_exec(words: list[str]) -> tuple[str, list[str]]:
     """Return the command that ``exec`` and its first word are, and the other words."""
+    if words == ["help"]:
+        return "exec", ["--help"]
     values = {i + 1 for i, word in enumerate(words) if word in arguments.WITH_VALUE}
     for at, word in enumerate(words):
         if word == "--" or (not word.startswith("-") and at not in values):

@@ -2,10 +2,14 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from codex_oss.errors import UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 _MAX_DIGITS = 18
 """Of a number; whoever types more has not counted anything."""
@@ -34,6 +38,10 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             formatter_class=_formatter,
         )
+
+    def print_help(self, file: "SupportsWrite[str] | None" = None) -> None:
+        """Print the page; argparse would keep quiet about a disk that is full."""
+        (file or sys.stdout).write(self.format_help())
 
     def error(self, message: str) -> NoReturn:
         """Raise ``UsageError`` with the message and the way to the help."""

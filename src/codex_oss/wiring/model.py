@@ -72,11 +72,6 @@ async def open_model(
     name, answering = loaded.config.model, None
     rows = [("provider", provider_id)]
     nowhere = provider.base_url is None and not provider.base_urls
-    if nowhere and provider_id not in LOCAL:
-        raise ConfigError(
-            f"`model_providers.{provider_id}.base_url` is not set",
-            hint="Write the URL of its server there, such as http://localhost:8080/v1.",
-        )
     if nowhere or (provider_id in LOCAL and not provider.base_urls):
         served = Served(
             provider_id, provider, name, job.consent, unloads=False, pool=job.engines
@@ -124,8 +119,14 @@ async def start_engine(
     """Return what answers, and the provider at its URL.
 
     A server that was found at the place of another provider brings that provider's
-    key, headers and limits.
+    key, headers and limits. Raises ``ConfigError`` for a provider of a person's own
+    that has no URL: no engine is behind it.
     """
+    if served.provider_id not in LOCAL:
+        raise ConfigError(
+            f"`model_providers.{served.provider_id}.base_url` is not set",
+            hint="Write the URL of its server there, such as http://localhost:8080/v1.",
+        )
     # Only who has no server of their own pays for the engines' imports.
     from codex_oss.wiring.engines import Engines  # noqa: PLC0415
     from codex_oss.wiring.survey import Wanted  # noqa: PLC0415

@@ -11,10 +11,7 @@ RESERVED = ("openai", "ollama", "lmstudio")
 """Ids of the Codex CLI 0.169's own providers that no table may have."""
 _OTHER_NAME = ("openai", "base_url")
 """What ``openai_base_url`` is another name for; that the Codex CLI takes."""
-_HOW = (
-    "The Codex CLI does not start with it. Move [model_providers] and what names one "
-    "of them to {path}, which only codex-oss reads: docs/guides/config.md"
-)
+_HOW = "Move it to {path}, which only codex-oss reads: docs/guides/config.md"
 
 
 def refused(loaded: Loaded) -> list[Check]:
@@ -24,7 +21,7 @@ def refused(loaded: Loaded) -> list[Check]:
     """
     how = _HOW.format(path=loaded.home / f"oss.{FILE_NAME}")
     return [
-        todo("Codex CLI", f"refuses {what} ({where})", how)
+        todo("Codex CLI", f"does not start because of {what} ({where})", how)
         for what, where in _faults(loaded)
     ]
 
