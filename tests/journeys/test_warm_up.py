@@ -7,7 +7,7 @@ from pathlib import Path
 from at_terminal import AtTerminal
 from fake_ollama import FakeOllama, OllamaModel, Say
 from fake_server import LLAMACPP, FakeServer, Gate, Reply, chat_text, chat_turn, sse
-from running import OURS, TIMEOUT_S, environment, prepared, provider
+from running import OURS, TIMEOUT_S, environment, prepared, provider, run_exec
 
 MODEL = "gpt-oss:20b"
 READ = {"total": 8000, "cache": 0, "processed": 4200}
@@ -46,6 +46,36 @@ def test_the_model_is_warm_before_the_prompt_is_written(tmp_path: Path) -> None:
         assert server.loads == [(MODEL, 32768)]  # once, and nothing was loaded anew
         assert server.loaded == {}
         assert "model.asked" not in out
+
+
+def test_the_model_is_warm_before_a_prompt_of_line_mode_is_typed(
+    tmp_path: Path,
+) -> None:
+    gate = Gate()
+    answers = [Say("first"), Say("The", gate=gate), Say("second")]
+    server = FakeOllama(OllamaModel(MODEL), answers=answers)
+    with server:
+        chosen = provider(server.url, "ollama")
+        run_exec(tmp_path, [*chosen, "mend the parser"])
+        with AtTerminal(
+            [*OURS, "resume", "--last", "--include-non-interactive", *chosen],
+            cwd=prepared(tmp_path),
+            env=environment(tmp_path) | {"TERM": "xterm"},
+            streams=True,
+        ) as person:
+            gate.wait_reached()
+            person.sees("\r> ")
+            person.press("and the docs\r")
+            person.sees("second")
+            gate.open()
+            person.sees("\r> ")
+            person.press("\x04")
+            assert person.end()[0] == 0
+        _, warmed, asked = server.chats
+    assert warmed["options"]["num_predict"] == 1
+    begins = warmed["messages"][:-1]
+    assert asked["messages"][: len(begins)] == begins
+    assert "and the docs" in asked["messages"][-1]["content"]
 
 
 def test_nothing_is_warmed_for_a_prompt_that_is_there(tmp_path: Path) -> None:

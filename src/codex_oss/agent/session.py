@@ -152,6 +152,10 @@ class Session:
         said = self._history.items or self._parts.surroundings
         self._warmth.begin(context.request(self._parts.frame, said, "auto"))
 
+    async def warmed(self) -> None:
+        """Return when what ``warm`` has begun is done."""
+        await self._warmth.over()
+
     def remark(self, text: str) -> None:
         """Tell the model something in the next request, as a developer message."""
         self._remarks.append(text)

@@ -38,6 +38,12 @@ class Warmth:
             await asyncio.wait((self._loading,))
         await self.close()
 
+    async def over(self) -> None:
+        """Return when it is done, however that went."""
+        tasks = [task for task in (self._loading, self._reading) if task is not None]
+        if tasks:
+            await asyncio.wait(tasks)
+
     async def close(self) -> None:
         """End all that runs."""
         tasks = [task for task in (self._loading, self._reading) if task is not None]

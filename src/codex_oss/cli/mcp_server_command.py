@@ -60,7 +60,7 @@ async def _serve(
     from codex_oss.mcp_server.server import Agent  # noqa: PLC0415
 
     threads = Threads(conversations)
-    agent = Agent(threads)
+    agent = Agent(threads, listed=conversations.warm)
     gc.freeze()
     gc.enable()
     task = asyncio.current_task()

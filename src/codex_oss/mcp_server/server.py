@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, assert_never
 
@@ -57,8 +57,15 @@ class _Server(Server[Any]):
 class Agent:
     """Answers the requests of all clients of one process."""
 
-    def __init__(self, threads: Threads) -> None:
+    def __init__(
+        self, threads: Threads, listed: Callable[[bool], None] = lambda _: None
+    ) -> None:
+        """Take the conversations, and who is told that a client lists the tools.
+
+        That is told whether a person can be asked through this client.
+        """
         self._threads = threads
+        self._listed = listed
         self._parked: dict[str, TakenTurn] = {}
         self.server: Server[Any] = _Server(
             NAME,
@@ -71,9 +78,10 @@ class Agent:
 
     async def _list(
         self,
-        ctx: _Context,  # noqa: ARG002  the SDK's
-        params: types.PaginatedRequestParams | None,  # noqa: ARG002
+        ctx: _Context,
+        params: types.PaginatedRequestParams | None,  # noqa: ARG002  the SDK's
     ) -> types.ListToolsResult:
+        self._listed(_asks(ctx))
         return types.ListToolsResult(tools=[_tool(each) for each in calls.tools()])
 
     async def _call(

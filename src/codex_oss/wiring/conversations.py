@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from codex_oss.wiring.permissions import Front, Job, approval_summary
 from codex_oss.wiring.pool import Pool, Share
 from codex_oss.wiring.session import Opened as SessionOpened
 from codex_oss.wiring.session import open_session
+from codex_oss.wiring.warming import Warming
 from codex_oss.wiring.world import shell_path
 
 Flags = dict[str, tuple[str, Any]]
@@ -48,6 +50,30 @@ class Conversations:
         self._env = env
         self._consent = consent
         self._engines = Pool(env)
+        self._warming = Warming()
+
+    def warm(self, asks: bool) -> None:  # noqa: FBT001  all that is told
+        """Have the model read what a conversation begins with, while nobody calls.
+
+        ``asks`` is as for ``open``: the tools are other ones where nobody is asked.
+        """
+        self._warming.begin(partial(self._ahead, asks=asks))
+
+    async def _ahead(self, *, asks: bool) -> SessionOpened | None:
+        # With all that finds servers: only after a client has listed the tools.
+        from codex_oss.wiring.ahead import open_ahead  # noqa: PLC0415
+
+        cwd = _folder(".")
+        loaded = self._loaded(CodexCall(prompt=""), cwd)
+        job = Job(
+            loaded=loaded,
+            cwd=cwd,
+            env=self._env,
+            approver=Client(),
+            alone=_approval(loaded, asks=asks) == "never",
+            front=FRONT,
+        )
+        return await open_ahead(job)
 
     async def open(self, call: CodexCall, client: Client, *, asks: bool) -> Opened:
         """Return a session as the arguments want it. Raises ``CodexOssError``."""
@@ -69,6 +95,7 @@ class Conversations:
 
     async def close(self) -> None:
         """End the engines, those of conversations that are still open as well."""
+        await self._warming.end()
         await self._engines.close()
 
     async def _open(
@@ -85,6 +112,7 @@ class Conversations:
         except ConfigError as error:
             words = "Failed to load Codex configuration from overrides"
             raise CodexOssError(f"{words}: {error.report()}") from error
+        await self._warming.end()
         told = {"prompt": "", "cwd": str(cwd)}
         engines = self._engines.share()
         job = Job(
