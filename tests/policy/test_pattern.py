@@ -30,6 +30,8 @@ def test_a_pattern_is_found_where_python_finds_it(pattern: str, text: str) -> No
         theirs = re.compile(pattern.replace("$", r"\Z"), re.ASCII)
     except re.error:
         return
+    if not text and r"\B" in pattern:  # Python before 3.14 finds none in nothing
+        return
     told = found(ours, text)
     if "{,2}" in pattern:  # Python's own
         assert told is None
