@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     for name in ("stdin", "stdout", "stderr"):
         _open_stream(name)
     # Imports make no garbage, and looking for some costs 5 to 10 ms of a start. The
-    # commands that go on for long enable it when they have begun.
+    # commands that go on for long look for it when they have begun.
     gc.disable()
     try:
         from codex_oss.cli.commands import run  # noqa: PLC0415  see above

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import os
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from codex_oss.bridge.banner import banner
 from codex_oss.bridge.service.port import require_free
+from codex_oss.cli import garbage
 from codex_oss.cli.bridge_call import Call, read_call
 from codex_oss.cli.consent import consent
 from codex_oss.cli.loop import fast_loop
@@ -74,8 +74,7 @@ def _serve(call: Call, err: TextIO) -> int:
     wanted = call.settings
 
     def listening(bridge: "Bridge") -> None:
-        gc.freeze()
-        gc.enable()
+        garbage.collect()
         if not wanted.quiet:
             err.write(banner(wanted, bridge.listener.port, bridge.engine))
             err.flush()

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import os
 import sys
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from codex_oss.cli import background
+from codex_oss.cli import background, garbage
 from codex_oss.cli.colors import colored
 from codex_oss.cli.consent import consent
 from codex_oss.cli.place import folder, told_folder
@@ -19,7 +18,7 @@ from codex_oss.cli.prompt_input import Prompt
 from codex_oss.cli.settings import GRANULAR
 from codex_oss.cli.trust import placed_config
 from codex_oss.config.load import Loaded, approval_policy
-from codex_oss.errors import CodexOssError, ConfigError
+from codex_oss.errors import ConfigError
 from codex_oss.exec_mode import run as exec_run
 from codex_oss.exec_mode.human import Banner, Human
 from codex_oss.exec_mode.jsonl import JsonLines
@@ -57,23 +56,11 @@ def run(options: argparse.Namespace, kept: Kept | None = None) -> int:
     )
     images = [path for group in options.image for path in group]
     try:
-        return asyncio.run(_exec(job, options, prompt, images))
+        # A signal that comes before the turn has begun ends all the same.
+        turn = _turn(job, options, prompt, images)
+        return asyncio.run(exec_run.interruptible(turn))
     finally:
         put_away()
-
-
-async def _exec(
-    job: Job, options: argparse.Namespace, prompt: str | Prompt, images: list[str]
-) -> int:
-    """Take the turn; a signal that comes before it has begun ends all the same."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-    for number in exec_run.signals():
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        return await _turn(job, options, prompt, images)
-    except asyncio.CancelledError as error:
-        raise CodexOssError("interrupted") from error
 
 
 async def _turn(
@@ -81,9 +68,7 @@ async def _turn(
 ) -> int:
     opened = await wiring.open_session(job, sys.stderr)
     last = options.output_last_message
-    # What is there now stays, and need not be looked through again.
-    gc.freeze()
-    gc.enable()
+    garbage.collect()
     try:
         if isinstance(prompt, Prompt):
             # Who writes it needs a while: the model is made ready meanwhile.

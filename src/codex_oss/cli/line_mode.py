@@ -2,12 +2,11 @@
 
 import argparse
 import asyncio
-import gc
 import os
 import sys
 import time
 
-from codex_oss.cli import background, exec_command
+from codex_oss.cli import background, exec_command, garbage
 from codex_oss.cli.browser import browser
 from codex_oss.cli.colors import colored
 from codex_oss.cli.consent import consent
@@ -53,7 +52,8 @@ def run(options: argparse.Namespace, kept: Kept) -> tuple[int, bool]:
     )
     keys = Keys(fd)
     try:
-        return 0, asyncio.run(_converse(job, options, keys)) == FORK
+        talk = _converse(job, options, keys)
+        return 0, asyncio.run(exec_run.interruptible(talk)) == FORK
     finally:
         keys.close()
         person.close()
@@ -61,20 +61,12 @@ def run(options: argparse.Namespace, kept: Kept) -> tuple[int, bool]:
 
 async def _converse(job: Job, options: argparse.Namespace, keys: Keys) -> str:
     """Open the session, let the person talk, and close it, however they leave."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-    for number in exec_run.signals():
-        loop.add_signal_handler(number, task.cancel)
+    opened = await wiring.open_session(job, sys.stderr)
+    garbage.collect()
     try:
-        opened = await wiring.open_session(job, sys.stderr)
-        gc.freeze()
-        gc.enable()
-        try:
-            return await _talk(job, options, keys, opened)
-        finally:
-            await background.close(opened, sys.stderr)
-    except asyncio.CancelledError as error:
-        raise CodexOssError("interrupted") from error
+        return await _talk(job, options, keys, opened)
+    finally:
+        await background.close(opened, sys.stderr)
 
 
 async def _talk(

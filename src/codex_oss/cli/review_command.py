@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import os
 import sys
 from contextlib import closing
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from codex_oss.cli import background
+from codex_oss.cli import background, garbage
 from codex_oss.cli.consent import consent
 from codex_oss.cli.exec_command import printer
 from codex_oss.cli.place import told_folder
@@ -21,7 +20,7 @@ from codex_oss.events import TokenUsage, TurnCompleted
 from codex_oss.exec_mode.findings import SCHEMA
 from codex_oss.exec_mode.jsonl import JsonLines
 from codex_oss.exec_mode.review import NOTHING, Telling, review
-from codex_oss.exec_mode.run import signals, write_last_message
+from codex_oss.exec_mode.run import interruptible, write_last_message
 from codex_oss.items import Item, user
 from codex_oss.patch.pieces import pieces
 from codex_oss.patch.widening import widened
@@ -57,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         ignore_rules=options.ignore_rules,
         consent=consent(yes=options.yes, asks=not options.json, err=sys.stderr),
     )
-    return asyncio.run(_run(job, options, target, asked))
+    return asyncio.run(interruptible(_review(job, options, target, asked)))
 
 
 def _target(options: argparse.Namespace) -> tuple[Target, str]:
@@ -93,19 +92,6 @@ def _target(options: argparse.Namespace) -> tuple[Target, str]:
     return Target(), asked
 
 
-async def _run(
-    job: Job, options: argparse.Namespace, target: Target, asked: str
-) -> int:
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-    for number in signals():
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        return await _review(job, options, target, asked)
-    except asyncio.CancelledError as error:
-        raise CodexOssError("interrupted") from error
-
-
 async def _review(
     job: Job, options: argparse.Namespace, target: Target, asked: str
 ) -> int:
@@ -119,8 +105,7 @@ async def _review(
         return 0
     # What the reviewer says and runs is not what the file holds: see `ReviewFile`.
     opened = await wiring.open_session(replace(job, ephemeral=True), sys.stderr)
-    gc.freeze()
-    gc.enable()
+    garbage.collect()
     name, window = dict(opened.description)["model"], opened.window
     thread_id = opened.session.thread_id
     try:

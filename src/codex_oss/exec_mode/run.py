@@ -3,14 +3,17 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Coroutine
 from contextlib import aclosing
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from codex_oss import events
 from codex_oss.agent.session import Session
 from codex_oss.errors import CodexOssError
 from codex_oss.items import Item
+
+T = TypeVar("T")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -34,6 +37,21 @@ def signals() -> list[signal.Signals]:
     """
     ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     return [*_SIGNALS, *(() if ignored else (signal.SIGHUP,))]
+
+
+async def interruptible(work: Coroutine[Any, Any, T]) -> T:
+    """Do work that ``signals`` end early, until it hears of them by other ways.
+
+    What it has begun is put away; then ``CodexOssError`` is raised.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in signals():
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await work
+    except asyncio.CancelledError as error:
+        raise CodexOssError("interrupted") from error
 
 
 async def run(
