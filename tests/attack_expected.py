@@ -46,10 +46,10 @@ chmod outside by descriptor                          .   .   .      .   P   P
 chmod outside by the newer call                      .   .   .      .   P   P
 chown outside                                        .   .   .      .   P   P
 utime outside                                        .   .   .      .   P   P
-set attribute outside                                .   .   .      .   P   P
-set attribute outside by the newer call              .   .   .      .   P   P
-remove attribute outside                             .   .   .      .   P   P
-set flags outside                                    .   .   .      .   P   P
+set attribute outside                                .   .   .      .   .   .
+set attribute outside by the newer call              .   .   .      .   .   .
+remove attribute outside                             .   .   .      .   .   .
+set flags outside                                    .   .   .      .   .   .
 make a block device and open it                      .   .   .      .   .   .
 open a disk                                          .   .   .      .   .   .
 open the kernel log for writing                      .   .   .      .   .   .
@@ -116,7 +116,7 @@ read what is typed into another terminal             .   .   .      P   P   P
 read the environment of the starting program         .   .   .      .   .   .
 read the environment of the first process            .   .   .      .   .   .
 read the hosts shared memory                         .   .   .      .   P   P
-attach the hosts shared segment                      .   .   .      P   P   P
+attach the hosts shared segment                      .   .   .      .   .   .
 open the hosts message queue                         .   .   .      .   .   .
 read kernel memory addresses                         .   .   .      .   .   .
 

@@ -12,6 +12,7 @@ from codex_oss.errors import SandboxError
 from codex_oss.sandbox import seccomp
 
 ALLOWED, EPERM, ENOSYS, KILLED = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000
+EOPNOTSUPP = 0x0005005F
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 I386, ARM = 0x40000003, 0x40000028
 UNIX, INET, INET6, NETLINK, PACKET, VSOCK = 1, 2, 10, 16, 17, 40
@@ -237,6 +238,14 @@ def test_among_others_a_command_changes_only_itself(machine: str) -> None:
         ("ioprio_set", 1, 0, 5): ALLOWED,
         ("ioprio_set", 1, 77, 5): EPERM,
         ("ioprio_set", 3, 0, 5): EPERM,
+        ("shmget", 0x5EC, 0, 0): EPERM,
+        ("shmat", 1, 0, 0): EPERM,
+        ("fsetxattr", 3, 0x1000, 0x1000, 1, 0): EOPNOTSUPP,
+        ("file_setattr", 3, 0x1000, 0x1000, 8, 0): EOPNOTSUPP,
+        ("fchmod", 3, 0o600): ALLOWED,
+        ("ioctl", 3, 0x40086602, 0x1000): EPERM,  # FS_IOC_SETFLAGS
+        ("ioctl", 3, HIGH | 0x40086602, 0x1000): EPERM,
+        ("ioctl", 3, 0x5401, 0x1000): ALLOWED,  # TCGETS
         ("socket", VSOCK, STREAM): ALLOWED,
         ("read",): ALLOWED,
     }

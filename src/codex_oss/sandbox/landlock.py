@@ -130,7 +130,8 @@ def weak(version: int, *, network: bool = False) -> str:
         "in workspace-write, modes, owners and times of files elsewhere can be changed",
         "names and sizes of files below deny_read can be seen, their contents not",
         "your other terminals can be written to, and what is typed there read",
-        "shared memory and message queues are shared with your other programs",
+        "message queues are shared with your other programs",
+        "so is shared memory, in workspace-write",
         "other processes and their command lines are visible",
     ]
     if version < _SCOPE_ABI:

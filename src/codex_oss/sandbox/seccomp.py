@@ -39,7 +39,7 @@ Kind = Literal["loopback", "strict", "open"]
 
 # linux/seccomp.h
 ALLOW, ERRNO, KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
-EPERM, ENOSYS = 1, 38
+EPERM, ENOSYS, EOPNOTSUPP = 1, 38, 95
 _SET_MODE_FILTER = 1
 _SIZE = struct.calcsize("<HBBI")
 
@@ -68,13 +68,17 @@ _ALWAYS = (
 _CONNECTING = (
     *("connect", "bind", "listen", "accept", "accept4", "sendmmsg", "recvmmsg"),
 )
+_ATTRIBUTES = (
+    *("setxattr", "lsetxattr", "fsetxattr", "setxattrat"),
+    *("removexattr", "lremovexattr", "fremovexattr", "removexattrat", "file_setattr"),
+)
 _METADATA = (
     *("chmod", "fchmod", "fchmodat", "fchmodat2"),
     *("chown", "fchown", "lchown", "fchownat"),
     *("utime", "utimes", "futimesat", "utimensat"),
-    *("setxattr", "lsetxattr", "fsetxattr", "setxattrat"),
-    *("removexattr", "lremovexattr", "fremovexattr", "removexattrat", "file_setattr"),
+    *_ATTRIBUTES,
 )
+_SHARED_SEGMENTS = ("shmget", "shmat", "shmctl")
 
 NUMBERS: dict[str, tuple[int | None, int | None]] = {
     # name: x86_64, aarch64 (None: not there, as a newer call does its work)
@@ -122,6 +126,9 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "setrlimit": (160, 164),
     "setxattr": (188, 5),
     "setxattrat": (463, 463),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "shmget": (29, 194),
     "socket": (41, 198),
     "socketpair": (53, 199),
     "userfaultfd": (323, 282),
@@ -175,9 +182,13 @@ def among_others(*, machine: str) -> bytes:
 
     Of processes but itself it cannot change limits and priorities, which Landlock
     leaves open; and not its own RLIMIT_RSS, by which ``process.marks`` finds what it
-    leaves behind. Raises ``SandboxError`` as ``program`` does.
+    leaves behind. It cannot attach others' System V shared memory, nor change flags
+    and extended attributes, of no file: Landlock knows of none of these, and few
+    programs need them. What copies attributes takes the disk for one without.
+
+    Raises ``SandboxError`` as ``program`` does.
     """
-    return _whole(_known(machine), _OTHERS)
+    return _whole(_known(machine), _OTHERS, _SHARED_SEGMENTS, _ATTRIBUTES)
 
 
 def install(program: bytes) -> None:
@@ -217,20 +228,24 @@ def _whole(
     on: Machine,
     looked_at: Mapping[str, Sequence[Instruction | str]],
     closed: Iterable[str] = (),
+    unsupported: Iterable[str] = (),
 ) -> bytes:
     """Return the program that refuses ``closed`` and follows rules for ``looked_at``.
 
+    ``unsupported`` are refused as file systems do that know nothing of them.
     What a rule may go to stands behind all of them; jumps do not go back.
     """
     return assemble(
         [
             *_native_only(on),
             *_dispatch(on, dict.fromkeys(closed, "forbid")),
+            *_dispatch(on, dict.fromkeys(unsupported, "unsupported")),
             *_dispatch(on, {name: name for name in looked_at}),
             give(ALLOW),
             *(line for name, rule in looked_at.items() for line in (name, *rule)),
             *("allow", give(ALLOW)),
             *("forbid", give(ERRNO | EPERM)),
+            *(("unsupported", give(ERRNO | EOPNOTSUPP)) if unsupported else ()),
             *(("unknown", give(ERRNO | ENOSYS)) if on.x32 else ()),
             *("kill", give(KILL_PROCESS)),
         ]
@@ -326,4 +341,9 @@ _OTHERS: dict[str, list[Instruction | str]] = {
     ],
     "setpriority": [_low(0), equal(_PRIO_PROCESS, no="forbid"), *_ITSELF],
     "ioprio_set": [_low(0), equal(_IOPRIO_PROCESS, no="forbid"), *_ITSELF],
+    "ioctl": [
+        _low(1),
+        *(equal(each, yes="forbid") for each in _FILE_SETTINGS),
+        give(ALLOW),
+    ],
 }
