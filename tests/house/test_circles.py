@@ -1,4 +1,4 @@
-"""House rule on imports: modules do not know each other in circles."""
+"""House rules on imports: no circles, and one door to programs."""
 
 import ast
 from graphlib import CycleError, TopologicalSorter
@@ -43,3 +43,24 @@ def test_no_module_is_imported_by_what_it_imports() -> None:
 
 def test_a_circle_would_be_found() -> None:
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) != []
+
+
+STARTS = {"run", "Popen", "call", "check_call", "check_output", "getoutput"}
+
+
+def started(path: Path) -> set[str]:
+    """Return the functions by which a module starts programs."""
+    calls = (node for node in ast.walk(ast.parse(path.read_text())))
+    named = {ast.unparse(call.func) for call in calls if isinstance(call, ast.Call)}
+    return {
+        name
+        for name in named
+        if name in {f"subprocess.{each}" for each in STARTS}
+        or name.startswith(("asyncio.create_subprocess", "os.exec", "os.posix_spawn"))
+    }
+
+
+def test_programs_are_started_in_one_package() -> None:
+    doors = {name for name, path in MODULES.items() if started(path)}
+    assert {name for name in doors if ".process." not in name} == set()
+    assert "codex_oss.process.aside" in doors

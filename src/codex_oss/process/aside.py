@@ -1,4 +1,4 @@
-"""A question to a small program of our own: bytes in, bytes out, and then it ends.
+"""A question to a small program, mostly our own: bytes in, bytes out, and it ends.
 
 For work that must not be able to end or hold up this process, such as parsers in C that
 are given anything.
@@ -40,3 +40,22 @@ def asked(
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+def ran(argv: Sequence[str], *, limit_s: float) -> tuple[int, str]:
+    """Run a program of the system's; return its exit code and what it said, or why.
+
+    1 stands for one that cannot be started or takes longer.
+    """
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=limit_s,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return 1, str(error)
+    said = (done.stderr.strip() or done.stdout.strip()).decode("utf-8", "replace")
+    return done.returncode, said or f"exit code {done.returncode}"

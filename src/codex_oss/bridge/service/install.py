@@ -1,6 +1,5 @@
 """A bridge that starts with every login: systemd on Linux, launchd on macOS."""
 
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -11,6 +10,7 @@ from codex_oss.bridge.service import units
 from codex_oss.bridge.service.state import write_private
 from codex_oss.bridge.service.units import Unit
 from codex_oss.errors import CodexOssError
+from codex_oss.process.aside import ran
 
 COMMAND_S = 30.0
 """For one call of systemctl or launchctl."""
@@ -68,11 +68,11 @@ def check(keeper: Keeper) -> None:
         "systemd": ["systemctl", "--user", "show-environment"],
         "launchd": ["launchctl", "print", f"gui/{keeper.user}"],
     }[keeper.kind]
-    done = _run(probe)
-    if done.returncode != 0:
+    code, why = _run(probe)
+    if code:
         raise CodexOssError(
             f"there is no {keeper.kind} session of this user "
-            f"(`{' '.join(probe)}`: {_why(done)})",
+            f"(`{' '.join(probe)}`: {why})",
             hint="Use `codex-oss bridge start`: it needs none, and lasts until the "
             "machine is shut down.",
         )
@@ -105,27 +105,13 @@ def uninstall(keeper: Keeper, name: str) -> Path | None:
 
 
 def _must(command: Sequence[str]) -> None:
-    done = _run(command)
-    if done.returncode != 0:
+    code, why = _run(command)
+    if code:
         raise CodexOssError(
-            f"`{' '.join(command)}` failed: {_why(done)}",
+            f"`{' '.join(command)}` failed: {why}",
             hint="The file is written; `codex-oss bridge uninstall` removes it.",
         )
 
 
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return subprocess.CompletedProcess(command, 1, "", str(error))
-
-
-def _why(done: subprocess.CompletedProcess[str]) -> str:
-    return (done.stderr or done.stdout).strip() or f"exit code {done.returncode}"
+def _run(command: Sequence[str]) -> tuple[int, str]:
+    return ran(command, limit_s=COMMAND_S)
