@@ -10,6 +10,7 @@ from typing import ClassVar, TypeVar
 import pytest
 
 from asking import Pauses
+from asking_ollama import Taken
 from codex_oss.config.provider import Provider
 from codex_oss.errors import (
     BadRequest,
@@ -21,7 +22,7 @@ from codex_oss.errors import (
     StreamCut,
     Unreachable,
 )
-from codex_oss.facts import Fact, Retried
+from codex_oss.facts import Retried
 from codex_oss.items import Message, OutputText, text_of, user
 from codex_oss.net import Client
 from codex_oss.ports import Model, Note, Outlet, unheard
@@ -100,24 +101,6 @@ class Server:
         pass
 
 
-class Kept:
-    """An outlet that keeps everything."""
-
-    def __init__(self) -> None:
-        self.events: list[responses.Event] = []
-        self.facts: list[Fact] = []
-
-    def put(self, events: list[responses.Event]) -> bool:
-        self.events += events
-        return True
-
-    async def ready(self) -> None:
-        pass
-
-    def note(self, fact: Fact) -> None:
-        self.facts.append(fact)
-
-
 class Fleet:
     """Servers by their ranks for conversation ``a``, and the model in front."""
 
@@ -161,8 +144,8 @@ async def streamed(model: Model, asked: responses.Request) -> list[responses.Eve
     return [event async for event in model.stream(asked)]
 
 
-async def poured(model: Model, asked: responses.Request) -> Kept:
-    kept = Kept()
+async def poured(model: Model, asked: responses.Request) -> Taken:
+    kept = Taken()
     await model.pour(asked, kept)
     return kept
 
