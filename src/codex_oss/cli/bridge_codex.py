@@ -42,7 +42,7 @@ def print_codex_config(call: Call) -> int:
         file = home / codex_config.CATALOG_FILE
         sys.stdout.write(codex_config.profile(model, access, file))
         note(f"--write puts this into {home / CODEX_PROFILE}.config.toml and")
-        note(f"the catalogue of {len(models)} models into {file}.")
+        note(f"the catalogue of its models into {file}.")
         return 0
     for written in codex_config.write(home, model, access, models):
         kept = f" (the one before: {written.backup})" if written.backup else ""
