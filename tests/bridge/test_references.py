@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from bridging import CODEX, Asking, through
-from codex_oss.bridge.references import References
+from codex_oss.bridge.references import References, names
 from codex_oss.bridge.store import Kept, open_store
 from codex_oss.errors import ItemNotFound
 from codex_oss.items import Item, Message, OutputText, Unknown, user
@@ -16,6 +16,9 @@ from codex_oss.wire import responses
 from fake_server import LLAMACPP, FakeServer, chat_call, chat_text, chat_turn, chunk
 
 SAID = Message(role="assistant", content=[OutputText(text="A")], id="msg_1")
+
+
+ASKED = {"role": "user", "content": "go on"}
 
 
 def reference(item_id: str, **more: Any) -> dict[str, Any]:
@@ -82,6 +85,33 @@ def test_other_items_stay_as_they_are() -> None:
 def test_what_is_not_kept_is_named(name: str, how: dict[str, Any]) -> None:
     with pytest.raises(ItemNotFound, match=f"^Item with id '{name}' not found"):
         resolved([item(reference(name))], **how)
+
+
+def test_a_file_knows_after_a_restart_what_a_reference_names(tmp_path: Path) -> None:
+    async def use() -> list[Item]:
+        store = open_store("sqlite", folder=tmp_path, now=lambda: 0.0)
+        await store.put(
+            Kept(
+                id="resp_1",
+                created_at=0,
+                owner="me",
+                response=responses.encode({"output": [SAID]}),
+                input_items=b"[]",
+                items=tuple(names([SAID, item(reference("msg_0"))])),
+            )
+        )
+        await store.close()
+        store = open_store("sqlite", folder=tmp_path, now=lambda: 0.0)
+        try:
+            references = References(store)
+            for owner, name in (("you", "msg_1"), ("me", "msg_0")):
+                with pytest.raises(ItemNotFound):
+                    await references.resolve([item(reference(name))], owner)
+            return await references.resolve([item(reference("msg_1"))], "me")
+        finally:
+            await store.close()
+
+    assert asyncio.run(use()) == [SAID]
 
 
 # --- through a bridge --------------------------------------------------------------
@@ -170,3 +200,34 @@ def test_what_is_not_stored_cannot_be_named(tmp_path: Path) -> None:
 
     with FakeServer([chat_turn(chat_text("hi"))], get=LLAMACPP) as server:
         assert through(server.url, tmp_path, use) == [400, 400]
+
+
+def test_a_conversation_of_references_goes_on_after_a_restart(tmp_path: Path) -> None:
+    async def begin(asking: Asking) -> str:
+        return (await asking.respond({"input": "hello"})).json["output"][0]["id"]
+
+    async def go_on(asking: Asking) -> int:
+        return (await asking.respond({"input": [reference(known), ASKED]})).status
+
+    answers = [chat_turn(chat_text("hi"))] * 2
+    with FakeServer(answers, get=LLAMACPP) as server:
+        known = through(server.url, tmp_path, begin, store="sqlite")
+        assert through(server.url, tmp_path, go_on, store="sqlite") == 200
+    said = server.posts[-1].json["messages"]
+    assert [message["content"] for message in said] == ["hi", "go on"]
+
+
+def test_what_is_not_stored_leaves_no_name(tmp_path: Path) -> None:
+    async def ask(asking: Asking) -> str:
+        body = {"input": "hello", "store": False}
+        return (await asking.respond(body)).json["output"][0]["id"]
+
+    async def name(asking: Asking) -> int:
+        return (await asking.respond({"input": [reference(known)]})).status
+
+    with FakeServer([chat_turn(chat_text("hi"))], get=LLAMACPP) as server:
+        known = through(server.url, tmp_path, ask, store="sqlite")
+        assert through(server.url, tmp_path, name, store="sqlite") == 400
+    assert all(
+        known.encode() not in f.read_bytes() for f in tmp_path.rglob("*.sqlite*")
+    )

@@ -234,6 +234,57 @@ def test_a_file_outlives_the_store_and_is_for_its_user_only(tmp_path: Path) -> N
     run(work)
 
 
+def test_a_file_knows_the_newest_response_with_an_item(tmp_path: Path) -> None:
+    bounds = Bounds(entries=2)
+
+    async def work() -> None:
+        async with opened("sqlite", tmp_path, bounds=bounds) as store:
+            await store.put(kept("resp_1", items=("msg_1", "msg_2")))
+            await store.put(kept("resp_2", items=("msg_2",)))
+            await store.put(kept("resp_2", items=("msg_2", "msg_3")))
+        async with opened("sqlite", tmp_path, bounds=bounds) as store:
+            names = ("msg_1", "msg_2", "msg_3")
+            held = [await store.holder("me", name) for name in names]
+            assert held == ["resp_1", "resp_2", "resp_2"]
+            assert await store.holder("you", "msg_1") is None
+            await store.put(kept("resp_3", items=("msg_4",)))
+            assert await store.holder("me", "msg_1") is None  # too many: the oldest
+            await store.delete("resp_2")
+            assert await store.holder("me", "msg_2") is None
+            assert await store.holder("me", "msg_4") == "resp_3"
+        with sqlite3.connect(tmp_path / "responses.sqlite") as db:
+            left = db.execute("SELECT owner, id FROM items").fetchall()
+        assert left == [("me", "msg_4")]
+
+    run(work)
+
+
+def test_a_file_of_an_older_version_learns_items(tmp_path: Path) -> None:
+    path = tmp_path / "responses.sqlite"
+
+    async def work() -> None:
+        async with opened("sqlite", tmp_path) as store:
+            await store.put(kept())
+        with sqlite3.connect(path) as db:  # as it was before
+            db.executescript("DROP TRIGGER forget; DROP TABLE items;")
+        async with opened("sqlite", tmp_path) as store:
+            assert await store.get("resp_1") == kept()
+            await store.put(kept("resp_2", items=("msg_1",)))
+            assert await store.holder("me", "msg_1") == "resp_2"
+
+    run(work)
+
+
+@pytest.mark.parametrize("kind", ["memory", "redis", "none"])
+def test_others_do_not_look_for_items(kind: str, tmp_path: Path) -> None:
+    async def work() -> None:
+        async with opened(kind, tmp_path) as store:
+            await store.put(kept(items=("msg_1",)))
+            assert await store.holder("me", "msg_1") is None
+
+    run(work)
+
+
 def test_two_processes_share_a_file(tmp_path: Path) -> None:
     async def work() -> None:
         async with (

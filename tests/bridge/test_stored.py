@@ -516,6 +516,9 @@ def test_a_store_that_fails_is_told_and_the_answer_is_still_there() -> None:
         async def get(self, response_id: str) -> Kept | None:
             return None
 
+        async def holder(self, owner: str, item_id: str) -> str | None:
+            return None
+
         async def delete(self, response_id: str) -> bool:
             return False
 

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from msgspec.structs import replace
+
 from codex_oss.bridge.clients import Caller
 from codex_oss.bridge.detached import Detached
 from codex_oss.bridge.failures import Refusal, one_line, raised, refusal_of, reported
@@ -9,6 +11,7 @@ from codex_oss.bridge.ledger import Entry, Outcome
 from codex_oss.bridge.outlet import Streamed, Whole
 from codex_oss.bridge.parts import Parts
 from codex_oss.bridge.reading import Asked, Reader
+from codex_oss.bridge.references import names
 from codex_oss.bridge.stored import follow
 from codex_oss.errors import CodexOssError, ServerFault, StoreError, StreamCut
 from codex_oss.net.server import Exchange
@@ -140,13 +143,13 @@ class Answering:
         """Keep what was answered; that it cannot be kept is no reason to lose it."""
         if not asked.store:
             return
-        kept = asked.kept(response)
+        items = [*asked.given.input, *response.output]
+        kept = replace(asked.kept(response), items=tuple(names(items)))
         try:
             await self._parts.store.put(kept)
         except StoreError as error:
             self._parts.log.complain("not-kept", id=kept.id, error=one_line(error))
             return
-        items = [*asked.given.input, *response.output]
         self._parts.references.add(asked.owner, kept.id, items)
 
 

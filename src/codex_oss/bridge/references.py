@@ -2,7 +2,8 @@
 
 OpenAI's API takes ``{"type": "item_reference", "id": ...}`` for an item of a response
 that was stored, and Vercel's AI SDK sends what the model said so, unless it is told
-``store: false``. Which response an item is of is known for as long as the bridge runs.
+``store: false``. Which response an item is of is known for as long as the bridge runs,
+and from a store that knows it, after that too.
 """
 
 from collections import OrderedDict
@@ -33,10 +34,9 @@ class References:
 
     def add(self, owner: str, response_id: str, items: Iterable[Item]) -> None:
         """Take note that items stand in what is kept of a response."""
-        for item in items:
-            if (item_id := _id_of(item)) and _named(item) is None:
-                self._of[owner, item_id] = response_id
-                self._of.move_to_end((owner, item_id))
+        for item_id in names(items):
+            self._of[owner, item_id] = response_id
+            self._of.move_to_end((owner, item_id))
         while len(self._of) > self._limit:
             self._of.popitem(last=False)
 
@@ -60,6 +60,7 @@ class References:
     async def _beside(self, item_id: str, owner: str) -> dict[str, Item]:
         """Return the items of the response that an item is of, by their ids."""
         response_id = self._of.get((owner, item_id))
+        response_id = response_id or await self._store.holder(owner, item_id)
         kept = response_id and await find(self._store, response_id, owner)
         if not kept:
             return {}
@@ -67,6 +68,11 @@ class References:
         answered = msgspec.json.decode(kept.response, type=_Output).output
         items = [responses.item_from(item) for item in (*asked, *answered)]
         return {_id_of(item): item for item in items}
+
+
+def names(items: Iterable[Item]) -> list[str]:
+    """Return the ids by which items may be named later."""
+    return [i for item in items if (i := _id_of(item)) and _named(item) is None]
 
 
 class _Output(msgspec.Struct):

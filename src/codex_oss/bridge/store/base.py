@@ -19,14 +19,18 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     response: bytes
     input_items: bytes
     previous_response_id: str | None = None
+    items: tuple[str, ...] = ()
+    """Ids by which clients may name what is in both; what is read back has none."""
 
     @property
     def size(self) -> int:
         """Bytes that this takes, roughly."""
-        return _ROW + len(self.response) + len(self.input_items)
+        names = _NAME * len(self.items)
+        return _ROW + names + len(self.response) + len(self.input_items)
 
 
 _ROW = 512
+_NAME = 128
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +52,13 @@ class Store(Protocol):
 
     async def get(self, response_id: str) -> Kept | None:
         """Return a response, or None when it is not kept."""
+        ...
+
+    async def holder(self, owner: str, item_id: str) -> str | None:
+        """Return the newest response that has an item of ``owner``.
+
+        None: there is none, or it is not known here any more.
+        """
         ...
 
     async def delete(self, response_id: str) -> bool:

@@ -35,6 +35,10 @@ class MemoryStore:
         self._kept.move_to_end(response_id)
         return kept
 
+    async def holder(self, owner: str, item_id: str) -> str | None:  # noqa: ARG002
+        """Return None: ``References`` lives as long as this."""
+        return None
+
     async def delete(self, response_id: str) -> bool:
         """Forget a response."""
         return self._drop(response_id)
@@ -58,6 +62,10 @@ class NoStore:
         """Forget the response."""
 
     async def get(self, response_id: str) -> Kept | None:  # noqa: ARG002  none is kept
+        """Return None."""
+        return None
+
+    async def holder(self, owner: str, item_id: str) -> str | None:  # noqa: ARG002
         """Return None."""
         return None
 

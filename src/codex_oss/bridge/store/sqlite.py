@@ -33,6 +33,16 @@ _SCHEMA = """
     );
     CREATE INDEX IF NOT EXISTS sizes ON responses (size);
     CREATE INDEX IF NOT EXISTS times ON responses (created_at);
+    CREATE TABLE IF NOT EXISTS items (
+        owner TEXT NOT NULL,
+        id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        PRIMARY KEY (owner, id)
+    ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS holders ON items (number);
+    CREATE TRIGGER IF NOT EXISTS forget AFTER DELETE ON responses
+        BEGIN DELETE FROM items WHERE number = OLD.number; END;
+    PRAGMA recursive_triggers = ON;
     PRAGMA user_version = 1;
 """
 _PUT = """
@@ -43,6 +53,11 @@ _PUT = """
 _GET = """
     SELECT id, created_at, owner, previous, response, input FROM responses
         WHERE id = ? AND created_at >= ?
+"""
+_NAME = "INSERT OR REPLACE INTO items (owner, id, number) VALUES (?, ?, ?)"
+_HOLDER = """
+    SELECT responses.id FROM items JOIN responses USING (number)
+        WHERE items.owner = ? AND items.id = ?
 """
 _EXPIRE = "DELETE FROM responses WHERE created_at < ?"
 _TOTAL = "SELECT count(*), total(size) FROM responses"
@@ -80,6 +95,10 @@ class SqliteStore:
         """Return a response that is not too old."""
         return await self._do("read", lambda: self._get(response_id))
 
+    async def holder(self, owner: str, item_id: str) -> str | None:
+        """Return the newest response that has an item."""
+        return await self._do("read", lambda: self._holder(owner, item_id))
+
     async def delete(self, response_id: str) -> bool:
         """Forget a response."""
         return await self._do("write", lambda: self._delete(response_id))
@@ -103,7 +122,9 @@ class SqliteStore:
         )
         with self._connection as db:
             db.execute("BEGIN IMMEDIATE")
-            db.execute(_PUT, row)
+            number = db.execute(_PUT, row).lastrowid
+            names = [(kept.owner, name, number) for name in kept.items]
+            db.executemany(_NAME, names)
             db.execute(_EXPIRE, (self._oldest_time(),))
             entries, size = db.execute(_TOTAL).fetchone()
             while entries > self._bounds.entries or size > self._bounds.size:
@@ -126,6 +147,10 @@ class SqliteStore:
             input_items=items,
             previous_response_id=previous,
         )
+
+    def _holder(self, owner: str, item_id: str) -> str | None:
+        row = self._connection.execute(_HOLDER, (owner, item_id)).fetchone()
+        return None if row is None else row[0]
 
     def _delete(self, response_id: str) -> bool:
         with self._connection as db:
