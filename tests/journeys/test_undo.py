@@ -244,12 +244,15 @@ def test_what_undo_keeps_is_shown_and_goes_with_its_session_or_when_told(
     size = told.pop("bytes")
     assert told == {"workspace": repo, "turns": 2, "exists": True}
     assert size > 0
-    (_, first) = json.loads(run_other(folder, "sessions", "--json").stdout)
+    second, first = json.loads(run_other(folder, "sessions", "--json").stdout)
+    for row, name in ((first, "one"), (second, "two")):
+        assert run_other(folder, "rename", row["id"], name).returncode == 0
     deleted = run_other(folder, "delete", "--force", first["id"])
     assert deleted.stdout == (
         f"Deleted session {first['id']}. 1 turn can no longer be undone.\n"
     )
     assert [row["prompt"] for row in listed(folder)] == ["make two"]
+    assert first["id"] not in (folder / "home/session_index.jsonl").read_text()
     unsure = run_other(folder, "undo", "--prune")
     assert (unsure.returncode, "Add --force." in unsure.stderr) == (1, True)
     pruned = run_other(folder, "undo", "--prune", "--force")

@@ -125,7 +125,7 @@ def test_the_last_name_counts_and_damage_is_skipped(tmp_path: Path) -> None:
             names.rename(tmp_path, thread_id(1), name, "T")
 
 
-def test_a_deleted_conversation_leaves_no_name_and_others_keep_theirs(
+def test_a_name_that_is_forgotten_is_gone_and_others_stay(
     tmp_path: Path,
 ) -> None:
     for number in (1, 2):
@@ -137,7 +137,8 @@ def test_a_deleted_conversation_leaves_no_name_and_others_keep_theirs(
     kept = [index.read_bytes().splitlines()[1], b"damaged"]
     shelf.archive(tmp_path, choosing.named(tmp_path, "uno"))
     assert names.names(tmp_path) == {thread_id(1): "uno", thread_id(2): "two"}
-    shelf.delete(tmp_path, choosing.named(tmp_path, "uno", archived=True))
+    names.forget(tmp_path, thread_id(1))
+    names.forget(tmp_path, thread_id(3))
     assert index.read_bytes().splitlines() == kept
     assert index.stat().st_mode & 0o777 == 0o600
 

@@ -15,7 +15,7 @@ from codex_oss.errors import CodexOssError
 from codex_oss.exec_mode.visible import visible
 from codex_oss.sessions import catalog, choosing, shelf
 from codex_oss.sessions.catalog import Entry, File
-from codex_oss.sessions.names import names, rename
+from codex_oss.sessions.names import forget, names, rename
 from codex_oss.sessions.places import is_id
 from codex_oss.sessions.rollout import utc
 from codex_oss.sessions.searching import said
@@ -129,20 +129,25 @@ def _delete(home: Path, options: argparse.Namespace) -> int:
         sys.stderr.write("Nothing was deleted.\n")
         return 1
     shelf.delete(home, file)
-    return _forget(file.thread_id)
+    return _forget(home, file.thread_id)
 
 
-def _forget(thread_id: str) -> int:
-    """Delete what undo keeps of a deleted session; return the exit code."""
+def _forget(home: Path, thread_id: str) -> int:
+    """Delete a deleted session's name, and what undo keeps; return the exit code."""
     from codex_oss.cli.undo_room import turns  # noqa: PLC0415  lists do without
     from codex_oss.wiring import undo  # noqa: PLC0415  lists do without
 
     given = undo.forget(os.environ, thread_id)
+    left = [f"what undo keeps of it is still there: {each}" for each in given.failures]
+    try:
+        forget(home, thread_id)
+    except CodexOssError as error:
+        left.append(f"its name is still there: {error}")
     gone = f" {turns(given)} can no longer be undone." if given.turns else ""
     _say(f"Deleted session {thread_id}.{gone}")
-    for failure in given.failures:
-        sys.stderr.write(f"warning: what undo keeps of it is still there: {failure}\n")
-    return 1 if given.failures else 0
+    for each in left:
+        sys.stderr.write(f"warning: {each}\n")
+    return 1 if left else 0
 
 
 def _any(home: Path, word: str) -> File:

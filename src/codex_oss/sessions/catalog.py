@@ -102,6 +102,10 @@ def files(home: Path, *, archived: bool = False) -> list[File]:
 def entry(file: File, name: str = "") -> Entry | None:
     """Return what the head of a file says; None if it is no conversation's."""
     if packed.is_packed(file.path):
+        head = packed.head(file.path, FIRST_BYTES)
+        found = _entry(file, head, name)
+        if found is None or found.first_prompt or len(head) < FIRST_BYTES:
+            return found
         return _entry(file, packed.head(file.path, HEAD_BYTES), name)
     try:
         with file.path.open("rb", buffering=0) as opened:

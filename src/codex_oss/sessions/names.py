@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from codex_oss.config.whole import write_whole
 from codex_oss.errors import SessionError, UsageError
 
 FILE = "session_index.jsonl"
@@ -66,7 +67,6 @@ def rename(home: Path, thread_id: str, name: str, now: str) -> str:
 def forget(home: Path, thread_id: str) -> None:
     """Take a conversation's names away, as Codex does. Raises ``SessionError``."""
     path = home / FILE
-    temp = path.with_name(f"{FILE}.new")
     try:
         if not path.exists():
             return
@@ -74,14 +74,9 @@ def forget(home: Path, thread_id: str) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX)
             lines = path.read_bytes().splitlines(keepends=True)
             kept = b"".join(line for line in lines if _of(line) != thread_id)
-            if len(kept) == sum(map(len, lines)):
-                return
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-            with os.fdopen(os.open(temp, flags, 0o600), "wb") as file:
-                file.write(kept)
-            temp.rename(path)
+            if len(kept) < sum(map(len, lines)):
+                write_whole(path, kept)
     except OSError as error:
-        temp.unlink(missing_ok=True)
         raise SessionError(f"cannot write {path}: {error.strerror}") from error
 
 

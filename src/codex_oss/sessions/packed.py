@@ -39,7 +39,7 @@ def head(path: Path, limit: int) -> bytes:
     """Return the beginning of a compressed session, as far as it can be read."""
     found = bytearray()
     with suppress(SessionError):
-        for piece in pieces(path):
+        for piece in pieces(path, min(limit, PIECE)):
             found += piece
             if len(found) >= limit:
                 break
@@ -112,8 +112,11 @@ def unpacked(path: Path) -> Path:
     return plain
 
 
-def pieces(path: Path) -> Iterator[bytes]:
-    """Yield what a compressed session holds. Raises ``SessionError``."""
+def pieces(path: Path, size: int = PIECE) -> Iterator[bytes]:
+    """Yield what a compressed session holds, in pieces of at most ``size`` bytes.
+
+    Raises ``SessionError``.
+    """
     zstd = _zstd()
     unpack = zstd.ZstdDecompressor()
     total = 0
@@ -123,7 +126,7 @@ def pieces(path: Path) -> Iterator[bytes]:
             while data or not (unpack.eof or unpack.needs_input):
                 if unpack.eof:  # one frame may follow the other
                     unpack = zstd.ZstdDecompressor()
-                piece = unpack.decompress(data, PIECE)
+                piece = unpack.decompress(data, size)
                 total += len(piece)
                 if total > MAX_BYTES:
                     raise _too_large(path)

@@ -8,7 +8,7 @@ import msgspec
 
 from codex_oss.config.whole import write_whole
 from codex_oss.errors import SessionError
-from codex_oss.sessions import names, packed
+from codex_oss.sessions import packed
 from codex_oss.sessions.catalog import File
 from codex_oss.sessions.kept import Kept
 from codex_oss.sessions.lock import Lock
@@ -46,14 +46,13 @@ def unarchive(home: Path, file: File) -> Path:
 
 
 def delete(home: Path, file: File) -> None:
-    """Delete a conversation and its name for good. Raises ``SessionError``."""
+    """Delete a conversation's file for good. Raises ``SessionError``."""
     lock = Lock(home, file.thread_id)
     lock.take()
     try:
         # The plain one, which counts, goes last.
         for path in reversed(packed.forms(file.path)):
             path.unlink()
-        names.forget(home, file.thread_id)
     except OSError as error:
         raise SessionError(f"cannot delete {file.path}: {error.strerror}") from error
     finally:
