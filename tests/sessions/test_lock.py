@@ -36,6 +36,21 @@ def test_a_second_taker_is_told_who_has_it_and_the_way_out(tmp_path: Path) -> No
     second.release()
 
 
+def test_a_full_disk_does_not_hinder_who_wants_to_delete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    first, second = Lock(tmp_path, THREAD), Lock(tmp_path, THREAD)
+    first.take()
+    with pytest.raises(SessionError, match="is open in"):
+        second.take()
+    first.release()
+    assert os.listdir(tmp_path / FOLDER) == [".coordination.lock"]  # noqa: PTH208
+
+
 def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, tmp_path, THREAD],

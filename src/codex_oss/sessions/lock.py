@@ -5,11 +5,12 @@ below its home. The kernel lets go of it when the process ends, however it does,
 lock outlives its owner, and a Codex that has the conversation open is told apart too.
 """
 
-import errno
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
+from codex_oss.config.locked import NO_LOCKS
 from codex_oss.errors import SessionError
 
 FOLDER = "thread-writer-locks"
@@ -18,8 +19,6 @@ COORDINATION = ".coordination.lock"
 TRIES = 10
 """A file that was taken away between opening and locking it is opened again."""
 _PID_BYTES = 32
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-"""What file systems without locks say: work goes on there without one."""
 
 
 class Lock:
@@ -68,7 +67,8 @@ class Lock:
                 os.close(fd)
                 return
             os.ftruncate(fd, 0)
-            os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+            with suppress(OSError):  # a full disk: it is locked all the same
+                os.pwrite(fd, b"%d\n" % os.getpid(), 0)
         except BlockingIOError:
             raise self._taken(fd) from None
         except OSError as error:
@@ -113,7 +113,7 @@ def _flock(fd: int) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        if error.errno not in _NO_LOCKS:
+        if error.errno not in NO_LOCKS:
             raise
 
 
