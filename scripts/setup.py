@@ -51,6 +51,8 @@ from codex_oss.cli import main
 sys.exit(main())
 """
 
+MINE = """
+Run it once as who owns this checkout, or take a checkout of your own."""
 NO_PIP = """\
 this Python has neither pip nor ensurepip, and uv is not on PATH.
 Install one of them (Debian, Ubuntu: apt install python3-venv python3-pip), then run \
@@ -75,7 +77,9 @@ def main(argv: list[str]) -> int:
         print(f"codex-oss: cannot set up .venv: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"codex-oss: cannot set up {VENV}: {error}", file=sys.stderr)
+        what = f"{error.filename or VENV}: {error.strerror or error}"
+        hint = MINE if isinstance(error, PermissionError) else ""
+        print(f"codex-oss: cannot set up .venv: {what}{hint}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         say("set-up interrupted; the next run starts it again")

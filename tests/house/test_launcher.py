@@ -254,6 +254,24 @@ def test_a_file_with_another_hash_is_refused_and_nothing_is_run(
     assert "DO NOT MATCH THE HASHES" in err
 
 
+def test_a_place_that_cannot_be_used_is_named(checkout: Checkout) -> None:
+    (checkout.root / ".cache").touch()
+
+    code, out, err = checkout.run("exec")
+    assert (code, out) == (1, "")
+    assert f"cannot set up .venv: {checkout.root / '.cache'}" in err
+    assert "Errno" not in err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_the_checkout_of_another_user_is_not_set_up(checkout: Checkout) -> None:
+    (checkout.root / ".cache").mkdir(mode=0o500)
+
+    code, out, err = checkout.run("exec")
+    assert (code, out) == (1, "")
+    assert "Permission denied\nRun it once as who owns this checkout" in err
+
+
 def test_without_pip_and_uv_the_message_names_the_packages_to_install(
     checkout: Checkout,
 ) -> None:
