@@ -4,7 +4,6 @@ Comments, blank lines and the order stay. A file is replaced in one step, so tha
 never there half; through a symbolic link, the file that it leads to.
 """
 
-import contextlib
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import msgspec
 
 from codex_oss.config import toml
 from codex_oss.config.keys import dotted, find_end, read_key
+from codex_oss.config.locked import take
 from codex_oss.config.tree import Key, Tree, leaves
 from codex_oss.config.whole import write_whole
 from codex_oss.errors import ConfigError
@@ -59,10 +59,9 @@ def set_text(path: Path, shown: str, key: Key, value: str) -> Edit:
 def alone(path: Path) -> Generator[None]:
     """Let nobody else change a file between our reading of it and our writing.
 
-    Raises ``errors.ConfigError`` when its folder cannot be used.
+    Raises ``errors.ConfigError`` when its folder cannot be used, or another process
+    does not let go of it.
     """
-    import fcntl  # noqa: PLC0415  only where something is written
-
     folder = path.resolve().parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,8 +69,10 @@ def alone(path: Path) -> Generator[None]:
     except OSError as error:
         raise ConfigError(f"Cannot write {path}: {error.strerror}") from error
     try:
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(fd, fcntl.LOCK_EX)  # held for one reading and one writing
+        try:
+            take(fd)
+        except OSError as error:
+            raise ConfigError(f"Cannot write {path}: {error.strerror}") from error
         yield
     finally:
         os.close(fd)

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from codex_oss.config.locked import take
 from codex_oss.config.whole import write_whole
 from codex_oss.errors import McpError
 from codex_oss.wire.json_text import NOT_JSON
@@ -109,10 +110,11 @@ class Credentials:
 
     @contextmanager
     def _locked(self) -> Generator[dict[str, Any]]:
-        import fcntl  # noqa: PLC0415  only where a login changes
-
         with self._open(STORE_LOCK) as fd:
-            fcntl.flock(fd, fcntl.LOCK_EX)  # held for one reading and one writing
+            try:
+                take(fd)
+            except OSError as error:
+                raise McpError(f"cannot write {self.path}: {error.strerror}") from error
             yield self._read()
 
     @contextmanager

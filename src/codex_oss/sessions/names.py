@@ -5,12 +5,12 @@ line, appended at each rename: ``{"id", "thread_name", "updated_at"}``. The last
 of an id counts, so both programs see the other's names.
 """
 
-import fcntl
 import os
 from pathlib import Path
 
 import msgspec
 
+from codex_oss.config.locked import locked
 from codex_oss.config.whole import write_whole
 from codex_oss.errors import SessionError, UsageError
 
@@ -56,8 +56,7 @@ def rename(home: Path, thread_id: str, name: str, now: str) -> str:
     line = {"id": thread_id, "thread_name": name, "updated_at": now}
     path = home / FILE
     try:
-        with path.with_name(f"{FILE}.lock").open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # Codex's; it is held for one write
+        with locked(path.with_name(f"{FILE}.lock")):  # Codex's
             _append(path, msgspec.json.encode(line) + b"\n")
     except OSError as error:
         raise SessionError(f"cannot write {path}: {error.strerror}") from error
@@ -70,8 +69,7 @@ def forget(home: Path, thread_id: str) -> None:
     try:
         if not path.exists():
             return
-        with path.with_name(f"{FILE}.lock").open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(path.with_name(f"{FILE}.lock")):
             lines = path.read_bytes().splitlines(keepends=True)
             kept = b"".join(line for line in lines if _of(line) != thread_id)
             if len(kept) < sum(map(len, lines)):

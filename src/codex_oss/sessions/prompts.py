@@ -4,11 +4,12 @@ Source of the format: the Codex CLI 0.169, ``{"session_id", "ts", "text"}`` a li
 nobody else to read.
 """
 
-import fcntl
 import os
 from pathlib import Path
 
 import msgspec
+
+from codex_oss.config.locked import take
 
 FILE = "history.jsonl"
 TAIL_BYTES = 256 * 1024
@@ -61,7 +62,7 @@ class Prompts:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         try:
             with os.fdopen(os.open(self._path, flags, 0o600), "r+b", 0) as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+                take(file)
                 _append(file.fileno(), line)
                 self._trim(file.fileno())
         except OSError:
