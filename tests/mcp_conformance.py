@@ -6,6 +6,8 @@ The official conformance suite starts it and watches what it sends.
 import asyncio
 import os
 import sys
+import threading
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,23 @@ from codex_oss.errors import McpError
 from codex_oss.mcp.servers import Servers
 from codex_oss.policy import AnswerServer, Reply
 
+WAIT_S = 180
 VALUES: dict[str, Any] = {"number": 2, "integer": 2, "string": "x", "boolean": True}
 
 
 async def agree(asked: AnswerServer) -> Reply:
+    if asked.url:
+        browse(asked.url)
     return Reply("accept")
+
+
+def browse(url: str) -> None:
+    """Open a page in a thread, as a browser does."""
+
+    def follow() -> None:
+        urllib.request.urlopen(url, timeout=WAIT_S).read()
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 async def main(url: str) -> None:

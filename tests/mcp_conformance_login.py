@@ -8,8 +8,6 @@ import json
 import os
 import sys
 import tempfile
-import threading
-import urllib.request
 from pathlib import Path
 
 import mcp_conformance
@@ -19,16 +17,11 @@ from codex_oss.mcp.callback import Callback
 from codex_oss.mcp.credentials import Credentials
 from codex_oss.mcp.login import Wish, log_in
 
-WAIT_S = 180
-
 
 def browse(callback: Callback, url: str) -> None:
-    """Open the page in a thread, as a browser does."""
-
-    def follow() -> None:
-        urllib.request.urlopen(url, timeout=WAIT_S).read()
-
-    threading.Thread(target=follow, daemon=True).start()
+    """Open the page."""
+    del callback
+    mcp_conformance.browse(url)
 
 
 def client() -> dict[str, str]:
@@ -42,7 +35,8 @@ async def main(url: str, home: Path) -> None:
     """Log in, then connect and call every tool."""
     server = McpServer(url=url, oauth=client())
     try:
-        await log_in("a", server, Credentials(home), Wish(show=browse))
+        scopes = tuple(os.environ.get("LOGIN_SCOPES", "").split())
+        await log_in("a", server, Credentials(home), Wish(show=browse, scopes=scopes))
     except CodexOssError as error:
         sys.exit(error.report())
     await mcp_conformance.main(url)

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 import httpx2
+from mcp.client.auth.utils import (
+    extract_field_from_www_auth,
+    extract_scope_from_www_auth,
+)
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 
@@ -18,6 +22,9 @@ from codex_oss.mcp.wire import Wire
 if TYPE_CHECKING:  # the SDK has no public names for these
     from mcp.client._transport import ReadStream, WriteStream
 
+FORBIDDEN, INSUFFICIENT = 403, "insufficient_scope"
+MAX_SCOPES = 32
+"""Rights that an answer may name."""
 CONNECT_S = 30.0
 """For a connection, and for a request to be written."""
 LISTEN_AGAIN_S = 0.25
@@ -41,6 +48,7 @@ async def endpoint(
     async def note(response: httpx2.Response) -> None:
         for wire in wires:
             wire.status = response.status_code
+            wire.scopes = missing(response) or wire.scopes
             if why := bounded.compressed(response):
                 wire.end(why)
 
@@ -58,6 +66,15 @@ async def endpoint(
         if auth is not None:
             auth.lost = wire.end
         yield wire
+
+
+def missing(response: httpx2.Response) -> tuple[str, ...]:
+    """Return the rights that an answer says are missing (RFC 6750, 3.1)."""
+    said = extract_field_from_www_auth(response, "error")
+    if response.status_code != FORBIDDEN or said != INSUFFICIENT:
+        return ()
+    scopes = (extract_scope_from_www_auth(response) or "").split()
+    return tuple(dict.fromkeys(scopes))[:MAX_SCOPES]
 
 
 class _Pace:

@@ -6,7 +6,7 @@ one that is described wrongly.
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -57,6 +57,10 @@ class Link:
         self._name = name
         self._agree = agree
         self._tell = place.tell
+        self.widen: Callable[[tuple[str, ...], Agree], Awaitable[bool]] | None = None
+        """Logs in with more rights, where there is a login."""
+        self._wanted: set[tuple[str, ...]] = set()
+        """Rights that were asked for."""
         self._questions = 0
         self._deadlines: dict[asyncio.Timeout, float] = {}
         """Of the requests that wait; the seconds each has left while clocks stand."""
@@ -99,13 +103,13 @@ class Link:
     ) -> dict[str, Any]:
         """Send a request and return its result; raises ``McpError``.
 
-        One that needs pages opened before is sent once more when a person has done
-        that. The time in which a person is asked does not count.
+        One that needs pages opened before, or more rights, is sent once more when a
+        person has seen to that. The time in which a person is asked does not count.
         """
         try:
             return await self._ask(method, params, timeout_s)
         except MCPError as error:
-            if not await self._visited(error):
+            if not (await self._visited(error) or await self._widened(error)):
                 raise McpError(self._said(error)) from error
         try:
             return await self._ask(method, params, timeout_s)
@@ -169,6 +173,20 @@ class Link:
                 return False
         return bool(questions)
 
+    async def _widened(self, error: MCPError) -> bool:
+        """Ask for the rights that a refusal names, once; return whether they came."""
+        wire, scopes = self._wire, self._wire.scopes
+        wire.scopes = ()
+        refused = error.message == _REFUSED and wire.status == FORBIDDEN
+        if not (refused and scopes and self.widen) or scopes in self._wanted:
+            return False
+        self._wanted.add(scopes)
+        try:
+            return await self.widen(scopes, self._agree)
+        except McpError as failed:
+            self._tell(f"MCP server {self._name}: {failed}")
+            return False
+
     async def _answered(self, question: AnswerServer) -> types.ElicitResult:
         if self._questions >= MAX_QUESTIONS:
             return self._declined("too much at the same time")
@@ -224,6 +242,7 @@ async def open_link(
     try:
         async with _wire(name, settings, place) as wire:
             link = Link(name, wire, agree, place)
+            link.widen = _widening(name, settings, place)
             async with link.session:
                 yield link
     except Exception as error:
@@ -271,6 +290,24 @@ def _auth(
     if logins.find(name, url) is None:
         return None
     return Bearer(name, url, logins, settings.oauth.get("client_secret"))
+
+
+def _widening(
+    name: str, settings: McpServer, place: Place
+) -> Callable[[tuple[str, ...], Agree], Awaitable[bool]] | None:
+    """Return what gets more rights, where a login is what lets us in."""
+    if settings.url is None:
+        return None
+    headers = request_headers(settings, place.env)
+    if _auth(name, settings, headers, place.env) is None:
+        return None
+
+    async def widen(scopes: tuple[str, ...], agree: Agree) -> bool:
+        from codex_oss.mcp import wider  # noqa: PLC0415  few are asked for that
+
+        return await wider.widen(name, settings, place, headers, scopes, agree)
+
+    return widen
 
 
 def request_headers(settings: McpServer, env: Mapping[str, str]) -> dict[str, str]:

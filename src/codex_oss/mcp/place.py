@@ -21,5 +21,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Is told what people should know, such as that a server was started again."""
     changed: Callable[[], None]
     """Is called when a server's tools are others than before."""
+    login_port: int = 0
+    """Where a login's page waits for the browser; 0: any port that is free."""
     patience: Patience = PATIENCE
     """How often a server that breaks down is started again."""

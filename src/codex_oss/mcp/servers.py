@@ -27,11 +27,17 @@ class Servers:
         cwd: Path,
         env: Mapping[str, str],
         tell: Callable[[str], None],
+        login_port: int = 0,
         patience: Patience = PATIENCE,
     ) -> None:
         self.on_change: Callable[[], None] = _nothing
         place = Place(
-            cwd=cwd, env=env, tell=tell, changed=self._changed, patience=patience
+            cwd=cwd,
+            env=env,
+            tell=tell,
+            changed=self._changed,
+            login_port=login_port,
+            patience=patience,
         )
         self.all = [
             Server(name, each, place)

@@ -27,6 +27,8 @@ class Wire:
         self.why = ""
         self.status = 0
         """Of the last answer over HTTP."""
+        self.scopes: tuple[str, ...] = ()
+        """Rights that the last refusal over HTTP says are missing."""
         self._unasked = 0
 
     def end(self, why: str) -> None:

@@ -29,6 +29,7 @@ class Remote:
             cwd=job.cwd,
             env=job.env,
             tell=lambda message: note(self._news, message),
+            login_port=config.mcp_oauth_callback_port,
         )
         end.append(self._servers.close)
         self._servers.begin()
