@@ -227,3 +227,17 @@ def test_no_budget_means_no_project_docs_but_the_global_one(repo: Path) -> None:
 def test_the_root_is_the_nearest_folder_with_a_marker(repo: Path) -> None:
     assert project_root(repo / "sub") == repo
     assert project_root(repo.parent / "home", ["no such marker"]) is None
+
+
+def test_a_file_that_may_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "AGENTS.md"
+    path.write_text("Be kind.")
+
+    def refused(opened: Path, mode: str) -> object:
+        raise PermissionError(13, "Permission denied", str(opened), mode)
+
+    monkeypatch.setattr(Path, "open", refused)
+    found = read_project_docs(tmp_path, tmp_path / "home")
+    assert found == ProjectDocs("", [f"{path} is left out: Permission denied."])

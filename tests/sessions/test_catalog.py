@@ -230,3 +230,17 @@ def test_what_was_said_is_found_and_what_the_harness_said_is_not(
     assert said(path, "ANSWERED") == "Answered."
     assert said(path, "sandbox") is None
     assert said(path, None) == ""
+
+
+def test_sessions_that_may_not_be_listed_are_not_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, 1, "x")
+
+    def refused(folder: object) -> object:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    assert len(catalog.files(tmp_path)) == 1
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(SessionError, match=r"cannot list the sessions in .*: Perm"):
+        catalog.files(tmp_path)

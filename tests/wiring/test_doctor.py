@@ -378,3 +378,22 @@ def test_a_part_that_takes_long_does_not_keep_the_others(
         )
         in told.checks
     )
+
+
+def test_a_part_that_cannot_be_looked_at_does_not_keep_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shut = tmp_path / ".codex-oss" / FOLDER
+
+    def refused(_: Shelf) -> object:
+        raise PermissionError(13, "Permission denied", str(shut))
+
+    monkeypatch.setattr(Shelf, "all", refused)
+    told = page(tmp_path)
+    assert row(told, "codex-oss").state == "ok"
+    assert row(told, "bridge") == Check(
+        name="bridge",
+        state="todo",
+        value=f"{shut}: Permission denied",
+        next="codex-oss bridge status",
+    )

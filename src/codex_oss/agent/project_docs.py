@@ -131,6 +131,9 @@ def _files(
             with real.open("rb") as file:
                 data = file.read(most)
                 size = max(len(data), os.fstat(file.fileno()).st_size)
+        except PermissionError as error:
+            refused.append(f"{path} is left out: {error.strerror}.")
+            continue
         except OSError:
             continue
         yield _File(path, data, size)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from codex_oss.errors import BadRequest
+from codex_oss.errors import BadRequest, SessionError
 from codex_oss.items import Message, is_prompt, text_of
 from codex_oss.sessions import packed
 from codex_oss.sessions.places import ARCHIVED, ID_LENGTH, SESSIONS, START
@@ -85,8 +85,20 @@ _FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadRequest)
 
 
 def files(home: Path, *, archived: bool = False) -> list[File]:
-    """Return the files of all conversations, the one written last first."""
+    """Return the files of all conversations, the one written last first.
+
+    Raises ``SessionError`` where their folder may not be looked into.
+    """
     root = home / (ARCHIVED if archived else SESSIONS)
+    try:
+        os.scandir(root).close()
+    except PermissionError as error:
+        raise SessionError(
+            f"cannot list the sessions in {root}: {error.strerror}",
+            hint="Make the folder yours again: chown, chmod u+rwx.",
+        ) from error
+    except OSError:  # there are none yet
+        return []
     found = [_file(entry, archived=archived) for entry in _walk(str(root), 0)]
     known = [file for file in found if file is not None]
     plain = {file.thread_id for file in known if not packed.is_packed(file.path)}

@@ -58,8 +58,9 @@ class EditRecord:
         except FileNotFoundError:
             return _File()
         except (OSError, *NOT_JSON) as error:
+            why = getattr(error, "strerror", None) or error
             self.warning = (
-                f"{self._path} cannot be read and is begun anew: {error}. It only says "
+                f"{self._path} cannot be read and is begun anew: {why}. It only says "
                 "which form of edits each model gets right."
             )
             return _File()

@@ -63,3 +63,6 @@ async def _within(part: _Part, job: Job, broken: ConfigError | None) -> list[Che
         return [todo(name, f"no answer within {WITHIN_S:g} s", command)]
     except CodexOssError as error:
         return [todo(name, str(error), error.hint or command)]
+    except OSError as error:
+        what = f"{error.filename or 'looking'}: {error.strerror or error}"
+        return [todo(name, what, command)]
