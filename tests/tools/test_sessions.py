@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -206,7 +207,7 @@ def test_a_list_shows_each_command_in_the_order_of_their_start() -> None:
         clock.time += 0.5
         await second.wait()
         kept.use(1007)
-        shown = {"command": LINE, "cwd": "/there"}
+        shown: dict[str, Any] = {"command": LINE, "cwd": "/there"}
         assert kept.list() == [
             Background(id=1007, seconds=10.5, running=True, **shown),
             Background(id=1003, seconds=0.5, running=False, exit_code=0, **shown),
