@@ -10,7 +10,7 @@ import pytest
 from codex_oss.errors import ToolError
 from codex_oss.events import Event, FileChange, FileUpdate, ItemCompleted, ItemStarted
 from codex_oss.items import FunctionCall
-from codex_oss.policy import Permissions
+from codex_oss.policy import ApprovalPolicy, Diff, Permissions
 from codex_oss.ports import Output, Scope
 from codex_oss.tools.apply_patch import ApplyPatch
 from codex_oss.tools.edit_file import EditFile
@@ -27,8 +27,9 @@ LONG = "".join(f"line {n}\n" for n in range(1, 41))
 class Stage:
     """A folder with its edit tools, and what everybody was told."""
 
-    def __init__(self, cwd: Path) -> None:
+    def __init__(self, cwd: Path, *, approval: ApprovalPolicy = "never") -> None:
         self.cwd = cwd
+        self.person = Person("no")
         self.events: list[Event] = []
         self.changing: list[Path] = []
         self.offered: list[Form] = []
@@ -38,9 +39,10 @@ class Stage:
             mode="workspace-write",
             writable_roots=(str(cwd),),
             deny_read=(str(cwd / "denied"),),
+            approval=approval,
         )
         ladder = Ladder("patch", offer=self.offered.append, keep=self._keep)
-        permit = Permit(permissions, Person("no"))
+        permit = Permit(permissions, self.person)
         edits = Edits(permit, seen=self.seen, ladder=ladder, clock=lambda: 0.0)
         self.tools = {
             "edit_file": EditFile(edits),
@@ -102,6 +104,21 @@ def test_all_forms_are_told_and_made_the_same_way(stage: Stage) -> None:
     assert first == second == stage.events == told
     assert stage.changing == [path] * 3
     assert stage.text() == "x = 4\n"
+
+
+def test_whoever_is_asked_sees_the_same_diff_whatever_the_form(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1\ny = 1\n")
+    stage = Stage(tmp_path, approval="untrusted")
+    stage.seen.wrote(tmp_path / "a.py", b"x = 1\ny = 1\n")
+
+    stage.edit("x = 1", "x = 2")
+    stage.whole("x = 2\ny = 1\n")
+    stage.patch("*** Update File: a.py", "@@", "-x = 1", "+x = 2")
+
+    lines = ("@@ line 1 @@", "-x = 1", "+x = 2", " y = 1")
+    diff = Diff(path=str(tmp_path / "a.py"), kind="update", lines=lines)
+    assert [question.diffs for question in stage.person.asked] == [(diff,)] * 3
+    assert stage.text() == "x = 1\ny = 1\n"
 
 
 def test_newlines_mark_and_mode_stay(stage: Stage) -> None:
