@@ -7,6 +7,7 @@ answered, and questions get an error for an answer.
 
 import asyncio
 import contextlib
+import logging
 import sys
 from collections.abc import AsyncGenerator
 
@@ -34,6 +35,8 @@ _ToClient = MemoryObjectSendStream[SessionMessage]
 
 async def serve(agent: Agent) -> None:
     """Serve until the client has gone; cancelling ends it within ``FLUSH_S``."""
+    # Warns of a client that takes no more, which is how many of them end.
+    logging.getLogger("mcp").setLevel(logging.ERROR)
     source, sink = Input(0), Output(1)
     to_us, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     outgoing, to_client = anyio.create_memory_object_stream[SessionMessage](0)
