@@ -140,6 +140,9 @@ def test_a_turn_that_is_interrupted_is_not_told_of(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         ) as running:
+            assert running.stdout is not None
+            # Before it has said so, Codex may not hear a signal.
+            assert any(b'"turn.started"' in line for line in running.stdout)
             server.wait_requests(1)
             running.send_signal(signal.SIGINT)
             running.communicate(timeout=WAIT_S)
