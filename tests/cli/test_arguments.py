@@ -91,7 +91,8 @@ def test_help_is_a_word_as_well(
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["mcp", "--help"], ["config"], ["sessions", "--json"]]
+    "words",
+    [["--version"], ["--help"], ["mcp", "--help"], ["config"], ["sessions", "--json"]],
 )
 def test_a_page_that_the_disk_has_no_room_for_is_an_error(
     tmp_path: Path, words: list[str]
@@ -110,6 +111,18 @@ def test_a_page_that_the_disk_has_no_room_for_is_an_error(
         )
     told = "Error: cannot write the output: No space left on device\n"
     assert (done.returncode, done.stderr) == (1, told)
+
+
+def test_the_version_is_not_missed_where_nobody_hears_it(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$@" >&-', "sh", *OURS, "--version"],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_folder_that_was_deleted_is_named(tmp_path: Path) -> None:

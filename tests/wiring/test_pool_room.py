@@ -20,9 +20,9 @@ from codex_oss.engines.revival import Revival
 from codex_oss.net import Client
 from codex_oss.ports import unheard
 from codex_oss.wiring.ending import Endings, end_all
-from codex_oss.wiring.engines import Answering, Survey
 from codex_oss.wiring.model import Served, start_engine
 from codex_oss.wiring.pool import Key, Pool
+from codex_oss.wiring.survey import Answering, Survey
 from config_home import loader
 from llamacpp_bench import FAKE, props
 

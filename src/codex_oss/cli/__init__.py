@@ -11,13 +11,10 @@ import sys
 def main(argv: list[str] | None = None) -> int:
     """Run the program and return its exit code."""
     arguments = sys.argv[1:] if argv is None else argv
-    if arguments in (["--version"], ["-V"]):
-        from codex_oss import __version__  # noqa: PLC0415  see the module's docstring
-
-        sys.stdout.write(f"codex-oss {__version__}\n")
-        return 0
     for name in ("stdin", "stdout", "stderr"):
         _open_stream(name)
+    if arguments in (["--version"], ["-V"]):
+        return _tell_version()
     # Imports make no garbage, and looking for some costs 5 to 10 ms of a start. The
     # commands that go on for long look for it when they have begun.
     gc.disable()
@@ -27,6 +24,19 @@ def main(argv: list[str] | None = None) -> int:
         return run(arguments)
     finally:
         gc.enable()
+
+
+def _tell_version() -> int:
+    from codex_oss import __version__  # noqa: PLC0415  see the module's docstring
+
+    try:
+        sys.stdout.write(f"codex-oss {__version__}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        from codex_oss.cli.commands import unwritten  # noqa: PLC0415  hardly ever
+
+        return unwritten(error)
+    return 0
 
 
 def _open_stream(name: str) -> None:

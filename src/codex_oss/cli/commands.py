@@ -22,20 +22,23 @@ def run(argv: list[str]) -> int:
         sys.stderr.write(text if text.startswith("Error") else f"Error: {text}")
         sys.stderr.write("\n")
         return error.exit_code
-    except BrokenPipeError:
-        # Who read our output has left; nothing is wrong, and nobody reads more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
     except OSError as error:
-        # Every file of ours is opened where its error is told; the rest is our output.
-        what = error.filename or "cannot write the output"
-        sys.stderr.write(f"Error: {what}: {error.strerror}\n")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
+        return unwritten(error)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return 1
     return code
+
+
+def unwritten(error: OSError) -> int:
+    """Tell that the output cannot be written, and return the exit code."""
+    # Who read our output may have left: nothing is wrong then, and nobody reads more.
+    if not isinstance(error, BrokenPipeError):
+        # Every file of ours is opened where its error is told; the rest is our output.
+        what = error.filename or "cannot write the output"
+        sys.stderr.write(f"Error: {what}: {error.strerror}\n")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 1
 
 
 def _done(argv: list[str]) -> int:
