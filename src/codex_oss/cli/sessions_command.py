@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from codex_oss.cli.for_good import agreed
 from codex_oss.cli.place import folder
 from codex_oss.config import load
 from codex_oss.errors import CodexOssError
@@ -125,7 +126,9 @@ def _delete(home: Path, options: argparse.Namespace) -> int:
     file = _any(home, options.session)
     each = catalog.entry(file, names(home).get(file.thread_id, ""))
     title = visible(each.title if each else "")[:TITLE_COLUMNS]
-    if not (options.force or _agreed(f"{file.thread_id} ({title})")):
+    what = f"Delete session {file.thread_id} ({title})"
+    hint = "Add --force, and name it by its id."
+    if not (options.force or agreed(what, hint=hint)):
         sys.stderr.write("Nothing was deleted.\n")
         return 1
     shelf.delete(home, file)
@@ -160,17 +163,6 @@ def _any(home: Path, word: str) -> File:
         except CodexOssError:
             pass
         raise
-
-
-def _agreed(what: str) -> bool:
-    if not sys.stdin.isatty():
-        raise CodexOssError(
-            "nobody can be asked whether to delete the session",
-            hint="Add --force, and name it by its id.",
-        )
-    sys.stderr.write(f"Delete session {what} for good? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _say(text: str) -> None:

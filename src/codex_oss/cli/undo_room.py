@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from codex_oss.cli import undo_page
-from codex_oss.errors import CodexOssError
+from codex_oss.cli.for_good import agreed
 from codex_oss.exec_mode.visible import visible
 from codex_oss.undo import room
 from codex_oss.undo.back import Workspace
@@ -72,14 +72,7 @@ def _agreed(rooms: list[Room]) -> bool:
     where = visible(str(rooms[0].path))
     if len(rooms) > 1:
         where = f"{len(rooms)} folders"
-    if not sys.stdin.isatty():
-        raise CodexOssError(
-            "nobody can be asked whether to forget what undo keeps",
-            hint="Add --force.",
-        )
-    sys.stderr.write(f"Forget {count} turns in {where} for good? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return agreed(f"Forget {count} turns in {where}", hint="Add --force.")
 
 
 def _size(size: int) -> str:
