@@ -148,6 +148,12 @@ class Blobs:
             ) from error
         return digest
 
+    def holds(self, of: File) -> bool:
+        """Return whether all of a file can be had back, damage on disk aside."""
+        self._load()
+        more = of.attributes
+        return of.digest in self._known and (not more or more in self._known)
+
     def get(self, file: File) -> bytes:
         """Return a content. Raises ``UndoError`` if it is gone or damaged."""
         return self._checked(file.digest)
@@ -213,7 +219,7 @@ class Blobs:
             for name in os.listdir(self._folder):  # noqa: PTH208  a string
                 path, dot, kind = f"{self._folder}/{name}".rpartition(".")
                 if dot and kind == "index":
-                    pack = _Pack(path, _places(f"{path}.index"))
+                    pack = _Pack(path, _places(path))
                     self._packs[path] = pack
                     self._known |= dict.fromkeys(pack.places, path)
         return self._packs
@@ -273,16 +279,22 @@ def _piece(pack: _Pack, offset: int, size: int) -> bytes:
         os.close(fd)
 
 
-def _places(index: str) -> dict[bytes, tuple[int, int]]:
-    """Return an index; an empty one if it is damaged."""
-    fd = os.open(index, _READ)
+def _places(path: str) -> dict[bytes, tuple[int, int]]:
+    """Return a pack's index without what the pack does not hold; empty if damaged."""
+    fd = os.open(f"{path}.index", _READ)
     with open(fd, "rb") as file:  # noqa: PTH123  a descriptor
         try:
-            return msgspec.msgpack.Decoder(dict[bytes, tuple[int, int]]).decode(
+            places = msgspec.msgpack.Decoder(dict[bytes, tuple[int, int]]).decode(
                 file.read()
             )
-        except msgspec.DecodeError:
+            end = os.stat(f"{path}.pack").st_size  # noqa: PTH116  a string
+        except (FileNotFoundError, msgspec.DecodeError):
             return {}
+    return {
+        digest: (offset, size)
+        for digest, (offset, size) in places.items()
+        if offset >= 0 and size >= 0 and offset + size <= end
+    }
 
 
 def _replace(path: str, data: bytes) -> None:

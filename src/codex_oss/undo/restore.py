@@ -73,7 +73,9 @@ def restore(
         lost = restoring.roll_back()
         what = str(error)
         if isinstance(error, OSError):
-            what = f"{error.filename}: {error.strerror}"
+            # What `Folders` finds names its path itself.
+            where = "" if error.filename is None else f"{error.filename}: "
+            what = f"{where}{error.strerror}"
         if not lost:
             raise UndoError(f"nothing was restored: {what}") from error
         raise UndoError(

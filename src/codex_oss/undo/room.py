@@ -51,8 +51,7 @@ def clear(place: Workspace) -> Given:
                 f"a turn is running in {place.path}",
                 hint="Wait for its end, or end it; then try again.",
             )
-        numbers = [record.number for record in store.records()]
-        return _given(place, store, numbers)
+        return _given(place, store, store.ended())
 
 
 def clear_all(state: Path, max_bytes: int) -> Given:

@@ -266,7 +266,8 @@ class _Scan:
             return
         known = self._look.known
         entry = known.entries.get(path)
-        if not isinstance(entry, File) or known.stamps.get(path) != stamp:
+        same = known.stamps.get(path) == stamp
+        if not (same and isinstance(entry, File) and self._blobs.holds(entry)):
             if told.st_size > self._room:
                 self._entries[path] = Unkept("full", stamp)
                 return

@@ -167,9 +167,13 @@ class Store:
         states = self._states().items()
         return [number for number, state in states if state.thread_id == thread_id]
 
+    def ended(self) -> list[int]:
+        """Return the numbers of turns that have ended, also of damaged records."""
+        return sorted(self._numbers(".done"))
+
     def records(self) -> list[Record]:
         """Return the turns that have ended, the oldest first."""
-        paths = (self._turns / f"{n}.done" for n in self._done())
+        paths = (self._turns / f"{n}.done" for n in self.ended())
         return [record for path in paths if (record := _read(path, Record)) is not None]
 
     def restore(self, under_way: Restoring | None) -> None:
@@ -206,7 +210,7 @@ class Store:
 
         Contents are listed only if it is time for that.
         """
-        old = self._done()[:-TURNS]
+        old = self.ended()[:-TURNS]
         for each in old:
             self.forget(each)
         many = self.blobs.added > self.max_bytes // SWEEP_EVERY
@@ -229,7 +233,7 @@ class Store:
         """
         for number in numbers:
             self.forget(number)
-        if not self._done() and not self.begun():
+        if not self.ended() and not self.begun():
             (self._folder / "tree").unlink(missing_ok=True)
         self._drop_lost()
         self._sweep(self.records(), spare=0)
@@ -250,7 +254,7 @@ class Store:
         return sum((self._turns / name).stat().st_size for name in names)
 
     def _states(self) -> dict[int, _State]:
-        found = {n: _read(self._turns / f"{n}.done", _State) for n in self._done()}
+        found = {n: _read(self._turns / f"{n}.done", _State) for n in self.ended()}
         return {number: state for number, state in found.items() if state is not None}
 
     def _sweep(self, records: list[Record], spare: int = SPARE) -> int:
@@ -267,9 +271,6 @@ class Store:
             for change in under_way.changes:
                 wanted.update(_digests([change.before, change.after]))
         return self.blobs.sweep(wanted, spare)
-
-    def _done(self) -> list[int]:
-        return sorted(self._numbers(".done"))
 
     def _numbers(self, suffix: str) -> set[int]:
         names = (name.partition(".") for name in os.listdir(self._turns))
