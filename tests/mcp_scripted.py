@@ -150,6 +150,9 @@ class Peer:
                 sys.stderr.write("out of luck\n")
                 sys.stderr.flush()
                 os._exit(7)
+            case "ask twenty times":
+                for _ in range(20):
+                    self.ask({})
             case "ask without end":
                 while True:
                     self.ask({})

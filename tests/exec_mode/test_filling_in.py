@@ -9,7 +9,9 @@ import pytest
 
 from at_keyboard import Keyboard, at
 from codex_oss.exec_mode.asking import Terminal
+from codex_oss.exec_mode.form_text import MAX_BEFORE
 from codex_oss.policy import Answer, AnswerServer, Filled, Question
+from codex_oss.policy.filling import MAX_SHOWN_PATTERN
 from codex_oss.policy.form import (
     Choice,
     Choices,
@@ -237,6 +239,25 @@ def test_the_server_says_who_it_is_and_commands_no_terminal(keyboard: Keyboard) 
         assert "  1. x\\x1b[A\\nMCP server\r\n" in shown
         keyboard.press("\x03")
         assert await answer == "later"
+
+    at(keyboard, steps)
+
+
+def test_words_of_a_server_take_little_room_inside_of_ours(keyboard: Keyboard) -> None:
+    long = "x" * 5000
+    field = Text(name="n", title="n", pattern=long, default=long)
+
+    async def steps(person: Terminal) -> None:
+        answer = asyncio.create_task(person.ask(question(field)))
+        await keyboard.sees("1 of 1")
+        shown = await keyboard.sees("\x1b[J> ")
+        assert shown.count("x") == MAX_SHOWN_PATTERN + MAX_BEFORE
+        keyboard.press("\n")
+        whole = await keyboard.sees("y sends it")
+        assert whole.count("x") == len(long)  # what would be sent is seen whole
+        await keyboard.sees("\x1b[J> ")
+        keyboard.press("y\n")
+        assert await answer == Filled({"n": long})
 
     at(keyboard, steps)
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from mcp.shared.exceptions import MCPError
@@ -11,6 +11,7 @@ import mcp_scripted
 from codex_oss.config.schema import McpServer
 from codex_oss.errors import McpError
 from codex_oss.mcp.asked import DONE, needed
+from codex_oss.mcp.link import MAX_REFUSED
 from codex_oss.policy import AnswerServer, Reply
 from codex_oss.policy.form import Form, Text
 from mcp_sessions import Session
@@ -96,6 +97,29 @@ def test_what_does_not_fit_the_form_is_never_sent(values: Any) -> None:
     begin = "MCP server a asks for what the answer does not have (name: it "
     assert said.startswith(begin)
     assert said.endswith("): that was declined")
+
+
+@pytest.mark.parametrize("action", ["decline", "cancel"])
+def test_who_asks_again_and_again_is_declined_without_a_person(
+    action: Literal["decline", "cancel"],
+) -> None:
+    server = McpServer(
+        command=sys.executable, args=(mcp_scripted.__file__, "ask twenty times")
+    )
+    session, asked = Session(a=server), list[AnswerServer]()
+
+    async def person(question: AnswerServer) -> Reply:
+        asked.append(question)
+        return Reply(action)
+
+    async def work() -> None:
+        for calls in (1, 2):  # a call has nothing to do with the one before
+            await session["a"].call("echo", {"text": "x"}, person)
+            assert len(asked) == MAX_REFUSED * calls
+
+    session.run(work)
+    said = "MCP server a has asked 4 times in vain: until its call is over, all else is"
+    assert session.told == [f"{said} declined"] * 2
 
 
 def test_why_nobody_was_asked_is_said() -> None:

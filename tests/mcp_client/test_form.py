@@ -104,6 +104,7 @@ def test_each_kind_of_field_is_read(field: dict[str, Any], expected: Field) -> N
         ({"type": "string", "title": 7, "description": []}, Text(name="f", title="f")),
         ({"type": "string", "title": ""}, Text(name="f", title="f")),
         ({"type": "string", "minLength": "2"}, Text(name="f", title="f")),
+        ({"type": "string", "format": ["email"]}, Text(name="f", title="f")),
         ({"type": "string", "default": 7}, Text(name="f", title="f")),
         (
             {"type": "integer", "maximum": 3, "default": 4},

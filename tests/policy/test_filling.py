@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codex_oss.policy.filling import (
+    MAX_SHOWN_PATTERN,
     MAX_TEXT,
     Wrong,
     asks_secret,
@@ -218,6 +219,13 @@ def test_whatever_is_sent_fits_or_is_told(field: Field, value: object) -> None:
 )
 def test_what_belongs_into_a_field_is_told(field: Field, told: str) -> None:
     assert wants(field) == told
+
+
+def test_of_a_long_pattern_only_the_beginning_is_told() -> None:
+    field = Text(name="t", title="t", pattern="a" * (MAX_SHOWN_PATTERN + 1))
+    begin = "a" * MAX_SHOWN_PATTERN
+    assert wants(field) == f"matching {begin}…"
+    assert check(field, "b" * 9) == Wrong(f"it must match {begin}…")
 
 
 def test_options_that_are_numbers_are_called_by_letters() -> None:

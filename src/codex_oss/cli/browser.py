@@ -1,9 +1,12 @@
 """The person's browser, where there is one with a window."""
 
 import contextlib
+import os
 import sys
-import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from codex_oss.process.detached import start_unheard
 
 
 def browser(env: Mapping[str, str]) -> Callable[[str], None] | None:
@@ -19,12 +22,11 @@ def _has_browser(env: Mapping[str, str]) -> bool:
 
 
 def _show(url: str) -> None:
-    # Some browsers only return when they are closed.
-    threading.Thread(target=_open, args=(url,), daemon=True).start()
-
-
-def _open(url: str) -> None:
-    import webbrowser  # noqa: PLC0415  only here
-
-    with contextlib.suppress(webbrowser.Error, OSError):
-        webbrowser.open(url)
+    # In a process of its own: some browsers only return when they are closed, and some
+    # write on our output, which may be lines of JSON.
+    with contextlib.suppress(OSError):
+        start_unheard(
+            (sys.executable, "-I", "-m", "webbrowser", url),
+            cwd=Path("/"),
+            env=os.environ,
+        )

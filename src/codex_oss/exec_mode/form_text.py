@@ -1,6 +1,7 @@
 """A server's form as lines of a terminal: its head, one field, and all that was said.
 
-What the server says stands behind a bar or a number of ours, as in ``question``.
+What the server says stands behind a bar or a number of ours, as in ``question``; no
+more than the beginning of a pattern, a value or a title stands inside a line of ours.
 """
 
 from codex_oss.exec_mode.question import BAR
@@ -20,6 +21,8 @@ WARNING = (
     "seen by the server, and on this screen. Leave it out, or decline."
 )
 LEFT_OUT, NEEDED = "(left out)", "(needed)"
+MAX_BEFORE = 100
+"""Characters of what Enter keeps; the whole of it stands among all fields."""
 _GAP = "  "
 
 
@@ -82,7 +85,7 @@ def commands(columns: int, *, more: bool) -> str:
 def _hint(field: Field, before: Value | None) -> str:
     parts = [f"{wants(field)}{' (needed)' if field.required else ''}"]
     if before is not None:
-        parts.append(f"Enter: {_some(shown(field, before))}")
+        parts.append(f"Enter: {_begin(_some(shown(field, before)))}")
     elif not field.required:
         parts.append("Enter leaves it out")
     if before is not None and not field.required:
@@ -96,6 +99,10 @@ def _told(field: Field, said: Values) -> str:
     if field.name in said:
         return _some(shown(field, said[field.name]))
     return NEEDED if field.required else LEFT_OUT
+
+
+def _begin(text: str) -> str:
+    return text if len(text) <= MAX_BEFORE else f"{text[:MAX_BEFORE]}…"
 
 
 def _some(text: str) -> str:

@@ -33,7 +33,7 @@ MAX_SHOWN = 200
 """Letters of a name, a title or an option."""
 MAX_ABOUT = 1000
 """Letters of a description."""
-_FORMATS: dict[object, Format] = {
+_FORMATS: dict[str, Format] = {
     "email": "email",
     "uri": "uri",
     "date": "date",
@@ -81,7 +81,7 @@ def _plain(field: _Json, common: _Json) -> Field | None:
         case "string":
             return Text(
                 **common,
-                format=_FORMATS.get(field.get("format"), ""),
+                format=_FORMATS.get(_text(field.get("format")), ""),
                 pattern=_text(field.get("pattern")),
                 shortest=_count(field.get("minLength")) or 0,
                 longest=_count(field.get("maxLength")),

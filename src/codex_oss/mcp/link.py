@@ -31,6 +31,9 @@ from codex_oss.policy import AnswerServer
 
 MAX_QUESTIONS = 4
 """Questions of one server that wait for a person at the same time."""
+MAX_REFUSED = 4
+"""Questions that are not agreed to while a call runs; then nobody is asked for it any
+more. Who is asked again and again could not even interrupt."""
 MAX_ERROR = 2000
 """Letters of a server's error message."""
 _CLOSED = "Connection closed"
@@ -62,6 +65,7 @@ class Link:
         self._wanted: set[tuple[str, ...]] = set()
         """Rights that were asked for."""
         self._questions = 0
+        self._refused = 0
         self._deadlines: dict[asyncio.Timeout, float] = {}
         """Of the requests that wait; the seconds each has left while clocks stand."""
         self._headers: dict[str, str] = {}
@@ -119,6 +123,8 @@ class Link:
     async def _ask(
         self, method: str, params: dict[str, Any], timeout_s: float
     ) -> dict[str, Any]:
+        if not self._deadlines:
+            self._refused = 0
         options: Any = {"headers": self._headers}
         try:
             async with asyncio.timeout(timeout_s) as deadline:
@@ -190,6 +196,8 @@ class Link:
     async def _answered(self, question: AnswerServer) -> types.ElicitResult:
         if self._questions >= MAX_QUESTIONS:
             return self._declined("too much at the same time")
+        if self._refused >= MAX_REFUSED:
+            return types.ElicitResult(action="decline")
         self._questions += 1
         self._wait(counting=False)
         try:
@@ -197,6 +205,8 @@ class Link:
         finally:
             self._questions -= 1
             self._wait(counting=not self._questions)
+        if reply.action != "accept":
+            self._refuse()
         if reply.why:
             self._tell(
                 f"MCP server {self._name} asked for something, and that was declined: "
@@ -206,6 +216,14 @@ class Link:
             return result(question, reply)
         except McpError as error:
             return self._declined(str(error))
+
+    def _refuse(self) -> None:
+        self._refused += 1
+        if self._refused == MAX_REFUSED:
+            self._tell(
+                f"MCP server {self._name} has asked {MAX_REFUSED} times in vain: until "
+                "its call is over, all else is declined"
+            )
 
     def _declined(self, what: str) -> types.ElicitResult:
         self._tell(f"MCP server {self._name} asks for {what}: that was declined")

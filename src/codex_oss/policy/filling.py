@@ -31,6 +31,8 @@ MAX_TEXT = 10_000
 EMPTY = '""'
 """What a person types for a text without characters, or for no value."""
 _MAX_DIGITS = 64
+MAX_SHOWN_PATTERN = 100
+"""Characters of a pattern in what a person is told."""
 _YES = ("y", "yes", "true", "on", "1")
 _NO = ("n", "no", "false", "off", "0")
 _FORMATS = {
@@ -99,7 +101,7 @@ def wants(field: Field) -> str:
         case Text():
             sort = _FORMATS.get(field.format, "")
             size = _amount(field.shortest, field.longest, "character")
-            like = f"matching {field.pattern}" if field.pattern else ""
+            like = f"matching {_pattern(field)}" if field.pattern else ""
             return ", ".join(filter(None, (sort, size, like))) or "a text"
         case Number():
             sort = "a whole number" if field.whole else "a number"
@@ -223,8 +225,13 @@ def _text_is(field: Text, text: str) -> str:
     if field.format and not _FITS[field.format](text):
         return f"it must be {_FORMATS[field.format]}"
     if field.pattern and found(field.pattern, text) is False:
-        return f"it must match {field.pattern}"
+        return f"it must match {_pattern(field)}"
     return ""
+
+
+def _pattern(field: Text) -> str:
+    shown, rest = field.pattern[:MAX_SHOWN_PATTERN], field.pattern[MAX_SHOWN_PATTERN:]
+    return f"{shown}…" if rest else shown
 
 
 def _is_email(text: str) -> bool:
