@@ -112,7 +112,7 @@ class Reviver(Protocol):
         ...
 
     def able(self) -> bool:
-        """Tell whether the engine runs, or may be started again."""
+        """Tell whether the engine runs, or may well be started again."""
         ...
 
 

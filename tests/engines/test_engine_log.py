@@ -59,6 +59,24 @@ def test_a_file_does_not_grow_for_ever(tmp_path: Path) -> None:
     assert path.stat().st_size == 2 * len(piece)
 
 
+def test_a_file_that_goes_on_does_not_grow_for_ever_either(tmp_path: Path) -> None:
+    def begun(*pieces: bytes) -> int:
+        async def run() -> int:
+            log = Log(tmp_path, "server", mark=b"M", end=b" ", goes_on=True)
+            for piece in pieces:
+                log.feed(piece)
+            log.close()
+            assert log.path is not None
+            return log.path.stat().st_size
+
+        return asyncio.run(run())
+
+    half = b"x" * (FILE_LIMIT // 2)
+    assert begun(half) == len(half)
+    assert begun(half, b"not any more") == FILE_LIMIT
+    assert begun(b"anew") == len(b"anew")
+
+
 def test_the_oldest_files_are_deleted(tmp_path: Path) -> None:
     for age in range(KEPT_FILES + 2):
         old = tmp_path / f"server-{age}.log"

@@ -281,9 +281,10 @@ def test_why_it_cannot_be_started_again_is_told_and_the_next_may_try() -> None:
             f"{TOLD} and cannot be started again: There is not enough memory"
         )
         assert error.hint == "End programs."
+        assert not rig.revival.able()  # who needs one now had better begin anew
         rig.fails = None
         await rig.ask()
-        assert rig.starts == 1
+        assert (rig.starts, rig.revival.able()) == (1, True)
 
     talk(test)
 
@@ -321,6 +322,18 @@ def test_one_that_rests_comes_back_when_it_is_asked_and_that_is_no_fault() -> No
         rig.die()  # its ends are counted as before
         (await rig.ask())(False)
         assert rig.facts[-1] == Remark(f"{TOLD}. It is started again.")
+
+    talk(test)
+
+
+def test_one_that_rests_and_cannot_come_back_is_not_counted_on() -> None:
+    async def test(rig: Rig) -> None:
+        await rig.revival.rest()
+        rig.fails = EngineError("llama.cpp could not listen on 127.0.0.1")
+        assert "to make room for another model and cannot be started again" in str(
+            await rig.refusal()
+        )
+        assert not rig.revival.able()
 
     talk(test)
 

@@ -9,7 +9,6 @@ import contextlib
 import os
 from io import FileIO
 from pathlib import Path
-from typing import Literal
 
 KEPT_BYTES = 64 * 1024
 """Of the log's end, to find the reason of a failure."""
@@ -33,15 +32,15 @@ class Log:
     ) -> None:
         """Begin the file of program ``name``; the word is between ``mark`` and ``end``.
 
-        ``goes_on``: what the one before it said stays there. ``path`` is None if the
-        disk refuses: nothing else depends on it.
+        ``goes_on``: what the one before it said stays there, unless that is too much.
+        ``path`` is None if the disk refuses: nothing else depends on it.
         """
         self.word: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.path: Path | None = None
         self._mark, self._end = mark, end
         self._tail = b""
         self._written = 0
-        self._file = self._create(folder, name, "ab" if goes_on else "wb")
+        self._file = self._create(folder, name, goes_on=goes_on)
 
     def feed(self, data: bytes) -> None:
         """Take output."""
@@ -66,9 +65,7 @@ class Log:
         if file is not None:
             file.close()
 
-    def _create(
-        self, folder: Path, name: str, mode: Literal["ab", "wb"]
-    ) -> FileIO | None:
+    def _create(self, folder: Path, name: str, *, goes_on: bool) -> FileIO | None:
         """Open this process's file, and delete the oldest."""
         self.path = folder / f"{name}-{os.getpid()}.log"
         try:
@@ -76,7 +73,11 @@ class Log:
             old = sorted(folder.glob(f"{name}-*.log"), key=os.path.getmtime)
             for path in old[: max(0, len(old) - KEPT_FILES + 1)]:
                 path.unlink(missing_ok=True)
-            return self.path.open(mode, buffering=0)
+            if goes_on and self.path.exists():
+                self._written = self.path.stat().st_size
+            if self._written >= FILE_LIMIT:
+                self._written = 0
+            return self.path.open("ab" if self._written else "wb", buffering=0)
         except OSError:
             self.path = None
             return None

@@ -71,6 +71,8 @@ class Revival:
         self._starting: asyncio.Task[EngineError | None] | None = None
         self._resting: asyncio.Task[int] | None = None
         """Its end, where that was wanted."""
+        self._failed = False
+        """Whether the last start did."""
         self._used = self._now()
         self._closed = False
 
@@ -94,10 +96,15 @@ class Revival:
         return self._told() if self._gone else ""
 
     def able(self) -> bool:
-        """Tell whether the engine runs, or may be started again."""
+        """Tell whether the engine runs, or may well be started again.
+
+        Not after a start that failed: its port may be somebody else's by now.
+        """
         if self._closed:
             return False
-        return not self._gone or self._resting is not None or not self._too_often()
+        if not self._gone:
+            return True
+        return not self._failed and (self._resting is not None or not self._too_often())
 
     # --- for those who share the machine's memory ------------------------------------
 
@@ -201,8 +208,10 @@ class Revival:
         try:
             child = await self._begin()
         except EngineError as error:
+            self._failed = True
             return error
         else:
+            self._failed = False
             self._child = child
             self._resting = None
             self._used = self._now()
