@@ -9,6 +9,7 @@ import pytest
 
 from codex_oss.errors import UndoError
 from codex_oss.undo import back, look, report, restore
+from codex_oss.undo.blobs import LARGE
 from codex_oss.undo.entries import Entry
 from codex_oss.undo.plan import Judged
 from undoing import Ground, clear
@@ -123,6 +124,29 @@ def test_force_overwrites_and_redo_brings_it_back(ground: Ground) -> None:
     assert path.read_text() == "before"
     ground.redo()
     assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("mine", ["a large file", "a pipe"])
+def test_force_overwrites_nothing_that_redo_could_not_bring_back(
+    ground: Ground, mine: str
+) -> None:
+    path, other = ground.work / "file", ground.work / "other"
+    path.write_text("before")
+    ground.turn(lambda: (path.write_text("after"), other.write_text("other")))
+    path.unlink()
+    if mine == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.write_bytes(b"m" * (LARGE + 1))
+    told = path.stat()
+    for dry_run in (True, False):
+        with pytest.raises(UndoError, match="/file would be lost, as it is") as failed:
+            ground.undo(force=True, dry_run=dry_run)
+        assert "--skip-conflicts" in str(failed.value.hint)
+    assert other.exists()
+    assert ground.undo(skip_conflicts=True).done
+    assert not other.exists()
+    assert path.stat() == told
 
 
 def test_conflicts_can_be_left_and_stay_out_of_redo(ground: Ground) -> None:

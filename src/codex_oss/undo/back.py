@@ -11,6 +11,7 @@ import msgspec
 
 from codex_oss.errors import UndoError
 from codex_oss.undo import plan, told
+from codex_oss.undo.compare import unkept
 from codex_oss.undo.ending import end_abandoned, end_killed
 from codex_oss.undo.entries import (
     Absent,
@@ -22,6 +23,7 @@ from codex_oss.undo.entries import (
     Names,
     Record,
     Restoring,
+    Unkept,
 )
 from codex_oss.undo.look import is_folder, look
 from codex_oss.undo.plan import Judged
@@ -42,7 +44,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Or its beginning."""
     thread_id: str = ""
     force: bool = False
-    """Overwrite what somebody else changed; redo brings that back."""
+    """Overwrite what somebody else changed; redo brings that back.
+
+    What could not be brought back is not overwritten, and nothing else either.
+    """
     skip_conflicts: bool = False
     """Leave what somebody else changed, and restore the rest."""
     dry_run: bool = False
@@ -95,6 +100,8 @@ def take(workspace: Workspace, wanted: Wanted) -> Report:
             )
         turns = _chosen(store.records(), wanted)
         judged = _judged(turns, wanted, store)
+        if wanted.force:
+            _refuse_lost(judged)
         report = _report(workspace, wanted, turns, judged)
         if not report.done:
             return report
@@ -212,6 +219,17 @@ def _judged(
             why = "its folder is gone, or is a link now"
             judged[path] = Judged(each.step, each.current, "conflict", why)
     return judged if wanted.force else plan.spread(judged)
+
+
+def _refuse_lost(judged: dict[bytes, Judged]) -> None:
+    """Raise if something would be overwritten that no redo could bring back."""
+    for path, each in sorted(judged.items()):
+        if each.kind == "conflict" and isinstance(each.current, Unkept):
+            raise UndoError(
+                f"nothing was changed: {os.fsdecode(path)} would be lost, as "
+                f"{unkept(each.current)}",
+                hint="Move it away and try again, or leave it: --skip-conflicts.",
+            )
 
 
 def _has_folder(judged: Judged, known: dict[bytes, Judged]) -> bool:
