@@ -1,5 +1,6 @@
 """What is kept for undo and is damaged on disk: told, kept anew, and given back."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,3 +84,18 @@ def test_a_record_that_cannot_be_read_is_forgotten_with_the_others(
     assert room.clear(ground.workspace).turns == 1
     assert room.room(ground.workspace).turns == 0
     assert not [*ground.state.rglob("*.pack")]
+
+
+def test_the_beginning_of_a_killed_turn_that_cannot_be_read_is_forgotten(
+    ground: Ground,
+) -> None:
+    recorder = ground.recorder()
+    recorder.begin("turn-x", "prompt")
+    asyncio.run(recorder.before(None))
+    (begun,) = ground.state.rglob("*.begun")
+    begun.write_bytes(b"\xc1")
+    room.clear(ground.workspace)
+    assert [*begun.parent.glob("*.tree")] != []  # it still runs
+    recorder._let_go()
+    room.clear(ground.workspace)
+    assert [*begun.parent.iterdir()] == []

@@ -239,8 +239,9 @@ class Store:
         self._sweep(self.records(), spare=0)
 
     def _drop_lost(self) -> None:
-        """Delete what processes have left that were killed while they wrote here."""
-        known = self._numbers(".begun") | self._numbers(".done")
+        """Delete what killed processes have left here, and nobody can read."""
+        known = {each.number for each, _ in self.begun()} | self._numbers(".done")
+        known |= {n for n in self._numbers(".begun") if self._is_live(n)}
         for folder in (self._folder, self._turns):
             for name in os.listdir(folder):
                 number = name.partition(".")[0]
