@@ -127,6 +127,21 @@ def test_both_are_put_away_brought_back_and_deleted_together(
     assert os.listdir(plain.parent) == []  # noqa: PTH208
 
 
+def test_both_stay_where_one_of_them_would_be_in_the_way(
+    tmp_path: Path, plain: Path
+) -> None:
+    data = plain.read_bytes()
+    other = compressed(plain)
+    plain.write_bytes(data)
+    away = tmp_path / "archived_sessions" / plain.name
+    away.parent.mkdir()
+    away.write_bytes(b"in the way")
+    with pytest.raises(SessionError, match=r"cannot move the session: .* exists"):
+        shelf.archive(tmp_path, choosing.named(tmp_path, THREAD))
+    assert packed.forms(plain) == [plain, other]
+    assert packed.forms(away) == [away]
+
+
 def test_a_compressed_one_alone_is_put_away_brought_back_copied_and_deleted(
     tmp_path: Path, plain: Path
 ) -> None:

@@ -149,7 +149,7 @@ def _forget(home: Path, thread_id: str) -> int:
     gone = f" {turns(given)} can no longer be undone." if given.turns else ""
     _say(f"Deleted session {thread_id}.{gone}")
     for each in left:
-        sys.stderr.write(f"warning: {each}\n")
+        sys.stderr.write(f"warning: {visible(each)}\n")
     return 1 if left else 0
 
 

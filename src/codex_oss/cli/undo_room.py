@@ -32,7 +32,7 @@ def run(place: Workspace, options: argparse.Namespace) -> int:
     gone = f"{turns(given)} can no longer be undone"
     sys.stdout.write(f"{gone}; {_size(given.freed)} are free again.\n")
     for failure in given.failures:
-        sys.stderr.write(f"warning: {failure}\n")
+        sys.stderr.write(f"warning: {visible(failure)}\n")
     return 1 if given.failures else 0
 
 

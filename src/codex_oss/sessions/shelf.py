@@ -100,10 +100,12 @@ def _move(home: Path, file: File, folder: Path) -> Path:
     lock.take()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for path in reversed(packed.forms(file.path) or [file.path]):
-            target = folder / path.name
+        paths = packed.forms(file.path) or [file.path]
+        for target in (folder / path.name for path in paths):
             if target.exists():
                 raise SessionError(f"cannot move the session: {target} exists")
+        for path in reversed(paths):
+            target = folder / path.name
             path.rename(target)
     except OSError as error:
         raise SessionError(
