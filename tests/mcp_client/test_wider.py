@@ -10,13 +10,14 @@ import pytest
 
 from codex_oss.config.schema import McpServer
 from codex_oss.mcp.credentials import Credentials, Login
-from codex_oss.mcp.http import MAX_SCOPES, missing
+from codex_oss.mcp.http import MAX_SCOPE, MAX_SCOPES, missing
 from codex_oss.mcp.place import Place
 from codex_oss.mcp.wider import widen
 from codex_oss.policy import AnswerServer, Reply
 from mcp_oauth import WAIT_S, Accounts, OAuthServer
 
 MANY = " ".join(map(str, range(99)))
+LONG = "x" * (MAX_SCOPE + 1)
 YES, NO = Reply("accept"), Reply("decline")
 
 
@@ -98,6 +99,7 @@ def test_a_no_leaves_the_login_as_it_is(
             f'Bearer error="insufficient_scope", scope="{MANY}"',
             tuple(MANY.split()[:MAX_SCOPES]),
         ),
+        (403, f'Bearer error="insufficient_scope", scope="{LONG} b"', ("b",)),
     ],
 )
 def test_rights_are_read_from_a_refusal(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # the SDK has no public names for these
     from mcp.client._transport import ReadStream, WriteStream
 
 FORBIDDEN, INSUFFICIENT = 403, "insufficient_scope"
+MAX_SCOPE = 200
+"""Letters of a right; a longer one is not asked for."""
 MAX_SCOPES = 32
 """Rights that an answer may name."""
 CONNECT_S = 30.0
@@ -74,7 +76,8 @@ def missing(response: httpx2.Response) -> tuple[str, ...]:
     if response.status_code != FORBIDDEN or said != INSUFFICIENT:
         return ()
     scopes = (extract_scope_from_www_auth(response) or "").split()
-    return tuple(dict.fromkeys(scopes))[:MAX_SCOPES]
+    shown = [scope for scope in scopes if len(scope) <= MAX_SCOPE]
+    return tuple(dict.fromkeys(shown))[:MAX_SCOPES]
 
 
 class _Pace:

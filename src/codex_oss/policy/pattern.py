@@ -16,10 +16,13 @@ MAX_PATTERN = 500
 """Characters of a pattern."""
 MAX_DEPTH = 30
 """Groups inside of each other."""
-MAX_STEPS = 4000
-"""Steps of a pattern, its counted repetitions written out."""
-MAX_WORK = 2_000_000
-"""Steps times characters: about two seconds."""
+MAX_RANGES = 16
+"""Ranges and classes between square brackets."""
+MAX_STEPS = 1000
+"""Steps of a pattern's counted repetitions, written out, all of them together."""
+MAX_WORK = 100_000
+"""Steps times characters: about a tenth of a second. Nothing else happens in this
+process meanwhile, and a form has many fields."""
 
 _Test = Callable[[str], bool]
 _Edge = Literal["begin", "end", "word", "no word"]
@@ -124,6 +127,7 @@ class _Reader:
     def __init__(self, pattern: str) -> None:
         self._text = pattern
         self._at = 0
+        self._repeats = 0
 
     def steps(self) -> _Steps:
         """Return the whole pattern's."""
@@ -158,8 +162,6 @@ class _Reader:
         steps: _Steps = []
         while self._at < len(self._text) and self._text[self._at] not in "|)":
             steps += self._repeated(self._one(depth))
-            if len(steps) > MAX_STEPS:
-                raise ValueError("long")
         return steps
 
     def _one(self, depth: int) -> _Steps:
@@ -196,9 +198,11 @@ class _Reader:
     def _repeated(self, steps: _Steps) -> _Steps:
         least, most = self._times()
         self._next("?")  # what is lazy is found as well
-        if len(steps) * max(least, most or 0) > MAX_STEPS:
+        size, times = len(steps), max(least, most or 0)
+        # A repetition of nothing takes a step for each time, too.
+        self._repeats += (size + 1) * times if times > 1 else 0
+        if self._repeats > MAX_STEPS:
             raise ValueError("long")
-        size = len(steps)
         again: _Steps = []
         if most is None:
             again = [_Fork(1, size + 2), *steps, _Fork(-size - 1, -size - 1)]
@@ -259,7 +263,7 @@ class _Reader:
 
     def _set(self) -> _Test:
         negated = bool(self._next("^"))
-        tests: list[_Test] = []
+        tests, chars = list[_Test](), set[str]()
         while not self._next("]"):
             first = self._member()
             if not isinstance(first, str):
@@ -269,10 +273,12 @@ class _Reader:
             ):
                 tests.append(_between(first, self._member()))
             else:
-                tests.append(first.__eq__)
+                chars.add(first)
+        if len(tests) > MAX_RANGES:
+            raise ValueError("long")
 
         def test(char: str) -> bool:
-            return any(each(char) for each in tests) != negated
+            return (char in chars or any(each(char) for each in tests)) != negated
 
         return test
 
