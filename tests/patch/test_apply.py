@@ -1,6 +1,8 @@
 """Hunks to changes, and changes to disk: all of them or none."""
 
+import errno
 import os
+import struct
 import sys
 from pathlib import Path
 
@@ -195,6 +197,31 @@ def test_an_updated_and_a_moved_file_keep_their_attributes(tmp_path: Path) -> No
     assert tree(tmp_path) == {"a": b"y\n", "c": b"y\n"}
     assert os.getxattr(tmp_path / "a", "user.origin") == b"a"
     assert os.getxattr(tmp_path / "c", "user.origin") == b"b"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux has these lists")
+def test_an_access_list_that_is_refused_gives_the_group_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, a="x\n")
+    # Owner rw, user 1234 rw, the group r; at most rw; others nothing.
+    entries = ((1, 6, -1), (2, 6, 1234), (4, 4, -1), (16, 6, -1), (32, 0, -1))
+    packed = b"".join(struct.pack("<HHi", *each) for each in entries)
+    try:
+        os.setxattr(
+            tmp_path / "a", "system.posix_acl_access", struct.pack("<I", 2) + packed
+        )
+    except OSError as error:
+        pytest.skip(f"the file system has no access control lists: {error}")
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(os, "setxattr", refused)
+    write(changes(tmp_path, "*** Update File: a", "-x", "+y"))
+
+    assert tree(tmp_path) == {"a": b"y\n"}
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
 
 
 def test_a_new_file_gets_the_mode_of_the_umask(tmp_path: Path) -> None:

@@ -337,3 +337,24 @@ def test_a_file_system_without_attributes_gets_the_content(
         patched.setattr(os, "setxattr", refused)
         ground.undo()
     assert (marked.read_text(), os.listxattr(marked)) == ("before", [])
+
+
+def test_a_list_that_a_file_does_not_take_gives_its_group_no_more(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = ground.work / "a"
+    path.write_text("before")
+    try:
+        os.setxattr(path, ACL, access_list(1234, 6))
+    except OSError as error:
+        pytest.skip(f"the file system has no access control lists: {error}")
+    assert path.stat().st_mode & 0o777 == 0o660  # the group itself may only read
+    ground.turn(path.unlink)
+
+    def refused(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "setxattr", refused)
+        ground.undo()
+    assert path.stat().st_mode & 0o777 == 0o640

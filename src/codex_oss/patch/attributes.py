@@ -6,12 +6,19 @@ security modules and capabilities are the administrator's, and stay out of this.
 
 import errno
 import os
+import struct
 import sys
 from contextlib import suppress
 
 import msgspec
 
-_OURS = ("user.", "system.posix_acl_access", "system.posix_acl_default")
+_ACCESS = "system.posix_acl_access"
+_OURS = ("user.", _ACCESS, "system.posix_acl_default")
+_VERSION_BYTES = 4
+_ENTRY = "<HHI"
+"""Tag, rights, id (``posix_acl_xattr.h`` of Linux)."""
+_GROUP = 0x04
+_GROUP_BITS = 0o070
 
 _decode = msgspec.msgpack.Decoder(dict[str, bytes]).decode
 
@@ -40,6 +47,20 @@ def write(where: int | str, data: bytes) -> None:
             except OSError as error:
                 if error.errno != errno.ENOTSUP:
                     raise
+
+
+def mode_for(where: int | str, data: bytes, mode: int) -> int:
+    """Return ``mode`` for a file that was to get these attributes.
+
+    With an access control list the group's bits are the most that anybody on it gets.
+    A file that did not take the list gets what that gives the group itself.
+    """
+    wanted = _decode(data).get(_ACCESS) if data else None
+    if wanted is None or _all(where).get(_ACCESS) == wanted:
+        return mode
+    entries = struct.iter_unpack(_ENTRY, wanted[_VERSION_BYTES:])
+    group = next((rights for tag, rights, _ in entries if tag == _GROUP), 0)
+    return mode & (~_GROUP_BITS | group << 3)
 
 
 def _all(where: int | str) -> dict[str, bytes]:

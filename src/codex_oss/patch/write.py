@@ -188,21 +188,27 @@ def _write_like(temp: Entry, content: bytes, like: Entry, target: Entry) -> None
         file.write(content)
         with suppress(FileNotFoundError):
             model = os.stat(like.name, dir_fd=like.folder)
-            _copy_attributes(like, file.fileno())
+            more, mode = _copy_attributes(like, file.fileno()), model.st_mode
             with suppress(PermissionError):
                 os.fchown(file.fileno(), model.st_uid, model.st_gid)
-            os.fchmod(file.fileno(), stat.S_IMODE(model.st_mode))
+            mode = attributes.mode_for(file.fileno(), more, stat.S_IMODE(mode))
+            os.fchmod(file.fileno(), mode)
 
 
-def _copy_attributes(like: Entry, fd: int) -> None:
-    """Give a new file the attributes that a file has, as far as it takes them."""
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+def _copy_attributes(like: Entry, fd: int) -> bytes:
+    """Give a new file the attributes that a file has, as far as it takes them.
+
+    Return them all.
+    """
+    flags, more = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, b""
     with suppress(OSError):
         model = os.open(like.name, flags, dir_fd=like.folder)
         try:
-            attributes.write(fd, attributes.read(model))
+            more = attributes.read(model)
+            attributes.write(fd, more)
         finally:
             os.close(model)
+    return more
 
 
 def _changed(path: Path) -> PatchError:

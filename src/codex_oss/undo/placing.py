@@ -60,7 +60,7 @@ def write(place: Place, data: bytes, more: bytes, mode: int, like: Path) -> None
             # Whose it was is not known: nobody's program becomes root's.
             mode &= ~(stat.S_ISUID | stat.S_ISGID)
         attributes.write(file.fileno(), more)
-        os.fchmod(file.fileno(), mode)
+        os.fchmod(file.fileno(), attributes.mode_for(file.fileno(), more, mode))
 
 
 def link(old: Path, new: Path) -> None:
