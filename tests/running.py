@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,17 +22,23 @@ def run_exec(
     env: Mapping[str, str] | None = None,
     program: Sequence[str] = OURS,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `exec` in `folder/repo` with `folder` as home and `prompt` on stdin."""
-    return subprocess.run(
-        [*program, "exec", *arguments],
-        cwd=prepared(folder),
-        env=environment(folder) | dict(env or {}),
-        input=prompt,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    """Run `exec` in `folder/repo` with `folder` as home and `prompt` on stdin.
+
+    It stands in a file: of a pipe that is not closed yet, more would be expected.
+    """
+    with tempfile.TemporaryFile("w+") as stdin:
+        stdin.write(prompt)
+        stdin.seek(0)
+        return subprocess.run(
+            [*program, "exec", *arguments],
+            cwd=prepared(folder),
+            env=environment(folder) | dict(env or {}),
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
 
 
 def run_other(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

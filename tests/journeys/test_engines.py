@@ -27,6 +27,8 @@ from running import OURS, TIMEOUT_S, environment, prepared, run_exec
 pytestmark = needs_linux
 
 WEIGHTS = os.environ.get("CODEX_OSS_TEST_MODEL", "")
+ENDLESS = "Incomplete response returned, reason: max_output_tokens"
+"""How an answer of the smallest model may end: it does not always find an end."""
 MODEL = OllamaModel("a:1b", layers=(8_000_000, 160, 40))
 ABSENT = "http://127.0.0.1:1"
 """A port that needs rights which nobody has here, so that nothing listens there."""
@@ -88,7 +90,7 @@ def test_without_any_server_or_network_the_embedded_engine_answers(home: Path) -
     (at_hand / Path(WEIGHTS).name).symlink_to(WEIGHTS)
     env = ALONE | {"OLLAMA_HOST": ABSENT, "PATH": "/usr/bin:/bin"}
     status, told = ours(home, env, "exec", "--oss", "say hello")
-    assert status == 0, told
+    assert status == 0 or ENDLESS in told, told
     assert "model: smollm2-135m\n" in told
 
 
@@ -101,7 +103,7 @@ def test_an_empty_home_without_network_has_the_model_that_set_up_brought(
 ) -> None:
     env = {"OLLAMA_HOST": ABSENT, "PATH": "/usr/bin:/bin", "PIP_NO_INDEX": "1"}
     status, told = ours(home, ALONE | env, "exec", "--oss", "say hello")
-    assert status == 0, told
+    assert status == 0 or ENDLESS in told, told
     assert "model: smollm2-135m\n" in told
     assert not (home / ".codex-oss/models").exists()
 

@@ -80,8 +80,7 @@ def test_the_model_is_warm_before_a_prompt_of_line_mode_is_typed(
 
 def test_nothing_is_warmed_for_a_prompt_that_is_there(tmp_path: Path) -> None:
     with FakeOllama(OllamaModel(MODEL), answers=[Say("ok")]) as server:
-        popen = started(tmp_path, server, "hello")
-        popen.communicate("", timeout=TIMEOUT_S)
+        run_exec(tmp_path, [*provider(server.url, "ollama"), "hello"])
         assert len(server.chats) == 1
 
 

@@ -12,6 +12,7 @@ from fake_ollama import FakeOllama, OllamaModel, Pull
 from mcp_server_peer import Json, Peer, answers, asks, home, kinds
 
 WEIGHTS = os.environ.get("CODEX_OSS_TEST_MODEL", "")
+ENDLESS = "Incomplete response returned, reason: max_output_tokens"
 MODEL = OllamaModel("a:1b", layers=(300_000_000,))
 
 with_weights = pytest.mark.skipif(
@@ -42,9 +43,11 @@ def engines(peer: Peer) -> list[int]:
 
 
 def content(answer: Json) -> str:
+    """Return what the model said, or that it found no end: so small a one may not."""
     result = answer["result"]
-    assert not result.get("isError"), result
-    return result["structuredContent"]["content"]
+    said = result["structuredContent"]["content"]
+    assert not result.get("isError") or said == ENDLESS, result
+    return said
 
 
 @needs_linux
