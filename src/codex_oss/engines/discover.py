@@ -28,7 +28,7 @@ LATE_S = 0.02
 """A look that ends so much late was not given the time."""
 LOOKS = (1, 3, 9, 27)
 """How much more time each look has that is needed since the one before had none."""
-ASK_S = 3.0
+ASK_S = 10.0
 """For one place that the person has named."""
 MAX_PORT = 65_535
 

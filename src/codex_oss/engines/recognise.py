@@ -20,6 +20,8 @@ from codex_oss.wire import servers
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 """Of an answer; lists of models are far smaller."""
+THERE_S = 10.0
+"""For more connections to a server that has answered once."""
 NEEDS_KEY = "it wants a key"
 LOADING = "it still reads its model"
 NOT_MODELS = ("embed", "rerank")
@@ -56,6 +58,7 @@ class Asking:
         )
         with reply:
             data = await reply.read(MAX_ANSWER_BYTES)
+        self._connect_s = max(self._connect_s, THERE_S)
         self.wants_key |= reply.status in _REFUSED
         self.loading |= reply.status == _NOT_YET
         if reply.status not in _OK:
