@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from codex_oss.engines import revival
 from codex_oss.engines.base import Ready
 from codex_oss.errors import EngineEnded
 from codex_oss.net import Client
+from codex_oss.net import url as urls
 from codex_oss.ports import unheard
 from llamacpp_bench import (
     LIMIT_S,
@@ -80,6 +82,28 @@ def test_why_the_child_cannot_be_started_again_is_told(tmp_path: Path) -> None:
         assert str(caught.value).endswith(
             f"cannot be started again: There is not enough memory for {bench.model}"
         )
+
+    bench = Bench(tmp_path, "serve")
+    bench.run(kill)
+
+
+@needs_pidfd
+def test_whose_port_is_taken_meanwhile_is_not_started_again(tmp_path: Path) -> None:
+    async def kill(ready: Ready, client: Client) -> None:
+        port = urls.parse(ready.base_url).port
+        await end(bench, (await props(ready, client))["pid"])
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(("127.0.0.1", port))
+            other.listen()
+            with pytest.raises(EngineEnded) as caught:
+                await again(bench)
+        assert str(caught.value).endswith(
+            f"cannot be started again: port {port}, where it was, is another program's "
+            "by now"
+        )
+        await again(bench)
+        assert (await props(ready, client))["params"]["port"] == port
 
     bench = Bench(tmp_path, "serve")
     bench.run(kill)

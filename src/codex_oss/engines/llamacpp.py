@@ -30,6 +30,7 @@ from codex_oss.engines.sources import FileSource, HfSource, PypiSource
 from codex_oss.errors import EngineError, ModelError
 from codex_oss.net import Client
 from codex_oss.net import url as urls
+from codex_oss.net.tcp import is_taken
 
 LOAD_LIMIT_S = 3600.0
 """How long a living child may read a model: 65 GB from a slow disk take 11 minutes."""
@@ -52,6 +53,8 @@ KEY_BYTES = 24
 THREADS_THAT_SLEEP = {"OMP_WAIT_POLICY": "passive"}
 """OpenMP threads spin while they wait for each other. When another program (a test
 run) wants the cores too, that makes a model 10 times slower: 6 against 60 tokens/s."""
+HOST = "127.0.0.1"
+"""Where the child listens (`llamacpp_child`)."""
 
 
 class _Parameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,6 +192,8 @@ class LlamaCpp:
                 async for _ in events:
                     pass
         except llamacpp_faults.Refused as error:
+            if is_taken(HOST, asked.port):  # of which llama.cpp says nothing
+                raise llamacpp_faults.taken(asked.port) from None
             fault = llamacpp_faults.explain(error.code, log, Path(asked.path))
             raise fault.error from None
         assert self._child is not None, "it serves"

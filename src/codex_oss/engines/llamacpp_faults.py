@@ -114,6 +114,14 @@ def explain(code: int, log: Log, path: Path) -> Fault:
     )
 
 
+def taken(port: int) -> EngineError:
+    """Return the error for a child that cannot listen where the one before it did."""
+    return EngineError(
+        f"port {port}, where it was, is another program's by now",
+        hint="End codex-oss and start it again: its engine then takes another port.",
+    )
+
+
 def missing(why: str) -> EngineError:
     """Return the error for a child that cannot import xllamacpp."""
     if "libgomp" in why:

@@ -1,5 +1,6 @@
-"""TCP keep-alive: the kernel finds out when a silent peer has died."""
+"""What the kernel does for TCP: it finds out that a peer has died, and who listens."""
 
+import errno
 import socket
 
 PROBE_AFTER_S = 60
@@ -24,3 +25,15 @@ def keep_alive(sock: socket.socket) -> None:
         option: int | None = getattr(socket, name, None)
         if option is not None:
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def is_taken(host: str, port: int) -> bool:
+    """Return whether somebody listens at a port of this machine; ``host`` is IPv4."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # A port whose last connection just ended is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
