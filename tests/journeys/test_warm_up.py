@@ -15,12 +15,14 @@ READING = sse([{"choices": [], "prompt_progress": READ}])
 ANSWER = sse(chat_turn(chat_text("hello")))
 
 
-def started(folder: Path, server: FakeServer, *arguments: str) -> subprocess.Popen[str]:
+def started(
+    folder: Path, server: FakeServer, *arguments: str, stdin: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*OURS, "exec", *provider(server.url, "ollama"), *arguments],
         cwd=prepared(folder),
         env=environment(folder),
-        stdin=subprocess.PIPE,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -100,10 +102,8 @@ def test_ctrl_c_before_the_prompt_leaves_no_model_behind(tmp_path: Path) -> None
 def test_ctrl_c_in_an_answer_leaves_no_model_behind(tmp_path: Path) -> None:
     gate = Gate()
     server = FakeOllama(OllamaModel(MODEL), answers=[Say("late", gate=gate)])
-    with server, started(tmp_path, server, "hello") as popen:
-        assert popen.stdin is not None
-        popen.stdin.close()
-        popen.stdin = None
+    nothing = subprocess.DEVNULL
+    with server, started(tmp_path, server, "hello", stdin=nothing) as popen:
         gate.wait_reached()
         popen.send_signal(signal.SIGINT)
         popen.wait(TIMEOUT_S)
@@ -114,10 +114,8 @@ def test_ctrl_c_in_an_answer_leaves_no_model_behind(tmp_path: Path) -> None:
 def test_a_killed_exec_leaves_the_model_to_the_server_s_timer(tmp_path: Path) -> None:
     gate = Gate()
     server = FakeOllama(OllamaModel(MODEL), answers=[Say("late", gate=gate)])
-    with server, started(tmp_path, server, "hello") as popen:
-        assert popen.stdin is not None
-        popen.stdin.close()
-        popen.stdin = None
+    nothing = subprocess.DEVNULL
+    with server, started(tmp_path, server, "hello", stdin=nothing) as popen:
         gate.wait_reached()
         popen.kill()
         popen.wait(TIMEOUT_S)
