@@ -305,12 +305,13 @@ def test_after_a_stop_the_terminal_is_read_key_by_key_again(keyboard: Keyboard) 
     at(keyboard, steps)
 
 
-def test_a_terminal_that_is_closed_leaves_the_form() -> None:
+@pytest.mark.parametrize("fields", [(NAME,), ()])
+def test_a_terminal_that_is_closed_leaves_the_form(fields: tuple[Field, ...]) -> None:
     ours, theirs = os.openpty()
 
     async def ask() -> Answer:
         person = Terminal(theirs)
-        answer = asyncio.create_task(person.ask(question(NAME)))
+        answer = asyncio.create_task(person.ask(question(*fields)))
         await asyncio.sleep(0)  # the form is shown before it is waited
         os.close(ours)
         try:

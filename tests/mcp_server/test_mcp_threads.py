@@ -5,11 +5,14 @@ import asyncio
 import pytest
 
 from codex_oss.errors import UsageError
+from codex_oss.mcp_server import conversation
 from codex_oss.mcp_server.calls import CodexCall, ReplyCall, Told
 from codex_oss.mcp_server.conversation import TakenTurn
 from codex_oss.mcp_server.news import Ended
 from codex_oss.mcp_server.threads import MAX_OPEN, MAX_TURNS, Threads, not_found
-from mcp_opener import Opener
+from codex_oss.policy import Action, AnswerServer, Question, RunCommand
+from codex_oss.policy.form import Form
+from mcp_opener import Opener, calls, says
 
 
 async def ended(turn: TakenTurn) -> Told:
@@ -161,3 +164,29 @@ def test_an_unknown_id_is_as_short_where_it_is_told_as_data() -> None:
         await threads.close()
 
     asyncio.run(talk())
+
+
+@pytest.mark.parametrize(
+    ("action", "answer"),
+    [
+        (AnswerServer(server="a", message="Sure?", form=Form()), "later"),
+        (RunCommand(command="make", cwd="/"), "no"),
+    ],
+)
+def test_a_question_that_a_client_never_answers_is_left(
+    monkeypatch: pytest.MonkeyPatch, action: Action, answer: str
+) -> None:
+    monkeypatch.setattr(conversation, "ANSWER_WAIT_S", 0)
+
+    async def talk() -> None:
+        opener = Opener(calls("wait"), says("done"))
+        threads = Threads(opener)
+        turn = threads.begin(CodexCall(prompt="x"), asks=True)
+        await opener.wait.begun.wait()
+        assert opener.ask is not None
+        assert await opener.ask.client.ask(Question(action=action)) == answer
+        opener.wait.go.set()
+        await ended(turn)
+        await threads.close()
+
+    asyncio.run(asyncio.wait_for(talk(), 60))

@@ -48,6 +48,7 @@ class Terminal:
     async def ask(self, question: Question) -> Answer:
         """Show a question and return the answer; no, if nobody can answer any more.
 
+        A server is then told that it was left without one.
         Keys that were pressed before it was shown do not count. Cancelling takes the
         question back.
         """
@@ -57,13 +58,13 @@ class Terminal:
                 return await self._answered(question)
             if asked.form is not None and asked.form.fields:
                 return await self._filled(asked, asked.form)
-            return await self._answered(question, with_interrupt=True)
+            return await self._answered(question, "later")
 
-    async def _answered(
-        self, question: Question, *, with_interrupt: bool = False
-    ) -> Answer:
+    async def _answered(self, question: Question, nobody: Answer = "no") -> Answer:
+        """Ask for one of several answers; ``nobody``: if no person can be asked."""
+        with_interrupt = isinstance(question.action, AnswerServer)
         if not self._keys.begin(with_interrupt=with_interrupt):
-            return "no"
+            return nobody
         told = "taken back"
         try:
             choice = await self._chosen(question)
@@ -76,7 +77,7 @@ class Terminal:
             self._keys.write(f"{choice.page}\n\n")
             if choice.opens and self._browse is not None:
                 self._browse(choice.page)
-        return choice.answer if choice else "no"
+        return choice.answer if choice else nobody
 
     async def _filled(self, asked: AnswerServer, form: Form) -> Answer:
         from codex_oss.exec_mode.filling_in import Filling  # noqa: PLC0415  few ask
@@ -94,7 +95,7 @@ class Terminal:
             filling.draw()
 
         if not begin():
-            return "no"
+            return "later"
         # After Ctrl-Z the shell has left the terminal as it likes it.
         loop.add_signal_handler(signal.SIGCONT, begin_again)
         told = "taken back"

@@ -137,7 +137,7 @@ class TakenTurn:
             async with asyncio.timeout(ANSWER_WAIT_S):
                 return await answer
         except TimeoutError:
-            return "no"
+            return "later" if isinstance(question.action, AnswerServer) else "no"
 
     def end(self) -> None:
         """Stop what runs; nobody follows any more."""
