@@ -60,14 +60,16 @@ def test_a_file_does_not_grow_for_ever(tmp_path: Path) -> None:
 
 
 def test_a_file_that_goes_on_does_not_grow_for_ever_either(tmp_path: Path) -> None:
+    path = tmp_path / "server-1.log"
+
     def begun(*pieces: bytes) -> int:
         async def run() -> int:
-            log = Log(tmp_path, "server", mark=b"M", end=b" ", goes_on=True)
+            log = Log(tmp_path, "server", mark=b"M", end=b" ", after=path)
             for piece in pieces:
                 log.feed(piece)
             log.close()
-            assert log.path is not None
-            return log.path.stat().st_size
+            assert log.path == path
+            return path.stat().st_size
 
         return asyncio.run(run())
 
@@ -75,6 +77,13 @@ def test_a_file_that_goes_on_does_not_grow_for_ever_either(tmp_path: Path) -> No
     assert begun(half) == len(half)
     assert begun(half, b"not any more") == FILE_LIMIT
     assert begun(b"anew") == len(b"anew")
+
+
+def test_two_programs_of_one_process_have_a_file_each(tmp_path: Path) -> None:
+    first, second = (fed(tmp_path, said)[2] for said in (b"one", b"two"))
+    assert first is not None
+    assert second is not None
+    assert (first.read_bytes(), second.read_bytes()) == (b"one", b"two")
 
 
 def test_the_oldest_files_are_deleted(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ class LlamaCpp:
         asked = self._served
         assert asked is not None, "it served"
         await self._make_room(Path(asked.path))
-        log = self._new_log(goes_on=True)
+        log = self._new_log(after=self._log.path if self._log else None)
         try:
             async with aclosing(self._load(asked, log)) as events:
                 async for _ in events:
@@ -212,7 +212,7 @@ class LlamaCpp:
         usual = min(trained or AUTO_CONTEXT, AUTO_CONTEXT)
         await options.make_room(model.need(options.context_length or usual))
 
-    def _new_log(self, *, goes_on: bool = False) -> Log:
+    def _new_log(self, *, after: Path | None = None) -> Log:
         if self._log is not None:
             self._log.close()
         self._log = Log(
@@ -220,7 +220,7 @@ class LlamaCpp:
             "llamacpp",
             mark=llamacpp_child.MARK,
             end=b"\n",
-            goes_on=goes_on,
+            after=after,
         )
         return self._log
 

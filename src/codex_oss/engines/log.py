@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 from io import FileIO
+from itertools import chain, count
 from pathlib import Path
 
 KEPT_BYTES = 64 * 1024
@@ -28,11 +29,11 @@ class Log:
         *,
         mark: bytes,
         end: bytes,
-        goes_on: bool = False,
+        after: Path | None = None,
     ) -> None:
         """Begin the file of program ``name``; the word is between ``mark`` and ``end``.
 
-        ``goes_on``: what the one before it said stays there, unless that is too much.
+        ``after``: the file of the one before it, which goes on unless it is too long.
         ``path`` is None if the disk refuses: nothing else depends on it.
         """
         self.word: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -40,7 +41,7 @@ class Log:
         self._mark, self._end = mark, end
         self._tail = b""
         self._written = 0
-        self._file = self._create(folder, name, goes_on=goes_on)
+        self._file = self._create(folder, name, after)
 
     def feed(self, data: bytes) -> None:
         """Take output."""
@@ -65,19 +66,25 @@ class Log:
         if file is not None:
             file.close()
 
-    def _create(self, folder: Path, name: str, *, goes_on: bool) -> FileIO | None:
-        """Open this process's file, and delete the oldest."""
-        self.path = folder / f"{name}-{os.getpid()}.log"
+    def _create(self, folder: Path, name: str, after: Path | None) -> FileIO | None:
+        """Open a file of this process, and delete the oldest."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             old = sorted(folder.glob(f"{name}-*.log"), key=os.path.getmtime)
             for path in old[: max(0, len(old) - KEPT_FILES + 1)]:
                 path.unlink(missing_ok=True)
-            if goes_on and self.path.exists():
-                self._written = self.path.stat().st_size
+            self.path = after or _free(folder / f"{name}-{os.getpid()}.log")
+            if after is not None and after.exists():
+                self._written = after.stat().st_size
             if self._written >= FILE_LIMIT:
                 self._written = 0
             return self.path.open("ab" if self._written else "wb", buffering=0)
         except OSError:
             self.path = None
             return None
+
+
+def _free(path: Path) -> Path:
+    """Return ``path``, or one with a number: a process may have several programs."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return next(each for each in chain([path], numbered) if not each.exists())

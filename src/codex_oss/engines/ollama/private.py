@@ -123,7 +123,7 @@ class Private:
             "ollama",
             mark=LISTENING,
             end=VERSION,
-            goes_on=self._place != ANY_PORT,
+            after=self._log.path if self._log else None,
         )
         self.store.mkdir(parents=True, exist_ok=True)
         self._child = child = await process.start(
