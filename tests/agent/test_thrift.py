@@ -5,16 +5,24 @@ import json
 import pytest
 
 from codex_oss import events
+from codex_oss.agent.answer import REPEATED
 from codex_oss.agent.stagnation import Outcome, Stagnation
 from codex_oss.agent.turn import EMPTY, NOTHING, STUCK, THOUGHT
 from codex_oss.agent.window import Limits
-from codex_oss.items import InputText, Message, Reasoning, SummaryText
+from codex_oss.items import (
+    InputText,
+    Message,
+    OutputText,
+    Reasoning,
+    SummaryText,
+)
 from codex_oss.ports import Output
 from codex_oss.wire import responses
 from conversing import Talk, failed_with
 from fakes import Script, ScriptedModel, called, finished, said
 
 ASKS_AGAIN = Limits(asks_again=True)
+LOOP = ["tests, "] * 2000
 
 
 def remark(text: str) -> Message:
@@ -201,3 +209,37 @@ def test_words_that_have_begun_are_never_broken_off() -> None:
     answer = [text, *thinking(600)[:-2], said("so it is"), finished()]
     model = ScriptedModel(answer)
     assert failed_with(Talk(model, Limits(thinking=100)).submit()) == ""
+
+
+# --- words ----------------------------------------------------------------------------
+
+
+def test_words_without_end_are_broken_off_and_told_once() -> None:
+    deltas = [responses.OutputTextDelta(delta=word) for word in ["I see: ", *LOOP]]
+    model = ScriptedModel([called("look"), *deltas], [said("done"), finished()])
+    told = Talk(model).submit()
+    assert failed_with(told) == ""
+    once = Message(role="assistant", content=[OutputText(text="I see: tests,")])
+    assert once in model.requests[1].input
+    items = [event.item for event in told if isinstance(event, events.ItemCompleted)]
+    words = [each.text for each in items if isinstance(each, events.AgentMessage)]
+    assert words == ["I see: tests,", "done"]
+    assert REPEATED in [
+        each.message for each in items if isinstance(each, events.ErrorItem)
+    ]
+
+
+def test_words_without_end_are_an_answer() -> None:
+    deltas = [responses.OutputTextDelta(delta=word) for word in LOOP]
+    told = Talk(ScriptedModel(deltas)).submit()
+    assert isinstance(told[-1], events.TurnCompleted)
+
+
+def test_each_message_repeats_for_itself() -> None:
+    half = "tests, " * 150
+    deltas = [responses.OutputTextDelta(delta=half), said(half)]
+    model = ScriptedModel([*deltas, *deltas, finished()])
+    told = Talk(model).submit()
+    items = [event.item for event in told if isinstance(event, events.ItemCompleted)]
+    words = [each.text for each in items if isinstance(each, events.AgentMessage)]
+    assert words == [half, half]

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from codex_oss import errors, events
+from codex_oss.agent.repeats import Repeats
 from codex_oss.agent.stagnation import Outcome
 from codex_oss.facts import Fact, Reading, Remark, Truncated
 from codex_oss.items import (
@@ -17,6 +18,7 @@ from codex_oss.items import (
     FunctionCall,
     Item,
     Message,
+    OutputText,
     Reasoning,
     Refusal,
     text_of,
@@ -35,6 +37,7 @@ RUNNING = "Process running with session ID"
 HEAD_CHARS = 200
 ABORTED = Output("aborted by user", success=False)
 CUT = "stream disconnected before completion: "
+REPEATED = "The model said the same words over and over: its answer is broken off here."
 CUT_PROMPT = (
     "The server read {read:,} tokens of a prompt of {sent:,} or more: it dropped a "
     "part of it. Give the model a larger context."
@@ -94,7 +97,8 @@ async def ask(
 ) -> Answer:
     """Send ``request``, run the calls of the answer as they arrive, and return it.
 
-    An answer that only thinks, for more than ``patience`` tokens, is broken off. Calls
+    An answer that only thinks, for more than ``patience`` tokens, is broken off, and so
+    are words that repeat themselves (``repeats``); those stay, told once. Calls
     run side by side and start before the answer is whole; their outputs go
     into the history in the order of the calls. Raises ``errors.ModelError`` after
     everything that did arrive is in the history.
@@ -130,10 +134,22 @@ class _Heard:
         self._most = patience and patience * CHARS_PER_TOKEN
         self._thoughts: dict[bool, list[str]] = {False: [], True: []}
         self._sizes = {False: 0, True: 0}
+        self._words = Repeats()
+        self.repeats = False
 
     def begin(self) -> None:
         """Take note that there is more than thoughts."""
         self._begun = True
+
+    def say(self, delta: str) -> None:
+        """Take note of words."""
+        self._begun = True
+        self.repeats = self._words.feed(delta)
+
+    def end_words(self) -> str:
+        """Return the words so far if they repeat themselves, told once, else ""."""
+        words, self._words = self._words, Repeats()
+        return words.kept
 
     def think(self, delta: str, *, raw: bool) -> None:
         """Take note of a thought; servers may send it in two forms."""
@@ -173,6 +189,7 @@ async def _listen(
                     heard.said = heard.said or _speaks(item)
                     if not isinstance(item, Reasoning):
                         heard.begin()
+                    heard.end_words()
                     _item_done(item, turn, start)
                 case responses.Completed(response=response):
                     heard.usage = response.usage
@@ -183,6 +200,9 @@ async def _listen(
                     _delta(event, heard)
                     if heard.thinks_too_long:
                         return
+                    if heard.repeats:
+                        _break_off(heard, start)
+                        return
     raise errors.StreamCut("stream closed before response.completed")
 
 
@@ -190,7 +210,7 @@ def _delta(event: responses.Event, heard: _Heard) -> None:
     """Hear a piece of an item."""
     match event:
         case responses.OutputTextDelta(delta=delta):
-            heard.begin()
+            heard.say(delta)
             heard.turn.emit(events.TextDelta(text=delta))
         case responses.ReasoningSummaryTextDelta(delta=delta):
             heard.think(delta, raw=False)
@@ -204,6 +224,14 @@ def _delta(event: responses.Event, heard: _Heard) -> None:
             heard.begin()
         case _:
             return
+
+
+def _break_off(heard: _Heard, start: Callable[[Call], None]) -> None:
+    """Let the words that repeat themselves, told once, be what was said."""
+    said = Message(role="assistant", content=[OutputText(text=heard.end_words())])
+    heard.said = True
+    _item_done(said, heard.turn, start)
+    _warn(heard.turn, REPEATED)
 
 
 def _speaks(item: Item) -> bool:
