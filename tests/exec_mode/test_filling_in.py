@@ -89,6 +89,23 @@ def test_enter_means_the_default_or_nothing_and_quotes_leave_out(
     )
 
 
+def test_a_yes_that_was_typed_ahead_sends_nothing(keyboard: Keyboard) -> None:
+    found: list[Answer] = []
+
+    async def steps(person: Terminal) -> None:
+        answer = asyncio.create_task(person.ask(question(NAME, SURE)))
+        await keyboard.sees("\x1b[J> ")
+        keyboard.press("Ada\ny\ny\n")
+        await keyboard.sees("n declines")
+        await keyboard.sees("\x1b[J> ")
+        keyboard.press("n\n")
+        await keyboard.sees("declined\r\n")
+        found.append(await answer)
+
+    at(keyboard, steps)
+    assert found == ["no"]
+
+
 def test_what_does_not_fit_is_told_and_asked_for_again(keyboard: Keyboard) -> None:
     async def steps(person: Terminal) -> None:
         answer = asyncio.create_task(person.ask(question(NAME, COUNT)))
@@ -120,7 +137,7 @@ def test_nothing_is_sent_without_a_yes_to_what_is_shown(keyboard: Keyboard) -> N
         answer = asyncio.create_task(person.ask(question(NAME, COUNT)))
         await keyboard.sees("\x1b[J> ")
         keyboard.press("Ada\n7\n\n\n")  # at once, as something pasted may come
-        shown = await keyboard.sees("type y, n, or the number of a field")
+        shown = await keyboard.sees("n declines")
         assert "1. Name: Ada\r\n  2. Count: 7\r\n" in shown
         assert not answer.done()
         keyboard.press("2\n")

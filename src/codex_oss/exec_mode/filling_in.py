@@ -67,6 +67,8 @@ class Filling:
         fields, keys = self._form.fields, self._keys
         numbers = {str(number + 1): number for number in range(len(fields))}
         show, columns = keys.write, keys.columns()
+        # A yes that was typed, or pasted, before this was shown says nothing of it.
+        self._lines.forget()
         show(form_text.review(self._asked, self._form, self._said, columns))
         show(form_text.commands(columns, more=bool(todo)))
         while True:

@@ -69,6 +69,13 @@ class Keys:
         except (OSError, termios.error):
             return
 
+    def forget(self) -> None:
+        """Let keys that were pressed before, and nobody has read, not count."""
+        try:
+            termios.tcflush(self._fd, termios.TCIFLUSH)
+        except (OSError, termios.error):  # it has been closed; the next read tells
+            return
+
     async def typed(self) -> str:
         """Wait for keys and return them; empty when the terminal is gone.
 

@@ -42,6 +42,11 @@ class Lines:
                 return Left("gone")
             self._typed += self._strokes.feed(data)
 
+    def forget(self) -> None:
+        """Let what was typed ahead not count."""
+        self._keys.forget()
+        self._strokes, self._typed = Keystrokes(), []
+
     def draw(self) -> None:
         """Show what is typed so far."""
         keys = self._keys
